@@ -1,0 +1,1 @@
+"""lq -> restored: our networks, and every architecture spandrel knows, behind one small type."""

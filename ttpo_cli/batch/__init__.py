@@ -1,0 +1,1 @@
+"""Many photos at a time: evaluation over a dataset and benchmarks."""

@@ -1,0 +1,1 @@
+"""One denoiser interface, schedules, the ODE sampler, its inversion, and TTPO guidance."""

@@ -1,0 +1,1 @@
+"""Diffusion priors: each one file that maps its network to the denoiser interface."""

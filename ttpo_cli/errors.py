@@ -1,0 +1,46 @@
+"""What a user can repair: every error `ttpo` reports in one line, with its exit code."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class TtpoError(Exception):
+    """Something the user can repair. The message says what is wrong with the values, then what to do."""
+
+    exit_code = 1
+
+
+class UsageError(TtpoError):
+    """Arguments or a configuration that cannot be meant."""
+
+    exit_code = 2
+
+
+class WeightsError(TtpoError):
+    """A weight file that is missing, unreadable, of an unknown architecture, or not to be trusted."""
+
+    exit_code = 3
+
+
+class MemoryExhausted(TtpoError):
+    """Out of memory even at the smallest tile."""
+
+    exit_code = 4
+
+
+class GuardRejected(TtpoError):
+    """With --strict: no result but the restored image passed the fidelity guard."""
+
+    exit_code = 5
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that no entry bears: the nearest names first, then all of them.
+
+    A tool's own candidates are compared without regard to case, since `--backbone SwinIR` and `swinir` mean the same.
+    """
+    names = sorted(known)
+    by_lower = {entry.lower(): entry for entry in names}
+    near = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
+    hint = f"did you mean {' or '.join(near)}? " if near else ""
+    return UsageError(f"unknown {kind} '{name}': {hint}known: {', '.join(names)}")

@@ -1,0 +1,1 @@
+"""One metric, one file, one function; the catalog is a plain dict."""

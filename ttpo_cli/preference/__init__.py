@@ -1,0 +1,1 @@
+"""Candidates, their selection, the reward that guides, and the fidelity guard."""

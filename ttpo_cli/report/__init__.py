@@ -1,0 +1,1 @@
+"""A Result as JSON, a contact sheet or an HTML page; returns data, writes only where told."""

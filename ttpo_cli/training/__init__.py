@@ -1,0 +1,1 @@
+"""Data, degradation, and one file a training method."""
