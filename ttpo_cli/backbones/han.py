@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ttpo_cli.imaging.resize import imresize
 
@@ -104,16 +105,28 @@ class LayerAttention(nn.Module):
 
 
 class ChannelSpatialAttention(nn.Module):
-    """CSAM, channel-spatial attention: x + gamma * sigmoid(conv3d(x)) * x, the 3x3x3 convolution running over (C, H, W). gamma starts at 0."""
+    """CSAM, channel-spatial attention: x + gamma * sigmoid(volume(x)) * x, `volume` a 3x3x3 convolution over (C, H, W). gamma starts at 0.
+
+    The 27 weights are unrolled into a band of C x C filters: the same sums as conv3d, an order of magnitude faster on a CPU, and 4-D
+    weights let the whole network be moved to channels_last.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.volume = nn.Conv3d(1, 1, 3, padding=1)
+        self.weight = nn.Parameter(torch.empty(3, 3, 3).uniform_(-(27**-0.5), 27**-0.5))  # (C, H, W), as conv3d starts
+        self.bias = nn.Parameter(torch.empty(1).uniform_(-(27**-0.5), 27**-0.5))
         self.gamma = nn.Parameter(torch.zeros(1))
 
     def forward(self, x: Tensor) -> Tensor:
-        attention = torch.sigmoid(self.volume(x.unsqueeze(1)).squeeze(1))
-        return x + self.gamma * attention * x
+        return x + self.gamma * torch.sigmoid(self.volume(x)) * x
+
+    def volume(self, x: Tensor) -> Tensor:
+        """The 3x3x3 convolution, zero-padded: (N, C, H, W) -> same."""
+        channels = x.shape[1]
+        eye = torch.eye(channels + 2, dtype=self.weight.dtype, device=self.weight.device)
+        shifts = torch.stack([eye[depth : depth + channels, 1:-1] for depth in range(3)])  # shifts[d, o, i] = (i == o + d - 1)
+        band = torch.einsum("doi,dhw->oihw", shifts, self.weight)
+        return functional.conv2d(x, band, self.bias.expand(channels), padding=1)
 
 
 def upsampler(features: int, scale: int) -> nn.Sequential:
