@@ -1,0 +1,65 @@
+"""How a good photo becomes a poor one: blur, bicubic shrinking, noise, JPEG: the order of the classical model (Elad and Feuer 1997)."""
+
+import io
+import math
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn import functional
+
+from ttpo_cli.imaging.resize import imresize
+
+
+@dataclass(frozen=True)
+class DegradeOptions:
+    """scale: shrinking factor; blur: deviation in pixels of the input; noise: deviation out of 255; jpeg: quality or None."""
+
+    scale: int = 4
+    blur: float = 0.0
+    noise: float = 0.0
+    jpeg: int | None = None
+
+
+def degrade(image: Tensor, options: DegradeOptions, generator: torch.Generator) -> Tensor:
+    """(N, 3, H, W) in [0, 1] -> (N, 3, H // scale, W // scale), values on the 8-bit grid. The noise is drawn from `generator`.
+
+    Rows and columns beyond a multiple of `scale` are cut off, as SR benchmarks do (mod-crop).
+    """
+    height, width = (side - side % options.scale for side in image.shape[-2:])
+    image = gaussian_blur(image[..., :height, :width], options.blur)
+    image = imresize(image, 1 / options.scale).clamp(0, 1)
+    if options.noise:
+        drawn = torch.randn(image.shape, generator=generator, device=generator.device)
+        image = image + drawn.to(image) * (options.noise / 255)
+    image = (image.clamp(0, 1) * 255).round() / 255
+    return image if options.jpeg is None else jpeg(image, options.jpeg)
+
+
+def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
+    """Separable Gaussian of deviation `sigma` pixels, cut at 3 sigma; edges reflected, or repeated where the image is smaller."""
+    if sigma == 0:
+        return image
+    reach = math.ceil(3 * sigma)
+    offsets = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
+    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
+    weights = (weights / weights.sum()).expand(image.shape[1], 1, 1, -1)
+    mode = "reflect" if reach < min(image.shape[-2:]) else "replicate"
+    padded = functional.pad(image, (reach,) * 4, mode=mode)
+    rows = functional.conv2d(padded, weights, groups=image.shape[1])
+    return functional.conv2d(rows, weights.transpose(2, 3), groups=image.shape[1])
+
+
+def jpeg(image: Tensor, quality: int) -> Tensor:
+    """Each image of the batch once through a JPEG file of this quality (1 to 100), chroma at half size as cameras do."""
+    return torch.cat([_jpeg_one(single, quality) for single in image])
+
+
+def _jpeg_one(image: Tensor, quality: int) -> Tensor:
+    pixels = (image.permute(1, 2, 0) * 255).round().to(torch.uint8).cpu().numpy()
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=quality, subsampling="4:2:0")
+    height, width, channels = pixels.shape
+    decoded = torch.frombuffer(bytearray(Image.open(stream).convert("RGB").tobytes()), dtype=torch.uint8)
+    return (decoded.view(height, width, channels).permute(2, 0, 1)[None].float() / 255).to(image)
