@@ -1,0 +1,43 @@
+"""One interface for every diffusion prior: denoise(x, sigma, condition) -> x0_hat in variance-exploding form (EDM, section 2)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+Denoise = Callable[[Tensor, Tensor, Tensor | None], Tensor]
+
+
+@dataclass(frozen=True)
+class Prior:
+    """A diffusion prior as a value.
+
+    denoise: x (N, C, h, w) = x0 + sigma n, sigma (N,), condition (N, C, h, w) or None -> x0_hat, the posterior mean of x0.
+    encode, decode: image (N, 3, H, W) in [0, 1] <-> x0 (N, C, h, w). Sizes must be multiples of `multiple` pixels.
+    """
+
+    name: str
+    denoise: Denoise
+    encode: Callable[[Tensor], Tensor]
+    decode: Callable[[Tensor], Tensor]
+    multiple: int
+    sha256: str | None = None
+    licence: str | None = None
+
+
+@dataclass
+class CallCounter:
+    """Counts network evaluations, one an image: what 'equal network calls' means."""
+
+    calls: int = 0
+    stages: dict[str, int] = field(default_factory=dict)
+
+    def wrap(self, denoise: Denoise, stage: str) -> Denoise:
+        """The same denoiser, each call adding its batch size to `calls` and to its stage."""
+
+        def counted(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
+            self.calls += x.shape[0]
+            self.stages[stage] = self.stages.get(stage, 0) + x.shape[0]
+            return denoise(x, sigma, condition)
+
+        return counted

@@ -1,0 +1,126 @@
+"""Training photos in memory: lossless reading, a held-back part, and aligned random crops that any step can draw again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.resize import imresize
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One photo beside what it was made from: uint8 (3, H, W) and (3, H / scale, W / scale)."""
+
+    name: str
+    hq: Tensor
+    lq: Tensor
+
+
+def find_photos(folders: Sequence[Path]) -> list[Path]:
+    """Every image file below the folders, in a stable order. Raises TtpoError where there is none."""
+    paths = sorted(path for folder in folders for path in _walk(folder) if path.suffix.lower() in SUFFIXES)
+    if not paths:
+        raise TtpoError(f"no photo found in {', '.join(map(str, folders))}: give folders that hold PNG, JPEG, TIFF or WebP files")
+    return paths
+
+
+def _walk(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
+    if not folder.is_dir():
+        raise TtpoError(f"{folder} does not exist: give a folder of photos")
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def hold_back(paths: Sequence[Path], every: int = 10) -> tuple[list[Path], list[Path]]:
+    """Split into (training, held back): each `every`-th photo of the sorted list is never trained on."""
+    held = [path for index, path in enumerate(paths) if index % every == every - 1]
+    kept = [path for index, path in enumerate(paths) if index % every != every - 1]
+    return kept, held
+
+
+def read_uint8(path: Path, multiple: int = 1) -> Tensor:
+    """A photo as uint8 (3, H, W), cropped to a multiple of `multiple`. Raises TtpoError for an unreadable file."""
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"))
+    except OSError as error:
+        raise TtpoError(f"{path} cannot be read as a photo ({error}): take it out of the training folder") from error
+    height, width = (size // multiple * multiple for size in pixels.shape[:2])
+    return torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1).contiguous()
+
+
+def read_photos(paths: Sequence[Path], minimum: int, multiple: int = 1) -> tuple[list[tuple[str, Tensor]], list[str]]:
+    """Read all photos of at least `minimum` pixels a side; the second list names each file left out, with why."""
+    photos, left_out = [], []
+    for path in paths:
+        try:
+            pixels = read_uint8(path, multiple)
+        except TtpoError as error:
+            left_out.append(str(error))
+            continue
+        if min(pixels.shape[1:]) < minimum:
+            left_out.append(f"{path.name}: {pixels.shape[2]}x{pixels.shape[1]} is smaller than the crop of {minimum} pixels")
+        else:
+            photos.append((path.name, pixels))
+    if not photos:
+        raise TtpoError(f"no photo is left to train on: {'; '.join(left_out[:3])}")
+    return photos, left_out
+
+
+def bicubic_pairs(photos: Sequence[tuple[str, Tensor]], scale: int) -> list[Pair]:
+    """Pair each photo with its MATLAB-bicubic reduction, rounded to 8 bit as the benchmark files are."""
+    return [Pair(name, hq, to_uint8(imresize(to_float(hq[None]), 1 / scale))[0]) for name, hq in photos]
+
+
+def to_float(pixels: Tensor) -> Tensor:
+    """uint8 -> float32 in [0, 1]."""
+    return pixels.float() / 255
+
+
+def to_uint8(image: Tensor) -> Tensor:
+    """float in [0, 1] (clamped) -> uint8, rounded to the nearest."""
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8)
+
+
+def draw_crops(pairs: Sequence[Pair], batch: int, crop: int, scale: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a batch of aligned crops with random flips and transposes.
+
+    Returns (lq, hq): uint8 (batch, 3, crop, crop) and (batch, 3, crop * scale, crop * scale).
+    Photos are drawn in proportion to their area, so that every crop position is as likely as any other.
+    """
+    areas = torch.tensor([float(pair.lq.shape[1] * pair.lq.shape[2]) for pair in pairs])
+    lows, highs = [], []
+    for index in torch.multinomial(areas, batch, replacement=True, generator=generator).tolist():
+        pair = pairs[index]
+        top = int(torch.randint(pair.lq.shape[1] - crop + 1, (1,), generator=generator))
+        left = int(torch.randint(pair.lq.shape[2] - crop + 1, (1,), generator=generator))
+        symmetry = int(torch.randint(8, (1,), generator=generator))
+        lows.append(dihedral(pair.lq[:, top : top + crop, left : left + crop], symmetry))
+        size, top, left = crop * scale, top * scale, left * scale
+        highs.append(dihedral(pair.hq[:, top : top + size, left : left + size], symmetry))
+    return torch.stack(lows), torch.stack(highs)
+
+
+def dihedral(image: Tensor, symmetry: int) -> Tensor:
+    """One of the eight flips and transposes of a square's last two axes, by number 0 to 7."""
+    if symmetry & 1:
+        image = image.flip(-1)
+    if symmetry & 2:
+        image = image.flip(-2)
+    return image.transpose(-1, -2) if symmetry & 4 else image
+
+
+def step_generator(seed: int, step: int) -> torch.Generator:
+    """The random numbers of one training step, a function of (seed, step) alone: a resumed run draws what an undisturbed one would."""
+    generator = torch.Generator()
+    generator.manual_seed((seed * 0x9E3779B1 + step * 0x85EBCA77 + 0x165667B1) % (2**63))
+    return generator

@@ -1,0 +1,124 @@
+"""A training run's folder: options, records as JSONL and TensorBoard, and a state that resumes to the same numbers."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ttpo_cli.errors import TtpoError, UsageError
+
+Record = dict[str, float | int | str]
+
+
+class Ema:
+    """Exponential moving average of a network's parameters, warmed up so that early weights are forgotten (Karras et al. 2024, sec. 3)."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for average, value in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if average.dtype.is_floating_point:
+                average.lerp_(value, 1 - decay)
+            else:
+                average.copy_(value)
+
+
+class RunFolder:
+    """Where one training writes: `options.json`, `log.jsonl`, TensorBoard events, `state.pt`, and the finished weights."""
+
+    def __init__(self, path: Path, options: Any) -> None:
+        self.path = path
+        self.options = json.loads(json.dumps(asdict(options)))
+
+    def prepare(self, resume: bool) -> dict[str, Any] | None:
+        """Make the folder, or read the state to go on from. Raises UsageError where options differ or a run would be overwritten."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        state_file = self.path / "state.pt"
+        if state_file.exists() and not resume:
+            raise UsageError(f"{self.path} already holds a run: give --resume to go on with it, or another folder")
+        state = load_state(state_file) if state_file.exists() else None
+        if state is not None:
+            refuse_other_options(state["options"], self.options)
+        (self.path / "options.json").write_text(json.dumps(self.options, indent=2) + "\n")
+        return state
+
+    def save(self, state: Mapping[str, Any]) -> None:
+        """Write the state atomically: a full disk or a kill leaves the previous one standing."""
+        temporary = self.path / "state.pt.part"
+        try:
+            torch.save({**state, "options": self.options}, temporary)
+            os.replace(temporary, self.path / "state.pt")
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            raise TtpoError(f"the checkpoint could not be written to {self.path} ({error}): the previous one stands; free space, then --resume") from error
+
+    @contextmanager
+    def log(self, start: int) -> Iterator[Any]:
+        """Yield a function that appends one record; records from `start` on, left by a killed run, are cut off first."""
+        from torch.utils.tensorboard.writer import SummaryWriter
+
+        log_file = self.path / "log.jsonl"
+        kept = [line for line in log_file.read_text().splitlines() if json.loads(line)["step"] <= start] if log_file.exists() else []
+        log_file.write_text("".join(line + "\n" for line in kept))
+        writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=start + 1)
+
+        def append(record: Record) -> None:
+            with log_file.open("a") as stream:
+                stream.write(json.dumps(record) + "\n")
+            for name, value in record.items():
+                if name != "step" and not isinstance(value, str):
+                    writer.add_scalar(name, value, int(record["step"]))
+
+        try:
+            yield append
+        finally:
+            writer.close()
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read a training state; tensors and plain values only, no pickled code runs. Raises TtpoError for a damaged file."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds here; each means the same to a user
+        raise TtpoError(f"{path} is not a readable training state ({type(error).__name__}): start in another folder") from error
+
+
+def refuse_other_options(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Raise UsageError listing every option in which a resumed run differs from the one it continues."""
+    names = sorted(set(saved) | set(current))
+    differing = [f"{name}: {saved.get(name)} -> {current.get(name)}" for name in names if saved.get(name) != current.get(name)]
+    if differing:
+        raise UsageError(f"the run was started with other options ({'; '.join(differing)}): use the same, or another folder")
+
+
+def cosine(step: int, steps: int, start: float, end: float, warm_up: int = 0) -> float:
+    """Learning rate: linear warm-up, then half a cosine from `start` to `end` over `steps` (Loshchilov & Hutter 2017)."""
+    if step < warm_up:
+        return start * (step + 1) / warm_up
+    progress = min(1.0, (step - warm_up) / max(1, steps - warm_up))
+    return end + (start - end) * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * progress))))
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """Store each 2-D convolution's weights channels-last: several times faster on a CPU (a 3-D convolution has no such layout)."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.to(memory_format=torch.channels_last)
+    return network
+
+
+def stop_if_not_finite(loss: Tensor, step: int, folder: Path) -> None:
+    """Raise TtpoError on a NaN or infinite loss, naming the step and the last good checkpoint."""
+    if not bool(torch.isfinite(loss)):
+        raise TtpoError(f"the loss is {float(loss)} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume with a lower rate")
