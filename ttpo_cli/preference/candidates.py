@@ -1,0 +1,158 @@
+"""Stage I of TTPO: candidates by diffusion inversion or noising of the restored image, and denoising (arXiv 2511.19169)."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.diffusion.denoiser import Denoise
+from ttpo_cli.diffusion.inversion import invert, mix_noise, seeded_noise
+from ttpo_cli.diffusion.sampler import integrate, network_calls
+from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
+from ttpo_cli.errors import UsageError, unknown_name
+
+MODES = ("inversion", "noising")
+
+# latents (N, C, h, w) -> fused score of each (N,), higher is better: how halving judges candidates part of the way down.
+Judge = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class CandidateOptions:
+    """Stage I. The paper's: mode inversion, strengths 0.10 to 0.30, enough seeds for 15 candidates, beside the restored image.
+
+    strengths: flow times; seeds: candidates of each strength; eta: how much fresh noise joins an inversion; halving: stop the worse
+    half of the candidates at the middle of the way and give their network calls to the rest; batch: images a network call, 0 = by size.
+    """
+
+    mode: str = "noising"
+    strengths: tuple[float, ...] = (0.10, 0.15, 0.20, 0.25, 0.30)
+    seeds: int = 1
+    eta: float = 0.7
+    steps: int = 5
+    solver: str = "euler"
+    sigma_min: float = 0.01
+    halving: bool = False
+    batch: int = 0
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving."""
+
+    latents: Tensor
+    strengths: tuple[float, ...]
+    seeds: tuple[int, ...]
+    stopped: tuple[bool, ...]
+
+
+def derive_seed(content_hash: str, seed: int, *purpose: object) -> int:
+    """A seed in [0, 2^63) from a photo's content, the user's seed and a purpose: the same in any order, batch or folder."""
+    digest = hashlib.sha256(repr((content_hash, seed, *purpose)).encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generate(
+    denoise: Denoise,
+    restored: Tensor,
+    content_hash: str,
+    seed: int,
+    options: CandidateOptions,
+    *,
+    judge: Judge | None = None,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Candidates:
+    """All candidates of one photo, batched across strengths and seeds.
+
+    restored: (1, C, h, w) latent of the restored image, which is also the condition. `judge` is needed for halving only.
+    Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without a judge.
+    """
+    if options.mode not in MODES:
+        raise unknown_name("candidate mode", options.mode, MODES)
+    if not options.strengths or options.seeds < 1:
+        raise UsageError("candidates need at least one strength and one seed")
+    if options.halving and judge is None:
+        raise UsageError("halving needs metrics to judge the candidates by: choose at least one")
+    strengths = tuple(strength for strength in options.strengths for _ in range(options.seeds))
+    seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, k) for strength in options.strengths for k in range(options.seeds))
+    levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
+    size = options.batch or automatic_batch(restored)
+    starts = torch.cat([start_latents(denoise, restored, levels[part], list(seeds[part]), options) for part in batches(len(seeds), size)])
+    if not options.halving:
+        latents = _denoise_all(denoise, starts, levels, restored, options.solver, size, on_step)
+        return Candidates(latents, strengths, seeds, (False,) * len(seeds))
+    assert judge is not None
+    return _successive_halving(denoise, starts, levels, restored, strengths, seeds, options, size, judge)
+
+
+def automatic_batch(latent: Tensor, elements: int = 8 * 3 * 512 * 512) -> int:
+    """As many images a call as hold `elements` values together: enough to fill a device, little enough for its memory."""
+    return max(1, elements // latent[0].numel())
+
+
+def batches(count: int, size: int) -> list[slice]:
+    """Consecutive slices of at most `size` that cover range(count)."""
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def start_latents(denoise: Denoise, restored: Tensor, levels: Tensor, seeds: list[int], options: CandidateOptions) -> Tensor:
+    """x at each candidate's strength: the inverted latent with eta of fresh noise mixed in, or restored + sigma n (SDEdit)."""
+    noise = seeded_noise((len(seeds), *restored.shape[1:]), seeds, restored.device)
+    clean = restored.expand_as(noise)
+    sigma = levels[:, :1, None, None].to(clean)
+    if options.mode == "noising":
+        return clean + sigma * noise
+    distinct, which = levels.unique(dim=0, return_inverse=True)
+    inverted = invert(denoise, restored.expand(len(distinct), -1, -1, -1), distinct, restored.expand(len(distinct), -1, -1, -1), solver=options.solver)
+    return mix_noise(inverted[which], clean, sigma, noise, options.eta)
+
+
+def _denoise_all(
+    denoise: Denoise, starts: Tensor, levels: Tensor, restored: Tensor, solver: str, size: int, on_step: Callable[[int, int], None] | None = None
+) -> Tensor:
+    finished = []
+    for part in batches(len(starts), size):
+        x = starts[part]
+        finished.append(integrate(denoise, x, levels[part], restored.expand_as(x), solver=solver))
+        if on_step is not None:
+            on_step(part.stop, len(starts))
+    return torch.cat(finished)
+
+
+def _successive_halving(
+    denoise: Denoise,
+    starts: Tensor,
+    levels: Tensor,
+    restored: Tensor,
+    strengths: tuple[float, ...],
+    seeds: tuple[int, ...],
+    options: CandidateOptions,
+    size: int,
+    judge: Judge,
+) -> Candidates:
+    """Half of the way for all, then only the better half by `judge` on x0_hat; the survivors' second half takes the spared calls.
+
+    (Jamieson & Talwalkar 2016.) A stopped candidate stays in the list as its last x0_hat: it may still be the dispreferred one.
+    """
+    rung = max(1, options.steps // 2)
+    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], restored, options.solver, size)
+    level = levels[:, rung]
+    estimates = torch.cat([denoise(halfway[part], level[part].to(halfway), restored.expand_as(halfway[part])) for part in batches(len(seeds), size)])
+    order = judge(estimates).argsort(descending=True, stable=True)
+    survivors = order[: max(1, len(seeds) // 2)].sort().values
+    spared = (len(seeds) - len(survivors)) * network_calls(options.steps - rung, options.solver) - len(seeds)
+    extra = max(0, spared // (len(survivors) * network_calls(1, options.solver)))
+    remaining = torch.stack([karras_sigmas(float(level[index]), options.sigma_min, options.steps - rung + extra) for index in survivors])
+    finished = _denoise_all(denoise, halfway[survivors], remaining, restored, options.solver, size)
+    latents = estimates.clone()
+    latents[survivors] = finished
+    alive = set(survivors.tolist())
+    return Candidates(latents, strengths, seeds, tuple(index not in alive for index in range(len(seeds))))
+
+
+def best_of_more(options: CandidateOptions, calls: int) -> CandidateOptions:
+    """The options with as many seeds more as `calls` further network calls pay for: best-of-N at equal network calls."""
+    each = network_calls(options.steps, options.solver)
+    return replace(options, seeds=options.seeds + max(0, calls // (each * len(options.strengths))))

@@ -1,0 +1,122 @@
+"""Stage II of TTPO: scores of N candidates under M metrics fused into one, and the preferred and dispreferred candidate (arXiv 2511.19169)."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import UsageError, unknown_name
+
+
+@dataclass(frozen=True)
+class SelectionOptions:
+    """Stage II. The paper's: fusion mean, ceiling off, dispreferred any (the restored image may be it).
+
+    ceiling: a score better than the pristine photos' own level earns nothing more. dispreferred: `candidate` or `any`.
+    weights: metric -> weight, for the fusion `weights`.
+    """
+
+    fusion: str = "mean"
+    ceiling: bool = True
+    dispreferred: str = "candidate"
+    weights: Mapping[str, float] = field(default_factory=dict)
+
+
+def oriented(scores: Tensor, lower_is_better: Sequence[bool]) -> Tensor:
+    """Flip the sign of the columns where lower is better: (N, M), higher is better everywhere."""
+    signs = torch.tensor([-1.0 if lower else 1.0 for lower in lower_is_better], dtype=scores.dtype, device=scores.device)
+    return scores * signs
+
+
+def cap_at_pristine(scores: Tensor, pristine: Sequence[float | None], lower_is_better: Sequence[bool]) -> Tensor:
+    """A score better than its metric's pristine level counts as that level: no-reference metrics can be hacked, photos cannot.
+
+    scores: (N, M) in the metrics' own directions; a metric without a known level is left as it is.
+    """
+    capped = scores.clone()
+    for column, (level, lower) in enumerate(zip(pristine, lower_is_better, strict=True)):
+        if level is not None:
+            capped[:, column] = capped[:, column].clamp(min=level) if lower else capped[:, column].clamp(max=level)
+    return capped
+
+
+def z_scores(scores: Tensor) -> Tensor:
+    """Column-wise z-scores (population deviation); a column without variance counts 0. (N, M) -> (N, M)."""
+    centred = scores - scores.mean(dim=0, keepdim=True)
+    deviation = centred.square().mean(dim=0, keepdim=True).sqrt()
+    flat = deviation <= 1e-6 * scores.abs().mean(dim=0, keepdim=True).clamp(min=1e-12)
+    return torch.where(flat, torch.zeros_like(centred), centred / torch.where(flat, torch.ones_like(deviation), deviation))
+
+
+def mean_fusion(scores: Tensor, weights: Tensor) -> Tensor:
+    """The paper's: the plain mean of the z-scores."""
+    return z_scores(scores).mean(dim=1)
+
+
+def weighted_fusion(scores: Tensor, weights: Tensor) -> Tensor:
+    """The mean of the z-scores under named weights."""
+    return (z_scores(scores) * weights).sum(dim=1) / weights.sum().clamp(min=1e-12)
+
+
+def entropy_fusion(scores: Tensor, weights: Tensor) -> Tensor:
+    """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: a metric that tells apart counts more."""
+    if scores.shape[0] < 2:
+        return z_scores(scores).mean(dim=1)
+    shifted = scores - scores.min(dim=0, keepdim=True).values + 1e-12
+    share = shifted / shifted.sum(dim=0, keepdim=True)
+    entropy = -(share * share.log()).sum(dim=0) / torch.log(torch.tensor(float(scores.shape[0])))
+    return weighted_fusion(scores, (1 - entropy).clamp(min=0))
+
+
+def rank_fusion(scores: Tensor, weights: Tensor) -> Tensor:
+    """The mean rank under each metric, 0 for the worst, ties sharing their mean rank."""
+    below = (scores[:, None, :] > scores[None, :, :]).sum(dim=1)
+    equal = (scores[:, None, :] == scores[None, :, :]).sum(dim=1)
+    return (below + (equal - 1) / 2).to(scores.dtype).mean(dim=1)
+
+
+FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mean": mean_fusion,
+    "entropy": entropy_fusion,
+    "rank": rank_fusion,
+    "weights": weighted_fusion,
+}
+
+
+def fuse(scores: Tensor, names: Sequence[str], lower_is_better: Sequence[bool], pristine: Sequence[float | None], options: SelectionOptions) -> Tensor:
+    """One score a candidate, higher is better: (N, M) -> (N,), float64.
+
+    Raises UsageError for an unknown fusion, weights that name no chosen metric, a negative weight or weights that sum to 0.
+    """
+    if options.fusion not in FUSIONS:
+        raise unknown_name("fusion", options.fusion, FUSIONS)
+    capped = cap_at_pristine(scores.double(), pristine, lower_is_better) if options.ceiling else scores.double()
+    return FUSIONS[options.fusion](oriented(capped, lower_is_better), _weight_vector(names, options).to(scores.device))
+
+
+def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
+    for name in options.weights:
+        if name not in names:
+            raise unknown_name("metric to weigh", name, names)
+    weights = torch.tensor([float(options.weights.get(name, 0.0 if options.weights else 1.0)) for name in names], dtype=torch.float64)
+    if options.fusion == "weights" and (not options.weights or bool((weights < 0).any()) or float(weights.sum()) == 0):
+        raise UsageError("the fusion 'weights' needs --weights METRIC=VALUE, none negative and at least one above 0")
+    return weights
+
+
+def choose_pair(fused: Tensor, options: SelectionOptions) -> tuple[int, int]:
+    """(preferred, dispreferred): argmax and argmin of the fused scores, row 0 being the restored image.
+
+    The preferred is always a candidate, since the restored image competes again at the end. With `dispreferred` = `candidate`, so is the
+    other: pushing away from the restored image only raises the high bands everywhere. Raises UsageError with fewer than two to choose from.
+    """
+    if options.dispreferred not in ("candidate", "any"):
+        raise unknown_name("dispreferred", options.dispreferred, ("candidate", "any"))
+    first = 1 if options.dispreferred == "candidate" else 0
+    if len(fused) - first < 2:
+        raise UsageError("a pair needs at least two candidates: raise --seeds or give more --strengths")
+    preferred = 1 + int(fused[1:].argmax())
+    others = fused.clone()
+    others[preferred] = torch.inf
+    return preferred, first + int(others[first:].argmin())
