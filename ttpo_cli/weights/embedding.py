@@ -1,0 +1,70 @@
+"""Ship a trained file with the package: copy it to `weights/builtin` and write its entry, with size and SHA-256, into the manifest."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import yaml
+
+from ttpo_cli.errors import TtpoError, unknown_name
+from ttpo_cli.weights.checkpoint import check_header, file_sha256
+from ttpo_cli.weights.manifest import BUILTIN, ManifestEntry, manifest_path, read_manifest
+
+HEADER = """\
+# The weights this package ships, one entry a file of ttpo_cli/weights/builtin. Written by ttpo_cli/weights/embedding.py:
+#   python -c "from pathlib import Path; from ttpo_cli.weights.embedding import update_manifest_entry as update; update(NAME, Path(FILE))"
+"""
+
+_LFC_SR = "Zhang et al., Perception-Distortion Balanced ADMM Optimization for Single-Image Super-Resolution, ECCV 2022"
+_HAAR = "Karras et al., Elucidating the Design Space of Diffusion-Based Generative Models, NeurIPS 2022"
+_BRADLEY_TERRY = "Bradley and Terry, Rank Analysis of Incomplete Block Designs, Biometrika 1952"
+_NIQE = "Mittal et al., Making a Completely Blind Image Quality Analyzer, IEEE Signal Processing Letters 2013"
+
+
+def _facts(name: str, role: str, task: str, architecture: str, scale: int, trained_by: str, paper: str, *aliases: str) -> ManifestEntry:
+    assert role in ("backbone", "prior", "metric")
+    file = f"{name}.safetensors"
+    return ManifestEntry(name, aliases, role, task, architecture, scale, file, 0, "", "Apache-2.0", True, trained_by, paper)
+
+
+# What is known of each embedded file before it exists; its size and hash are filled in when a training delivers it.
+EMBEDDED: dict[str, ManifestEntry] = {
+    entry.name: entry
+    for entry in (
+        _facts("lfc-sr-small-x4", "backbone", "super-resolution", "LFC-SR", 4, "ttpo train lfc", _LFC_SR, "lfc-sr-small"),
+        _facts("haar-prior", "prior", "image prior", "wavelet U-Net", 1, "ttpo train prior", _HAAR, "haar"),
+        _facts("ranker", "metric", "preference", "convolutional ranker", 1, "ttpo train ranker", _BRADLEY_TERRY),
+        _facts("niqe-pristine", "metric", "naturalness", "multivariate Gaussian", 1, "fitted to pristine photos", _NIQE),
+    )
+}
+
+
+def update_manifest_entry(
+    name: str, source: Path, *, trained_by: str | None = None, manifest: Path | None = None, builtin: Path = BUILTIN
+) -> ManifestEntry:
+    """Copy `source` to `builtin` and add or refresh the entry `name` of the manifest; returns the entry.
+
+    An entry already in the manifest keeps its facts, a new one takes those of EMBEDDED; trained_by replaces that field (the command and
+    the photos behind the weights). Raises UsageError for a name not in EMBEDDED, WeightsError for a file that is no safetensors.
+    """
+    if name not in EMBEDDED:
+        raise unknown_name("embedded weights", name, EMBEDDED)
+    check_header(source)
+    manifest = manifest_path() if manifest is None else manifest
+    entries = read_manifest(manifest)
+    target = builtin / EMBEDDED[name].file
+    try:
+        if source.resolve() != target.resolve():
+            target.write_bytes(source.read_bytes())
+        entry = replace(entries.get(name, EMBEDDED[name]), bytes=target.stat().st_size, sha256=file_sha256(target))
+        entries[name] = entry if trained_by is None else replace(entry, trained_by=trained_by)
+        manifest.write_text(HEADER + _yaml(entries), encoding="utf-8")
+    except OSError as error:
+        raise TtpoError(f"{error.filename} could not be written ({error.strerror}): embed into a checkout you may write to") from error
+    return entries[name]
+
+
+def _yaml(entries: dict[str, ManifestEntry]) -> str:
+    content = {name: {**asdict(entry), "aliases": list(entry.aliases)} for name, entry in sorted(entries.items())}
+    for fields in content.values():
+        del fields["name"]
+    return "\n".join(yaml.safe_dump({name: fields}, sort_keys=False, allow_unicode=True, width=200) for name, fields in content.items())
