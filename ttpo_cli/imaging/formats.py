@@ -1,0 +1,93 @@
+"""The photo formats ttpo reads and writes, told by content: PNG, JPEG, TIFF and WebP, and what each can hold."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttpo_cli.errors import TtpoError, UsageError, unknown_name
+
+
+@dataclass(frozen=True)
+class Format:
+    """suffixes: of file names, the usual one first; largest_side: in pixels, what the encoder accepts."""
+
+    title: str
+    suffixes: tuple[str, ...]
+    signatures: tuple[bytes, ...]
+    largest_side: int
+    sixteen_bit: bool
+    alpha: bool
+    grey: bool
+
+
+FORMATS = {
+    "png": Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), 2**31 - 1, sixteen_bit=True, alpha=True, grey=True),
+    "jpeg": Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",), 65500, sixteen_bit=False, alpha=False, grey=True),
+    "tiff": Format("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), 2**31 - 1, sixteen_bit=True, alpha=True, grey=True),
+    "webp": Format("WebP", (".webp",), (b"RIFF",), 16383, sixteen_bit=False, alpha=True, grey=False),
+}
+
+# Kinds a user may well hand over, which ttpo does not read: (offset, bytes there, title). Camera raw files that are TIFFs inside come last.
+_FOREIGN = (
+    (0, b"GIF8", "a GIF"),
+    (0, b"BM", "a BMP"),
+    (0, b"8BPS", "a Photoshop document"),
+    (0, b"%PDF", "a PDF"),
+    (0, b"<svg", "an SVG drawing"),
+    (0, b"v/1\x01", "an OpenEXR image"),
+    (0, b"\xff\x0a", "a JPEG XL image"),
+    (4, b"JXL ", "a JPEG XL image"),
+    (4, b"jP  ", "a JPEG 2000 image"),
+    (4, b"ftypavi", "an AVIF image"),
+    (4, b"ftyphei", "an HEIC photo"),
+    (4, b"ftyphev", "an HEIC photo"),
+    (4, b"ftypmif1", "an HEIC photo"),
+    (4, b"ftypmsf1", "an HEIC photo"),
+    (4, b"ftypcrx", "a camera raw file"),
+    (0, b"FUJIFILMCCD-RAW", "a camera raw file"),
+    (0, b"IIRO", "a camera raw file"),
+    (0, b"IIRS", "a camera raw file"),
+    (0, b"MMOR", "a camera raw file"),
+    (0, b"IIU\0", "a camera raw file"),
+    (8, b"CR\x02", "a camera raw file"),
+)
+
+
+def sniff_format(head: bytes, label: str) -> str:
+    """The format that a file's first bytes (16 are enough) tell, whatever its name. Raises TtpoError for anything ttpo cannot read."""
+    if not head:
+        raise TtpoError(f"'{label}' is empty (0 bytes): copy it again from where it came")
+    for offset, signature, title in _FOREIGN:
+        if head[offset:].startswith(signature):
+            raise foreign_kind(label, title)
+    for name, entry in FORMATS.items():
+        if head.startswith(entry.signatures) and (name != "webp" or head[8:12] == b"WEBP"):
+            return name
+    known = ", ".join(entry.title for entry in FORMATS.values())
+    raise TtpoError(f"'{label}' does not hold a photo that ttpo reads ({known}): its first bytes belong to none of them")
+
+
+def foreign_kind(label: str, title: str) -> TtpoError:
+    """The error for a kind of image that ttpo does not read."""
+    return TtpoError(f"'{label}' is {title}, which ttpo does not read: convert it to TIFF, PNG or JPEG first")
+
+
+def format_of_name(name: str) -> str | None:
+    """The format a file name's suffix promises, or None where the suffix belongs to no format."""
+    suffix = Path(name).suffix.lower()
+    return next((format for format, entry in FORMATS.items() if suffix in entry.suffixes), None)
+
+
+def output_format(path: Path | None, format: str, photo_format: str) -> str:
+    """The format to write: `format` itself; for "keep" the one the path's suffix names; without a suffix the photo's own.
+
+    Raises UsageError where the suffix belongs to no format, or contradicts a format that was asked for.
+    """
+    if format != "keep" and format not in FORMATS:
+        raise unknown_name("format", format, [*FORMATS, "keep"])
+    promised = None if path is None else format_of_name(path.name)
+    if format == "keep" and path is not None and path.suffix and promised is None:
+        known = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
+        raise UsageError(f"'{path.name}' ends in no format that ttpo writes: choose a name ending in one of {known}")
+    if format != "keep" and promised is not None and promised != format:
+        raise UsageError(f"'{path}' is named as {FORMATS[promised].title} but {FORMATS[format].title} was asked for: change one of them")
+    return (promised or photo_format) if format == "keep" else format

@@ -1,0 +1,53 @@
+"""A photo as a value: upright float32 RGB pixels, and all that its file said beside them."""
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from ttpo_cli.imaging.resize import imresize
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What a file carries beside pixels. EXIF and XMP describe the upright pixels: orientation 1, no thumbnail.
+
+    exif: a TIFF structure, without the "Exif" marker of JPEG; icc: the profile the pixels' values are to be read with;
+    resolution: horizontal and vertical pixels a millimetre, None where the file says nothing.
+    """
+
+    exif: bytes | None = None
+    icc: bytes | None = None
+    xmp: bytes | None = None
+    resolution: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Photo:
+    """pixels: (1, 3, H, W) float32 in [0, 1], upright, in the colour space of metadata.icc; three equal channels where `grey`.
+
+    alpha: (1, 1, H, W) in [0, 1] and not multiplied into the pixels, or None; bit_depth: 8 or 16; format: a name of formats.FORMATS;
+    content_hash: sha256 of the file's bytes, hexadecimal; name: the file's name; notes: what a reader of the file should be told.
+    """
+
+    pixels: Tensor
+    alpha: Tensor | None
+    grey: bool
+    bit_depth: int
+    format: str
+    metadata: Metadata
+    content_hash: str
+    name: str
+    notes: tuple[str, ...] = ()
+
+
+def with_pixels(photo: Photo, pixels: Tensor) -> Photo:
+    """The photo with other pixels, (1, 3, h, w) of any size: alpha follows by bicubic interpolation.
+
+    The size tags of EXIF and XMP are set when the photo is written. Raises ValueError for another shape.
+    """
+    if pixels.ndim != 4 or tuple(pixels.shape[:2]) != (1, 3):
+        raise ValueError(f"a photo's pixels are (1, 3, H, W), got {tuple(pixels.shape)}")
+    alpha = photo.alpha
+    if alpha is not None and alpha.shape[-2:] != pixels.shape[-2:]:
+        alpha = imresize(alpha, size=(pixels.shape[-2], pixels.shape[-1])).clamp(0, 1)
+    return replace(photo, pixels=pixels, alpha=alpha)

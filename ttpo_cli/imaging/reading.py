@@ -1,0 +1,226 @@
+"""A photo file, or its bytes, read into a Photo: told by content, checked from the header, decoded, turned upright."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyvips
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
+from ttpo_cli.imaging.exif import ORIENTATION, Exif, exif_bytes, read_exif, settle
+from ttpo_cli.imaging.formats import FORMATS, foreign_kind, format_of_name, sniff_format
+from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.xmp import settle_xmp
+
+_RAW_SUFFIXES = frozenset({".dng", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".pef", ".srw", ".erf", ".kdc", ".dcr", ".3fr", ".iiq", ".cr2"})
+_SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
+_OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they cannot be meant as such
+_DEPTHS = {"uchar": 8, "ushort": 16, "float": 16}
+# EXIF orientation -> the upright picture of a stored one, both (H, W, bands).
+_UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    1: lambda stored: stored,
+    2: lambda stored: stored[:, ::-1],
+    3: lambda stored: stored[::-1, ::-1],
+    4: lambda stored: stored[::-1],
+    5: lambda stored: stored.transpose(1, 0, 2),
+    6: lambda stored: np.rot90(stored, -1),
+    7: lambda stored: stored.transpose(1, 0, 2)[::-1, ::-1],
+    8: lambda stored: np.rot90(stored, 1),
+}
+
+
+@dataclass(frozen=True)
+class _Samples:
+    """(H, W, bands) as decoded, 1 or 3 colours and perhaps alpha last; the profile they are to be read with, and notes."""
+
+    values: np.ndarray
+    icc: bytes | None
+    notes: tuple[str, ...]
+
+
+def read_photo(source: Path | bytes, *, name: str | None = None, max_pixels: int = 200_000_000) -> Photo:
+    """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
+
+    name: what to call the photo instead of the path's name. EXIF orientation is applied, once. RGB and grey keep their profile and
+    values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo: missing, empty,
+    truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
+    """
+    label = str(source) if isinstance(source, Path) else name or "standard input"
+    data = _load(source, label) if isinstance(source, Path) else source
+    format = sniff_format(data[:64], label)
+    try:
+        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error")
+        _check_header(image, data, format, label, max_pixels)
+        exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
+        samples = _decode(image, label)
+    except pyvips.Error as error:
+        raise _undecodable(label, error) from error
+    upright = _UPRIGHT.get(_number(image, "orientation"), _UPRIGHT[1])(samples.values)
+    pixels, alpha, float_notes = _tensors(upright, label)
+    height, width = upright.shape[:2]
+    photo_name = name or (source.name if isinstance(source, Path) else "stdin")
+    return Photo(
+        pixels=pixels,
+        alpha=alpha,
+        grey=upright.shape[2] < 3,
+        bit_depth=_DEPTHS[str(image.format)],
+        format=format,
+        metadata=_metadata(image, exif, samples.icc, width, height),
+        content_hash=hashlib.sha256(data).hexdigest(),
+        name=photo_name,
+        notes=_name_notes(photo_name, format) + _frame_notes(image, data, format) + samples.notes + exif_notes + float_notes,
+    )
+
+
+def _load(path: Path, label: str) -> bytes:
+    """The bytes of a file that begins like a photo."""
+    try:
+        if path.is_dir():
+            raise TtpoError(f"'{label}' is a folder: give the photo's file")
+        if path.exists() and not path.is_file():
+            raise TtpoError(f"'{label}' is no regular file: give the photo's file, or its bytes on standard input")
+        with path.open("rb") as stream:
+            sniff_format(stream.read(64), label)  # before a large file of another kind is read whole
+            stream.seek(0)
+            return stream.read()
+    except FileNotFoundError as error:
+        raise TtpoError(f"'{label}' does not exist: check its name and folder") from error
+    except PermissionError as error:
+        raise TtpoError(f"'{label}' may not be read by this user: change its permissions") from error
+    except OSError as error:
+        raise TtpoError(f"'{label}' cannot be read ({error.strerror}): check the disk, or copy the file elsewhere") from error
+
+
+def _undecodable(label: str, error: pyvips.Error) -> TtpoError:
+    reason = " ".join(error.detail.strip().splitlines()[-1:]) or error.message
+    return TtpoError(f"'{label}' cannot be decoded ({reason}): it is cut short, damaged or of a rare kind; copy it again, or convert it")
+
+
+def _check_header(image: pyvips.Image, data: bytes, format: str, label: str, max_pixels: int) -> None:
+    """Refuse, before anything is decoded, what is too large to be a photo or cut off before its end mark."""
+    pixels = image.width * image.height
+    if pixels > max_pixels:
+        size = f"{image.width}x{image.height} pixels"
+        raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if it is meant")
+    if format == "png" and data.rfind(b"IEND\xae\x42\x60\x82") < 0:  # libpng does not ask for the end chunk
+        raise TtpoError(f"'{label}' is cut short (no PNG end chunk): copy it again from where it came")
+    if str(image.format) not in _DEPTHS:
+        raise TtpoError(f"'{label}' holds {image.format} samples: convert it to 8 or 16 bit integers")
+
+
+def _decode(image: pyvips.Image, label: str) -> _Samples:
+    """Decode to grey or RGB, perhaps with alpha; CMYK goes to sRGB through its profile."""
+    icc = _blob(image, "icc-profile-data")
+    space, bands, notes = image.interpretation, image.bands, ()
+    if space == "cmyk" and bands in (4, 5):
+        embedded = _profile_space(icc) == "CMYK"
+        depth = 16 if image.format == "ushort" else 8
+        image = image.icc_transform("srgb", embedded=embedded, input_profile="cmyk", depth=depth, black_point_compensation=True)
+        icc = _blob(image, "icc-profile-data")
+        notes = (f"CMYK converted to sRGB with {'its own profile' if embedded else 'a general CMYK profile, since it has none'}",)
+    elif space not in ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb") or bands > 4:
+        raise TtpoError(f"'{label}' holds {bands} channels of colour space '{space}': convert it to RGB, grey or CMYK")
+    elif icc is not None and _profile_space(icc) != (expected := "GRAY" if bands < 3 else "RGB"):
+        notes = (f"its colour profile is for {_profile_space(icc)} and not for {expected}, and was left out",)
+        icc = None
+    values = image.numpy()
+    return _Samples(values[..., None] if values.ndim == 2 else values, icc, notes)
+
+
+def _profile_space(icc: bytes | None) -> str | None:
+    """The colour space in an ICC profile's header: RGB, GRAY, CMYK (ICC.1:2022, 7.2.6)."""
+    return None if icc is None else icc[16:20].decode("latin-1").strip()
+
+
+def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
+    """(H, W, bands) of any depth -> pixels (1, 3, H, W) and alpha (1, 1, H, W) in [0, 1], and notes."""
+    notes = ()
+    planes = values.transpose(2, 0, 1).astype(np.float32, order="C")
+    if values.dtype.kind == "f":
+        lowest, highest = float(planes.min()), float(planes.max())
+        if not np.isfinite(planes).all():
+            raise TtpoError(f"'{label}' holds values that are no numbers (NaN or infinite): write it again with all values from 0 to 1")
+        if lowest < -_OVERSHOOT or highest > 1 + _OVERSHOOT:
+            raise TtpoError(f"'{label}' holds float values from {lowest:g} to {highest:g}: write it again with all values from 0 to 1")
+        notes = ("float samples are taken as they are, 0 black and 1 white, and count as 16 bit",)
+        if lowest < 0 or highest > 1:
+            notes += (f"float values from {lowest:g} to {highest:g} were clipped to 0 and 1",)
+        planes = planes.clip(0, 1)
+    else:
+        planes /= np.iinfo(values.dtype).max
+    tensor = torch.from_numpy(planes)[None]
+    colours = 3 if tensor.shape[1] >= 3 else 1
+    alpha = tensor[:, colours:] if tensor.shape[1] > colours else None
+    return tensor[:, :colours].expand(-1, 3, -1, -1).contiguous(), alpha, notes
+
+
+def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:
+    """The EXIF of a TIFF, which is spread over the file itself, and notes. Raises TtpoError for a camera raw file in TIFF's clothing."""
+    if data[2:4] in (b"+\0", b"\0+"):
+        return None, ("it is a BigTIFF, whose EXIF is not kept",)
+    try:
+        exif = read_exif(data, DESCRIPTIVE_TAGS | {ORIENTATION, _SUBFILE_TYPE, _SUB_DIRECTORIES})
+    except ValueError as error:
+        raise TtpoError(f"'{label}' is cut short or damaged ({error}): copy it again from where it came") from error
+    exif.note_offset = None
+    reduced = exif.root.entries.pop(_SUBFILE_TYPE, None)
+    has_more = exif.root.entries.pop(_SUB_DIRECTORIES, None) is not None
+    if Path(label).suffix.lower() in _RAW_SUFFIXES or (has_more and reduced is not None and any(reduced.data)):
+        raise foreign_kind(label, "a camera raw file")
+    return exif, ()
+
+
+def _embedded_exif(image: pyvips.Image) -> tuple[Exif | None, tuple[str, ...]]:
+    """The EXIF of a PNG, JPEG or WebP, and notes."""
+    blob = _blob(image, "exif-data")
+    if blob is None:
+        return None, ()
+    try:
+        exif = read_exif(blob.removeprefix(EXIF_MARKER))
+    except ValueError as error:
+        return None, (f"its EXIF is damaged ({error}) and was left out",)
+    return exif, (f"{exif.damaged} damaged entries of its EXIF were left out",) if exif.damaged else ()
+
+
+def _metadata(image: pyvips.Image, exif: Exif | None, icc: bytes | None, width: int, height: int) -> Metadata:
+    """What the file says beside pixels, settled for the upright picture."""
+    xmp = _blob(image, "xmp-data")
+    blob = None
+    if exif is not None and (exif.root.entries or exif.root.children):
+        settle(exif, width, height)
+        blob = exif_bytes(exif)
+    known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
+    return Metadata(blob, icc, None if xmp is None else settle_xmp(xmp, width, height), (image.xres, image.yres) if known else None)
+
+
+def _name_notes(name: str, format: str) -> tuple[str, ...]:
+    promised = format_of_name(name)
+    if promised in (None, format):
+        return ()
+    return (f"it is a {FORMATS[format].title} file, though named as {FORMATS[promised].title}",)
+
+
+def _frame_notes(image: pyvips.Image, data: bytes, format: str) -> tuple[str, ...]:
+    frames = _number(image, "n-pages")
+    if frames > 1:
+        return (f"only the first of its {frames} pages was read",)
+    if format == "png" and b"acTL" in data[: data.find(b"IDAT")]:
+        return ("only the first of its frames was read",)
+    return ()
+
+
+def _blob(image: pyvips.Image, name: str) -> bytes | None:
+    """A piece of metadata as libvips hands it over, None where the file has none."""
+    value = image.get(name) if image.get_typeof(name) else None
+    return value if isinstance(value, bytes) else None
+
+
+def _number(image: pyvips.Image, name: str) -> int:
+    """A number that the file states, 1 where it does not."""
+    value = image.get(name) if image.get_typeof(name) else 1
+    return value if isinstance(value, int) else 1

@@ -1,0 +1,117 @@
+"""Run a function over an image in overlapping tiles, blended by linear ramps whose weights sum to 1 at every pixel."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import UsageError
+
+
+def map_tiles(
+    function: Callable[[Tensor], Tensor],
+    image: Tensor,
+    *,
+    tile: int,
+    overlap: int,
+    scale: int = 1,
+    multiple: int = 1,
+    minimum: int = 1,
+    on_tile: Callable[[int, int], None] | None = None,
+) -> Tensor:
+    """`function` of the whole image, computed tile by tile: (1, C, H, W) -> (1, C', H * scale, W * scale).
+
+    function: (1, C, h, w) -> (1, C', h * scale, w * scale), called with h and w multiples of `multiple` and at least `minimum`.
+    tile: the longest side of a tile in input pixels, its overlap included (raised to fit `multiple` and `minimum`); 0 is one piece.
+    overlap: input pixels that neighbouring tiles share at least; across them the one fades out linearly as the other fades in.
+    The image is padded by reflection where needed and the result cut back. on_tile(done, total) is called after every tile.
+    Memory: the result and one tile. Half-precision tiles are summed in float32. Raises UsageError for a tile that its overlap fills.
+    """
+    padded, (height, width) = pad_reflect(image, multiple, minimum)
+    if tile == 0:
+        result = _checked(function(padded), padded, scale)
+        if on_tile is not None:
+            on_tile(1, 1)
+        return result[..., : height * scale, : width * scale]
+    tile = _fitting(tile, multiple, minimum)
+    if not 0 <= overlap < tile:
+        raise UsageError(f"an overlap of {overlap} pixels does not fit a tile of {tile}: choose an overlap from 0 to {tile - 1}")
+    rows, columns = _spans(padded.shape[-2], tile, overlap), _spans(padded.shape[-1], tile, overlap)
+    row_weights, column_weights = _weights(rows, scale), _weights(columns, scale)
+    result: Tensor | None = None
+    for done, (row, column) in enumerate((row, column) for row in range(len(rows)) for column in range(len(columns))):
+        (top, bottom), (left, right) = rows[row], columns[column]
+        tile_input = padded[..., top:bottom, left:right]
+        piece = _checked(function(tile_input), tile_input, scale)
+        if result is None:
+            dtype = torch.promote_types(piece.dtype, torch.float32)
+            result = torch.zeros(*piece.shape[:2], height * scale, width * scale, dtype=dtype, device=piece.device)
+        place = result[..., top * scale : bottom * scale, left * scale : right * scale]
+        seen_height, seen_width = place.shape[-2:]  # a tile may reach into the padding
+        weights = torch.outer(row_weights[row][:seen_height], column_weights[column][:seen_width])
+        place += piece[..., :seen_height, :seen_width] * weights.to(result)
+        if on_tile is not None:
+            on_tile(done + 1, len(rows) * len(columns))
+    assert result is not None
+    return result
+
+
+def pad_reflect(image: Tensor, multiple: int, minimum: int = 1) -> tuple[Tensor, tuple[int, int]]:
+    """Extend (N, C, H, W) below and to the right by reflection, until both sides are multiples of `multiple` and at least `minimum`.
+
+    Returns the padded image and (H, W) to cut back to. Reflection repeats where the image is smaller than the pad, so 1x1 works.
+    """
+    height, width = image.shape[-2:]
+    for dim, size in ((-2, height), (-1, width)):
+        target = _fitting(size, multiple, minimum)
+        if target != size:
+            image = image.index_select(dim, _reflected(size, target).to(image.device))
+    return image, (height, width)
+
+
+def _fitting(size: int, multiple: int, minimum: int) -> int:
+    """The smallest multiple of `multiple` that is at least `size` and `minimum`."""
+    return math.ceil(max(size, minimum) / multiple) * multiple
+
+
+def _reflected(size: int, target: int) -> Tensor:
+    """Indices 0..target-1 folded into 0..size-1 by reflection about the first and the last (neither repeated)."""
+    if size == 1:
+        return torch.zeros(target, dtype=torch.long)
+    position = torch.arange(target) % (2 * (size - 1))
+    return torch.where(position < size, position, 2 * (size - 1) - position)
+
+
+def _spans(size: int, tile: int, overlap: int) -> list[tuple[int, int]]:
+    """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly."""
+    if size <= tile:
+        return [(0, size)]
+    count = math.ceil((size - overlap) / (tile - overlap))
+    starts = [round(index * (size - tile) / (count - 1)) for index in range(count)]
+    return [(start, start + tile) for start in starts]
+
+
+def _weights(spans: list[tuple[int, int]], scale: int) -> list[Tensor]:
+    """One weight vector a span, in output pixels: 1 inside, a linear ramp where it meets a neighbour; together 1 everywhere."""
+    weights = []
+    for index, (start, stop) in enumerate(spans):
+        weight = torch.ones((stop - start) * scale, dtype=torch.float64)
+        centre = torch.arange(len(weight), dtype=torch.float64) + 0.5
+        if index > 0:
+            weight = torch.minimum(weight, centre / max((spans[index - 1][1] - start) * scale, 1))
+        if index + 1 < len(spans):
+            weight = torch.minimum(weight, centre.flip(0) / max((stop - spans[index + 1][0]) * scale, 1))
+        weights.append(weight)
+    total = torch.zeros(spans[-1][1] * scale, dtype=torch.float64)
+    for (start, stop), weight in zip(spans, weights, strict=True):
+        total[start * scale : stop * scale] += weight
+    return [weight / total[start * scale : stop * scale] for (start, stop), weight in zip(spans, weights, strict=True)]
+
+
+def _checked(piece: Tensor, tile_input: Tensor, scale: int) -> Tensor:
+    """The function's answer, if it has the size it promised."""
+    expected = tuple(side * scale for side in tile_input.shape[-2:])
+    if tuple(piece.shape[-2:]) != expected:
+        raise ValueError(f"a tile of {tuple(tile_input.shape[-2:])} at scale {scale} became {tuple(piece.shape[-2:])}, not {expected}")
+    return piece

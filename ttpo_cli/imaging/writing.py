@@ -1,0 +1,186 @@
+"""A Photo written as PNG, JPEG, TIFF or WebP: whole or not at all, never over its source, metadata true to the new pixels."""
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyvips
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import TtpoError, UsageError, unknown_name
+from ttpo_cli.imaging.embedding import EMBED_EXIF, EXIF_MARKER, JPEG_SEGMENT, XMP_MARKER, jpeg_header
+from ttpo_cli.imaging.exif import exif_bytes, read_exif, settle
+from ttpo_cli.imaging.formats import FORMATS, output_format
+from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.xmp import settle_xmp
+
+METADATA = frozenset({"exif", "icc", "xmp"})
+_SCREEN = (72 / 25.4, 72 / 25.4)  # the resolution written where a photo states none: 72 dots an inch
+# Quality 100 of WebP is lossless. libvips keeps full chroma in JPEG from quality 90 on.
+_ENCODERS: dict[str, Callable[[int], dict[str, Any]]] = {
+    "png": lambda quality: {"compression": 6, "filter": "sub"},
+    "jpeg": lambda quality: {"Q": quality, "optimize_coding": True},
+    "tiff": lambda quality: {"compression": "deflate", "predictor": "horizontal"},
+    "webp": lambda quality: {"Q": quality, "lossless": quality == 100, "exact": True},
+}
+
+
+def write_photo(
+    path: Path | None,
+    photo: Photo,
+    *,
+    format: str = "keep",
+    bit_depth: str | int = "keep",
+    quality: int = 95,
+    keep: frozenset[str] = METADATA,
+    overwrite: bool = False,
+    source: Path | None = None,
+) -> bytes | Path:
+    """Write the photo to `path` and return it, or return the encoded bytes where `path` is None.
+
+    format: png, jpeg, tiff, webp, or "keep": what the path's suffix names, else the photo's own. bit_depth: 8, 16 or "keep" (8 where
+    the format holds no more). quality: 1 to 100, of JPEG and WebP (100 is lossless WebP). keep: the metadata to carry over.
+    Values are clipped to [0, 1] and rounded half to even, not dithered. What the format cannot hold is told by `losses`.
+    Raises UsageError for options that contradict each other, TtpoError where the file cannot be written or would replace `source`.
+    """
+    chosen = output_format(path, format, photo.format)
+    depth = _depth(photo, chosen, bit_depth)
+    if not 1 <= quality <= 100:
+        raise UsageError(f"quality {quality} is not between 1 and 100: choose one that is")
+    if path is not None:
+        check_target(path, source=source, overwrite=overwrite)
+    encoded = _encode(photo, chosen, depth, quality, _kept(photo, chosen, keep))
+    return encoded if path is None else atomic_write(path, encoded, overwrite)
+
+
+def losses(
+    photo: Photo, *, path: Path | None = None, format: str = "keep", bit_depth: str | int = "keep", keep: frozenset[str] = METADATA
+) -> tuple[str, ...]:
+    """What `write_photo` with these options will leave out because the format cannot hold it, in words for the user."""
+    chosen = output_format(path, format, photo.format)
+    entry, kept = FORMATS[chosen], _kept(photo, chosen, keep)
+    said = []
+    if photo.bit_depth == 16 and _depth(photo, chosen, bit_depth) == 8 and not entry.sixteen_bit:
+        said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
+    if not entry.alpha and photo.alpha is not None and bool((photo.alpha < 1).any()):
+        said.append(f"transparency was laid over white: {entry.title} has none")
+    for name in sorted(keep):
+        if getattr(photo.metadata, name) is not None and getattr(kept, name) is None:
+            said.append(f"{name.upper()} was left out: {entry.title} cannot hold it")
+    return tuple(said)
+
+
+def check_target(path: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
+    """Refuse a place that must not or cannot be written, before any work is done for it. Raises TtpoError."""
+    try:
+        if path.is_dir():
+            raise TtpoError(f"'{path}' is a folder: give the name of a file in it")
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise TtpoError(f"'{path}' is the source itself, which is never overwritten: choose another name")
+        if os.path.lexists(path) and not overwrite:
+            raise TtpoError(f"'{path}' exists already: choose another name, or allow overwriting")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise TtpoError(f"'{path}' cannot be written: '{folder}' is no folder; choose another place")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise TtpoError(f"'{path}' cannot be written: no permission to write in '{folder}'; choose another folder")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def atomic_write(path: Path, data: bytes, overwrite: bool = False) -> Path:
+    """Write a file whole or not at all: a temporary file in the same folder, flushed to disk, then renamed. Missing folders are made.
+
+    Raises TtpoError where it exists and `overwrite` is not given, or where the system refuses; nothing is left behind then.
+    """
+    check_target(path, overwrite=overwrite)
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _unwritable(path: Path, error: OSError) -> TtpoError:
+    return TtpoError(f"'{path}' cannot be written ({error.strerror}): free some space, or choose a folder that can be written")
+
+
+def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
+    """8 or 16 bits a channel. Raises UsageError where the format does not hold what was asked for."""
+    if str(bit_depth) not in ("keep", "8", "16"):
+        raise UsageError(f"bit depth '{bit_depth}' is none of 8, 16, keep: choose one of them")
+    if str(bit_depth) == "16" and not FORMATS[format].sixteen_bit:
+        deep = " or ".join(entry.title for entry in FORMATS.values() if entry.sixteen_bit)
+        raise UsageError(f"{FORMATS[format].title} holds 8 bits a channel, not 16: choose {deep}, or a bit depth of 8")
+    wanted = photo.bit_depth if str(bit_depth) == "keep" else int(bit_depth)
+    return wanted if FORMATS[format].sixteen_bit else 8
+
+
+def _kept(photo: Photo, format: str, keep: frozenset[str]) -> Metadata:
+    """The metadata that is to be kept and that the format can hold, settled for the pixels to be written."""
+    for name in keep - METADATA:
+        raise unknown_name("metadata", name, METADATA)
+    height, width = photo.pixels.shape[-2:]
+    exif = photo.metadata.exif if "exif" in keep else None
+    if exif is not None:
+        parsed = read_exif(exif)
+        settle(parsed, width, height)
+        exif = exif_bytes(parsed)
+    xmp = photo.metadata.xmp if "xmp" in keep else None
+    if xmp is not None:
+        xmp = settle_xmp(xmp, width, height)
+    icc = photo.metadata.icc if "icc" in keep else None
+    if format == "jpeg":
+        exif = exif if exif is None or len(EXIF_MARKER + exif) <= JPEG_SEGMENT else None
+        xmp = xmp if xmp is None or len(XMP_MARKER + xmp) <= JPEG_SEGMENT else None
+    if photo.grey and not FORMATS[format].grey:
+        icc = None  # a profile of grey values means nothing to three channels
+    return Metadata(exif, icc, xmp, photo.metadata.resolution)
+
+
+def _encode(photo: Photo, format: str, depth: int, quality: int, metadata: Metadata) -> bytes:
+    """The bytes of a file."""
+    entry, (height, width) = FORMATS[format], photo.pixels.shape[-2:]
+    if max(height, width) > entry.largest_side:
+        raise TtpoError(f"{width}x{height} pixels do not fit {entry.title}, whose sides end at {entry.largest_side}: choose PNG or TIFF")
+    resolution = metadata.resolution or _SCREEN
+    image = pyvips.Image.new_from_array(_samples(photo, format, depth)).copy(xres=resolution[0], yres=resolution[1])
+    blobs: dict[str, Any] = {"icc-profile-data": metadata.icc, "xmp-data": None if format == "jpeg" else metadata.xmp}
+    for name, blob in blobs.items():
+        if blob is not None:
+            image.set_type(pyvips.GValue.blob_type, name, blob)
+    try:
+        encoded = image.write_to_buffer(entry.suffixes[0], keep="icc:xmp", **_ENCODERS[format](quality))
+    except pyvips.Error as error:
+        raise TtpoError(f"{width}x{height} pixels cannot be encoded as {entry.title} ({error.message}): choose another format") from error
+    if format == "jpeg":
+        return jpeg_header(encoded, metadata.exif, metadata.xmp, resolution)
+    return encoded if metadata.exif is None else EMBED_EXIF[format](encoded, metadata.exif)
+
+
+def _samples(photo: Photo, format: str, depth: int) -> np.ndarray:
+    """(H, W, bands) integers: grey as the mean of the three channels, alpha last."""
+    pixels, alpha = photo.pixels[0].detach(), photo.alpha
+    if not bool(torch.isfinite(pixels).all()):
+        raise ValueError("pixels that are NaN or infinite cannot be written")
+    if alpha is not None and not FORMATS[format].alpha:
+        pixels, alpha = pixels * alpha[0] + (1 - alpha[0]), None
+    planes: list[Tensor] = [pixels.mean(dim=0)] if photo.grey else list(pixels)
+    planes += [] if alpha is None else [alpha[0, 0]]
+    peak, dtype = (255, np.uint8) if depth == 8 else (65535, np.uint16)
+    samples = np.empty((*pixels.shape[-2:], len(planes)), dtype)
+    for band, plane in enumerate(planes):
+        samples[..., band] = torch.round(plane.float().cpu().clamp(0, 1) * peak).numpy()
+    return samples
