@@ -61,7 +61,9 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     return (values * mask).sum(dim=(1, 2, 3)) / (mask.sum() * values.shape[1])
 
 
-def stage_loss(x0_hat: Tensor, restored: Tensor, flow: float, preference: Preference, low: LowPass, mask: Tensor, options: GuidanceOptions) -> Tensor:
+def stage_loss(
+    x0_hat: Tensor, restored: Tensor, flow: float, preference: Preference, low: LowPass, mask: Tensor, options: GuidanceOptions
+) -> Tensor:
     """L_c of Eq. 8 by flow time: anchor to the restored image, then low band and preference, then preference alone. (N,)."""
     if flow > options.t1:
         return masked_mean((x0_hat - restored).square(), mask)
@@ -71,7 +73,9 @@ def stage_loss(x0_hat: Tensor, restored: Tensor, flow: float, preference: Prefer
     return loss
 
 
-def guide(restored: Tensor, preference: Preference, mask: Tensor, options: GuidanceOptions, on_step: Callable[[int], None] | None = None) -> Callback:
+def guide(
+    restored: Tensor, preference: Preference, mask: Tensor, options: GuidanceOptions, on_step: Callable[[int], None] | None = None
+) -> Callback:
     """The sampler callback that guides: x0_hat and x both move against the gradient of L_c, so the noise estimate stays (Eq. 10).
 
     restored: (1 or N, C, h, w) latent; mask: (1, 1, h, w), 1 where the photo is, 0 on padding.

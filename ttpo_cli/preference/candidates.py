@@ -105,12 +105,20 @@ def start_latents(denoise: Denoise, restored: Tensor, levels: Tensor, seeds: lis
     if options.mode == "noising":
         return clean + sigma * noise
     distinct, which = levels.unique(dim=0, return_inverse=True)
-    inverted = invert(denoise, restored.expand(len(distinct), -1, -1, -1), distinct, restored.expand(len(distinct), -1, -1, -1), solver=options.solver)
+    inverted = invert(
+        denoise, restored.expand(len(distinct), -1, -1, -1), distinct, restored.expand(len(distinct), -1, -1, -1), solver=options.solver
+    )
     return mix_noise(inverted[which], clean, sigma, noise, options.eta)
 
 
 def _denoise_all(
-    denoise: Denoise, starts: Tensor, levels: Tensor, restored: Tensor, solver: str, size: int, on_step: Callable[[int, int], None] | None = None
+    denoise: Denoise,
+    starts: Tensor,
+    levels: Tensor,
+    restored: Tensor,
+    solver: str,
+    size: int,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> Tensor:
     finished = []
     for part in batches(len(starts), size):
@@ -139,7 +147,9 @@ def _successive_halving(
     rung = max(1, options.steps // 2)
     halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], restored, options.solver, size)
     level = levels[:, rung]
-    estimates = torch.cat([denoise(halfway[part], level[part].to(halfway), restored.expand_as(halfway[part])) for part in batches(len(seeds), size)])
+    estimates = torch.cat(
+        [denoise(halfway[part], level[part].to(halfway), restored.expand_as(halfway[part])) for part in batches(len(seeds), size)]
+    )
     order = judge(estimates).argsort(descending=True, stable=True)
     survivors = order[: max(1, len(seeds) // 2)].sort().values
     spared = (len(seeds) - len(survivors)) * network_calls(options.steps - rung, options.solver) - len(seeds)

@@ -84,7 +84,9 @@ FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 
 
-def fuse(scores: Tensor, names: Sequence[str], lower_is_better: Sequence[bool], pristine: Sequence[float | None], options: SelectionOptions) -> Tensor:
+def fuse(
+    scores: Tensor, names: Sequence[str], lower_is_better: Sequence[bool], pristine: Sequence[float | None], options: SelectionOptions
+) -> Tensor:
     """One score a candidate, higher is better: (N, M) -> (N,), float64.
 
     Raises UsageError for an unknown fusion, weights that name no chosen metric, a negative weight or weights that sum to 0.

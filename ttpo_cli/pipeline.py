@@ -1,0 +1,211 @@
+"""TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.catalog import load_backbone
+from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.guidance import GuidanceOptions
+from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.ranker import Ranker, load_ranker
+from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.preference.guard import GuardOptions
+from ttpo_cli.preference.optimisation import Tools, optimise
+from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
+from ttpo_cli.preference.selection import SelectionOptions
+
+# What the progress of a long run is told: stage, steps done, steps in all.
+OnStep = Callable[[str, int, int], None]
+
+PRIORS = ("haar-prior",)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a result depends on beside the photo and the weights.
+
+    ttpo: go beyond the restored image at all. region: photos of more than region x region pixels (after restoration) go through the
+    three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
+    """
+
+    seed: int = 0
+    ttpo: bool = True
+    candidates: CandidateOptions = field(default_factory=CandidateOptions)
+    selection: SelectionOptions = field(default_factory=SelectionOptions)
+    guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
+    guard: GuardOptions = field(default_factory=GuardOptions)
+    restore: RestoreOptions = field(default_factory=RestoreOptions)
+    region: int = 1024
+    region_overlap: int = 64
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What is loaded once and serves many photos."""
+
+    backbone: Backbone
+    prior: Prior
+    metrics: tuple[Metric, ...]
+    ranker: Ranker
+    device: torch.device
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome for one photo; images (1, 3, H, W) in [0, 1] on the CPU, rows named restored, best candidate, guided, result.
+
+    candidates[0] is the restored image itself; of a photo done in regions, only it and the best of each region are kept.
+    """
+
+    restored: Tensor
+    best: Tensor
+    guided: Tensor | None
+    final: Tensor
+    chosen: str
+    reason: str
+    candidates: Tensor
+    candidate_labels: tuple[str, ...]
+    preferred: int
+    dispreferred: int
+    metric_names: tuple[str, ...]
+    scores: dict[str, dict[str, float]]
+    fidelity: dict[str, float]
+    consistency: dict[str, float]
+    guard: dict[str, str]
+    network_calls: dict[str, int]
+    seconds: dict[str, float]
+    seeds: dict[str, int]
+    notes: tuple[str, ...]
+    settings: dict[str, Any]
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA, then MPS, then the CPU. Raises UsageError for a device that is not there."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind = name.split(":")[0]
+    if kind not in available:
+        raise unknown_name("device", name, ("auto", *available))
+    if not available[kind]:
+        raise UsageError(f"--device {name}: PyTorch sees no such device on this machine; use --device cpu, or see `ttpo doctor`")
+    index = name.partition(":")[2]
+    if index and (not index.isdigit() or (kind == "cuda" and int(index) >= torch.cuda.device_count())):
+        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices here, numbered from 0")
+    return torch.device(name)
+
+
+def load_engine(
+    backbone: str,
+    prior: str,
+    metrics: Sequence[str],
+    device: str = "auto",
+    precision: str = "auto",
+    *,
+    scale: int | None = None,
+    metric_files: dict[str, Path] | None = None,
+    prior_scale: float = 1.0,
+) -> Engine:
+    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`.
+
+    Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
+    """
+    chosen = choose_device(device)
+    prior_file = None if prior in PRIORS else Path(prior)
+    if prior_file is not None and not prior_file.is_file():
+        raise unknown_name("prior", prior, PRIORS)
+    files = metric_files or {}
+    loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
+    for metric in loaded:
+        if metric.needs_reference:
+            raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
+    return Engine(
+        load_backbone(backbone, scale=scale),
+        load_haar_prior(prior_file, chosen, precision, prior_scale),
+        loaded,
+        load_ranker(chosen, files.get("ranker"))[0],
+        chosen,
+    )
+
+
+def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None) -> Result:
+    """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds."""
+    began = perf_counter()
+    report = on_step or (lambda stage, done, total: None)
+    first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
+    restored = first.image.clamp(0, 1)
+    seconds = {"restore": perf_counter() - began}
+    tools = Tools(engine.prior, engine.metrics, engine.ranker, engine.backbone.scale)
+    lq = lq.to(restored)
+    if not settings.ttpo:
+        outcome = of_restored(restored, lq, tools.scale, settings.guard)
+    elif settings.region and max(restored.shape[-2:]) > settings.region:
+        outcome = _in_regions(restored, lq, content_hash, tools, settings, report)
+    else:
+        outcome = _optimise(restored, lq, content_hash, tools, settings, report)
+    return _result(outcome, settings, seconds, first.notes)
+
+
+def _optimise(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
+    stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
+    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report)
+
+
+def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
+    """Each region goes through the three stages by itself; overlaps blend. Scores are means over the regions."""
+    outcomes: list[Outcome] = []
+
+    def region(tile: Tensor) -> Tensor:
+        shrunk = imresize(tile, size=(tile.shape[-2] // tools.scale, tile.shape[-1] // tools.scale))
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", tools, settings, lambda *_: None)
+        outcomes.append(outcome.without_candidates())
+        return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1)
+
+    images = map_tiles(
+        region,
+        restored,
+        tile=settings.region,
+        overlap=settings.region_overlap,
+        multiple=tools.scale,
+        on_tile=lambda done, total: report("regions", done, total),
+    )
+    best, guided, final = images.split(3, dim=1)
+    return of_regions(outcomes, restored, best, guided, final, lq, tools.scale, settings.guard)
+
+
+def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], notes: Sequence[str]) -> Result:
+    return Result(
+        restored=outcome.restored.cpu(),
+        best=outcome.best.cpu(),
+        guided=outcome.guided.cpu() if settings.ttpo else None,
+        final=outcome.final.cpu(),
+        chosen=outcome.chosen,
+        reason=outcome.reason,
+        candidates=outcome.candidates.cpu(),
+        candidate_labels=outcome.labels,
+        preferred=outcome.preferred,
+        dispreferred=outcome.dispreferred,
+        metric_names=outcome.metric_names,
+        scores=outcome.scores,
+        fidelity={row: verdict.fidelity for row, verdict in outcome.verdicts.items()},
+        consistency={row: verdict.consistency for row, verdict in outcome.verdicts.items()},
+        guard={row: verdict.refused or "kept" for row, verdict in outcome.verdicts.items()},
+        network_calls=outcome.calls,
+        seconds={**seconds, **outcome.seconds},
+        seeds=outcome.seeds,
+        notes=(*notes, *outcome.notes),
+        settings=asdict(settings),
+    )

@@ -1,0 +1,116 @@
+"""The fidelity guard: what the restored image says about the scene must stand (ours; the public TTPO reproduction has none).
+
+It mends first (the low band of a result is put back to the restored image's), then refuses what cannot be mended.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.colour import luma
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.wavelets import haar_dwt
+
+
+@dataclass(frozen=True)
+class GuardOptions:
+    """What a result may change. enabled: mend and refuse at all.
+
+    low_band: how much of the deviation of the low band from the restored image's is put back, 0 to 1. band: size of the low band,
+    a fraction of the image's own resolution; 0 = 1 / scale of the task (what the input could show), or 1/4 for a task without a scale.
+    consistency_margin: dB the agreement with the input may fall below the restored image's. fidelity: least PSNR to the restored image, dB.
+    grain: largest growth of the high-band energy of smooth regions, as a factor on the restored image's own.
+    """
+
+    enabled: bool = True
+    low_band: float = 1.0
+    band: float = 0.0
+    consistency_margin: float = 1.0
+    fidelity: float = 24.0
+    grain: float = 3.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """fidelity: PSNR to the restored image, dB; consistency: PSNR of the shrunken result to the input, dB; refused: why, or None."""
+
+    fidelity: float
+    consistency: float
+    grain: float
+    refused: str | None
+
+
+def psnr(image: Tensor, reference: Tensor) -> Tensor:
+    """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100."""
+    error = (image.clamp(0, 1) - reference.clamp(0, 1)).square().mean(dim=(1, 2, 3))
+    return (-10 * torch.log10(error.clamp(min=1e-10))).clamp(max=100)
+
+
+def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOptions) -> Tensor:
+    """Put the low band of `image` (N, 3, H, W) back to that of `restored` (1, 3, H, W): the part an input of 1 / scale could show.
+
+    One step of iterative back-projection (Irani & Peleg 1991) onto the images that shrink to what `restored` shrinks to.
+    """
+    if not options.enabled or options.low_band == 0:
+        return image
+    if not 0 <= options.low_band <= 1:
+        raise UsageError(f"--low-band is a share between 0 and 1, got {options.low_band}")
+    factor = low_band_factor(scale, options)
+    height, width = restored.shape[-2:]
+    small = (max(1, round(height * factor)), max(1, round(width * factor)))
+    deviation = imresize(restored - image, size=small)
+    return image + options.low_band * imresize(deviation, size=(height, width))
+
+
+def low_band_factor(scale: int, options: GuardOptions) -> float:
+    """The resolution of the low band as a fraction of the image's."""
+    if options.band:
+        return min(1.0, options.band)
+    return 1 / scale if scale > 1 else 0.25
+
+
+def consistency(image: Tensor, lq: Tensor, scale: int) -> Tensor:
+    """PSNR of the result, shrunk as the task's degradation shrinks (bicubic; nothing for x1), to the input: (N,), dB."""
+    small = image if scale == 1 else imresize(image, size=(lq.shape[-2], lq.shape[-1]))
+    return psnr(small, lq.expand_as(small))
+
+
+def smooth_energy_ratio(image: Tensor, restored: Tensor, window: int = 8, floor: float = 1e-6) -> Tensor:
+    """How much louder the finest Haar bands are in the restored image's smoothest third: a ratio of median local RMS, (N,).
+
+    Grain and woven patterns are added energy where the restored image has least.
+    """
+    local = local_high_energy(image, window)
+    reference = local_high_energy(restored, window)
+    smooth = (reference <= reference.flatten(1).quantile(1 / 3, dim=1)[:, None, None, None])[0, 0]
+    energy, own = local[:, 0, smooth].median(dim=1).values, reference[:, 0, smooth].median(dim=1).values
+    return ((energy + floor) / (own + floor)).sqrt()
+
+
+def local_high_energy(image: Tensor, window: int) -> Tensor:
+    """Mean square of the luma's HL, LH and HH bands over windows of `window` band samples: (N, 3, H, W) -> (N, 1, h, w)."""
+    grey = luma(image)
+    even = grey[..., : grey.shape[-2] // 2 * 2, : grey.shape[-1] // 2 * 2]
+    high = haar_dwt(even)[:, 1:].square().mean(dim=1, keepdim=True)
+    size = min(window, *high.shape[-2:])
+    return functional.avg_pool2d(high, size, stride=max(1, size // 2))
+
+
+def judge(image: Tensor, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> Verdict:
+    """Whether one result (1, 3, H, W) may be returned. Images too small for Haar windows are judged on fidelity and consistency."""
+    fidelity = float(psnr(image, restored))
+    agreement = float(consistency(image, lq, scale))
+    of_restored = float(consistency(restored, lq, scale))
+    grain = float(smooth_energy_ratio(image, restored)) if min(image.shape[-2:]) >= 4 else 1.0
+    refused = None
+    if options.enabled:
+        if fidelity < options.fidelity:
+            refused = f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
+        elif scale > 1 and agreement < of_restored - options.consistency_margin:
+            refused = f"contradicts the input: {agreement:.1f} dB, restored {of_restored:.1f}"
+        elif grain > options.grain:
+            refused = f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"
+    return Verdict(fidelity, agreement, grain, refused)

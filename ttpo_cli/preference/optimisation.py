@@ -1,0 +1,233 @@
+"""The three stages of TTPO on one restored image: candidates, a preferred and a dispreferred one, guided denoising (arXiv 2511.19169)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
+from ttpo_cli.diffusion.guidance import GuidanceOptions, guide, make_split
+from ttpo_cli.diffusion.inversion import invert, seeded_noise
+from ttpo_cli.diffusion.sampler import integrate
+from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
+from ttpo_cli.errors import unknown_name
+from ttpo_cli.imaging.tiles import pad_reflect
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.ranker import Ranker, score_map
+from ttpo_cli.preference.candidates import CandidateOptions, Candidates, derive_seed, generate
+from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
+from ttpo_cli.preference.outcome import Outcome
+from ttpo_cli.preference.regional import compose, regional_weights
+from ttpo_cli.preference.reward import pair_preference, with_reward
+from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
+from ttpo_cli.preference.selection import SelectionOptions, choose_pair
+
+OnStep = Callable[[str, int, int], None]
+
+STARTS = ("inversion", "noising", "noise")
+ORIGINS = ("restored", "preferred")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the stages work with: the prior, the metrics that select, the ranker, and the scale of the task (1 where nothing shrinks)."""
+
+    prior: Prior
+    metrics: tuple[Metric, ...]
+    ranker: Ranker
+    scale: int
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The restored image, padded for the prior: image (1, 3, H', W'), latent, mask (1, 1, H', W') of what is photo, and its (H, W)."""
+
+    latent: Tensor
+    mask: Tensor
+    size: tuple[int, int]
+
+
+def optimise(
+    restored: Tensor,
+    lq: Tensor,
+    content_hash: str,
+    seed: int,
+    tools: Tools,
+    candidates: CandidateOptions,
+    selection: SelectionOptions,
+    guidance: GuidanceOptions,
+    guard: GuardOptions,
+    on_step: OnStep,
+) -> Outcome:
+    """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w)."""
+    counter, seconds = CallCounter(), {}
+    canvas = prepare(restored, tools.prior)
+    panel = panel_for(tools.metrics, *restored.shape[-2:])
+
+    def finish(latents: Tensor) -> Tensor:
+        return mend(latents, canvas, restored, tools, guard)
+
+    def judge_latents(latents: Tensor) -> Tensor:
+        return fused_scores(score_images(finish(latents), panel), panel, selection)
+
+    began = perf_counter()
+    made = generate(
+        counter.wrap(tools.prior.denoise, "candidates"),
+        canvas.latent,
+        content_hash,
+        seed,
+        candidates,
+        judge=judge_latents,
+        on_step=lambda done, total: on_step("candidates", done, total),
+    )
+    images = torch.cat((restored, finish(made.latents)))
+    seconds["candidates"] = perf_counter() - began
+
+    began = perf_counter()
+    scores = score_images(images, panel)
+    preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
+    seconds["selection"] = perf_counter() - began
+
+    began = perf_counter()
+    references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
+    latent = guided_denoise(
+        counter.wrap(tools.prior.denoise, "guidance"),
+        canvas,
+        references,
+        tools,
+        guidance,
+        derive_seed(content_hash, seed, "guidance"),
+        on_step,
+    )
+    guided = finish(latent)
+    seconds["guidance"] = perf_counter() - began
+
+    began = perf_counter()
+    outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
+    seconds["choice"] = perf_counter() - began
+    seeds = {label: value for label, value in zip(outcome.labels[1:], made.seeds, strict=True)}
+    notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
+    return replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
+
+
+def prepare(restored: Tensor, prior: Prior) -> Canvas:
+    """Reflect-pad to the prior's size, and mark what is padding so that no loss sees it."""
+    padded, size = pad_reflect(restored, prior.multiple)
+    latent = prior.encode(padded)
+    mask = latent.new_zeros(1, 1, *latent.shape[-2:])
+    factor = padded.shape[-1] // latent.shape[-1]
+    mask[..., : -(-size[0] // factor), : -(-size[1] // factor)] = 1
+    return Canvas(latent, mask, size)
+
+
+def mend(latents: Tensor, canvas: Canvas, restored: Tensor, tools: Tools, guard: GuardOptions) -> Tensor:
+    """Decode, cut the padding off, put the low band back to the restored image's, clamp: (N, C, h, w) -> (N, 3, H, W)."""
+    height, width = canvas.size
+    images = torch.cat([tools.prior.decode(latent[None])[..., :height, :width] for latent in latents])
+    return keep_low_band(images, restored, tools.scale, guard).clamp(0, 1)
+
+
+def references_for(images: Tensor, preferred: int, dispreferred: int, ranker: Ranker, options: GuidanceOptions) -> tuple[Tensor, Tensor]:
+    """The images to go towards and away from: the chosen pair, or per region the candidates the ranker likes best and least.
+
+    images: (N, 3, H, W), row 0 the restored image. Regionally, the restored image may be the best where nothing should change.
+    """
+    if not options.regional:
+        return images[preferred : preferred + 1], images[dispreferred : dispreferred + 1]
+    with torch.no_grad():
+        maps = torch.cat([score_map(ranker, image[None]) for image in images])
+    shape = (images.shape[-2], images.shape[-1])
+    best = regional_weights(maps, shape, options.window, options.sharpness)
+    worst = regional_weights(maps[1:], shape, options.window, -options.sharpness)
+    return compose(images, best), compose(images[1:], worst)
+
+
+def guided_denoise(
+    denoise: Denoise, canvas: Canvas, references: tuple[Tensor, Tensor], tools: Tools, options: GuidanceOptions, seed: int, on_step: OnStep
+) -> Tensor:
+    """Stage III: from the start the options name, down the ODE, each x0_hat pulled towards the preferred reference. (1, C, h, w)."""
+    preferred, dispreferred = (tools.prior.encode(pad_reflect(image, tools.prior.multiple)[0]) for image in references)
+    low = make_split(options)
+    preference = pair_preference(preferred, dispreferred, lambda x: x - low(x), canvas.mask, options.distance, options.beta)
+    if options.ranker_weight:
+        preference = with_reward(
+            preference, lambda x0: score_map(tools.ranker, tools.prior.decode(x0)).mean(dim=(1, 2, 3)), options.ranker_weight
+        )
+    strength = 0.98 if options.start == "noise" else options.strength
+    sigmas = karras_sigmas(flow_to_sigma(strength), 0.01, options.steps)
+    start = guided_start(denoise, canvas, preferred, sigmas, options, seed)
+    callback = guide(canvas.latent, preference, canvas.mask, options, lambda done: on_step("guidance", done, options.steps))
+    return integrate(denoise, start, sigmas, canvas.latent, solver=options.solver, callback=callback)
+
+
+def guided_start(denoise: Denoise, canvas: Canvas, preferred: Tensor, sigmas: Tensor, options: GuidanceOptions, seed: int) -> Tensor:
+    """x at the first noise level. Raises UsageError for an unknown start or origin."""
+    if options.start not in STARTS:
+        raise unknown_name("start", options.start, STARTS)
+    if options.origin not in ORIGINS:
+        raise unknown_name("origin", options.origin, ORIGINS)
+    origin = preferred if options.origin == "preferred" else canvas.latent
+    if options.start == "inversion":
+        return invert(denoise, origin, sigmas, canvas.latent, solver=options.solver)
+    noise = seeded_noise(origin.shape, [seed], origin.device)
+    return (origin if options.start == "noising" else 0) + float(sigmas[0]) * noise
+
+
+def labels_of(made: Candidates) -> tuple[str, ...]:
+    """restored, then a name for each candidate that says its strength and whether halving stopped it."""
+    names = []
+    for index, (strength, stopped) in enumerate(zip(made.strengths, made.stopped, strict=True)):
+        names.append(f"candidate {index + 1} (strength {strength:g}{', stopped early' if stopped else ''})")
+    return ("restored", *names)
+
+
+def choose(
+    restored: Tensor,
+    images: Tensor,
+    guided: Tensor,
+    lq: Tensor,
+    scores: Tensor,
+    panel: Panel,
+    labels: tuple[str, ...],
+    pair: tuple[int, int],
+    scale: int,
+    selection: SelectionOptions,
+    guard: GuardOptions,
+) -> Outcome:
+    """The best of restored, candidates and guided by the fused score over all of them, among those the guard keeps."""
+    every = torch.cat((images, guided))
+    all_scores = torch.cat((scores, score_images(guided, panel)))
+    fused = fused_scores(all_scores, panel, selection)
+    verdicts = [judge(image[None], restored, lq, scale, guard) for image in every]
+    kept = torch.tensor([verdict.refused is None or index == 0 for index, verdict in enumerate(verdicts)])
+    winner = int(fused.masked_fill(~kept, -torch.inf).argmax())
+    names = (*labels, "guided")
+    best = 1 + int(fused[1:-1].masked_fill(~kept[1:-1], -torch.inf).argmax()) if bool(kept[1:-1].any()) else 0
+    positions = {"restored": 0, "best candidate": best, "guided": len(every) - 1, "result": winner}
+    table = {name: _row(all_scores[index], float(fused[index]), panel) for index, name in enumerate(names)}
+    return Outcome(
+        restored,
+        every[best : best + 1],
+        guided,
+        every[winner : winner + 1],
+        names[winner],
+        _reason(names, fused, verdicts, winner),
+        images,
+        labels,
+        *pair,
+        panel.names,
+        {**table, **{row: table[names[index]] for row, index in positions.items()}},
+        {**dict(zip(names, verdicts, strict=True)), **{row: verdicts[index] for row, index in positions.items()}},
+    )
+
+
+def _row(scores: Tensor, fused: float, panel: Panel) -> dict[str, float]:
+    return {**dict(zip(panel.names, scores.tolist(), strict=True)), "fused": fused}
+
+
+def _reason(names: Sequence[str], fused: Tensor, verdicts: Sequence[Verdict], winner: int) -> str:
+    refused = sum(verdict.refused is not None for verdict in verdicts)
+    reason = f"{names[winner]} has the best fused score ({float(fused[winner]):+.3f}) of {len(names)}"
+    return f"{reason}; the guard refused {refused}" if refused else reason
