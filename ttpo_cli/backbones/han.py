@@ -1,4 +1,4 @@
-"""HAN, the holistic attention network: the objective stage of LFC-SR (Niu et al., ECCV 2020; its body is RCAN's, Zhang et al., ECCV 2018)."""
+"""HAN, the holistic attention network: the objective stage of LFC-SR (Niu et al., ECCV 2020; body: RCAN, Zhang et al., ECCV 2018)."""
 
 from dataclasses import dataclass
 from typing import Literal

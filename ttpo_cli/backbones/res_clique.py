@@ -63,7 +63,7 @@ class ResClique(nn.Module):
 class CliqueNet(nn.Module):
     """hq -> hq of the same size, made for perception.
 
-    hq: (N, 3, H, W) RGB in about [0, 1]; an odd side is padded by one pixel (a repeated edge) and cut again. Returns (N, 3, H, W), unclamped.
+    hq: (N, 3, H, W) RGB in about [0, 1]; an odd side is padded by repeating its edge, and cut again. Returns (N, 3, H, W), unclamped.
     """
 
     def __init__(self, config: CliqueConfig) -> None:

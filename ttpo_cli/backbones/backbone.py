@@ -1,0 +1,35 @@
+"""A loaded restorer as a value: the function, and all that must be known to call it rightly."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Backbone:
+    """network: (1, channels, h, w) in [0, 1] -> (1, channels, h * scale, w * scale), in about [0, 1]; an nn.Module, or a function
+    of the image alone that needs no weights.
+
+    task: what it undoes, in words; architecture: the family's name; channels: 3, or 1 for a network of grey images;
+    multiple, minimum: input sides must be multiples of the one and at least the other; supports_half, supports_bfloat16: whether fp16
+    and bf16 are known to work; tiling: whether an image may be cut into tiles without doubt (False: it looks at the whole image);
+    sha256, licence: of the weight file, None where there is none or nobody said; noise_sigma: deviation, in [0, 1] units, of the noise
+    that a denoiser is told to expect, None where it is not told; tags: the architecture's variant.
+    """
+
+    name: str
+    task: str
+    architecture: str
+    scale: int
+    channels: int
+    network: Callable[[Tensor], Tensor]
+    multiple: int = 1
+    minimum: int = 1
+    supports_half: bool = False
+    supports_bfloat16: bool = False
+    tiling: bool = True
+    sha256: str | None = None
+    licence: str | None = None
+    noise_sigma: float | None = None
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,173 @@
+"""Run a backbone over a photo: precision, grey networks on colour, tiles that fit the memory; each fallback is said in the notes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.memory import affordable_side, free_cached, is_out_of_memory
+from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.imaging.tiles import map_tiles
+
+Precision = Literal["fp32", "bf16", "fp16"]
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+SMALLEST_TILE = 32
+
+
+@dataclass(frozen=True)
+class RestoreOptions:
+    """precision: auto is fp16 on a CUDA device for networks known to bear it, else fp32; bf16 and fp16 run under autocast.
+
+    tile: longest side of a tile in input pixels, overlap included; auto is one piece if the device's memory affords it; 0 is one piece.
+    overlap: input pixels that neighbouring tiles share, at most a quarter of the tile.
+    """
+
+    precision: Literal["auto"] | Precision = "auto"
+    tile: int | Literal["auto"] = "auto"
+    overlap: int = 32
+
+
+@dataclass(frozen=True)
+class Restored:
+    """image: (1, 3, H * scale, W * scale) float32 in [0, 1] on the device; tile_used: 0 for one piece; notes: what was done otherwise."""
+
+    image: Tensor
+    precision_used: Precision
+    tile_used: int
+    notes: tuple[str, ...]
+
+
+class _Unstable(Exception):
+    """A tile came out as NaN or black."""
+
+
+def restore(
+    backbone: Backbone,
+    lq: Tensor,
+    device: torch.device,
+    options: RestoreOptions | None = None,
+    on_tile: Callable[[int, int], None] | None = None,
+) -> Restored:
+    """The backbone's image of `lq`, (1, 3, H, W) RGB in [0, 1] of any size. The network is moved to `device` and stays there.
+
+    NaN or black output in bf16 or fp16 is computed again in fp32; out of memory halves the tile. Both are said in the notes.
+    Raises WeightsError for NaN in fp32, MemoryExhausted where the smallest tile does not fit, UsageError for impossible options.
+    """
+    options = RestoreOptions() if options is None else options
+    if lq.ndim != 4 or tuple(lq.shape[:2]) != (1, 3):
+        raise ValueError(f"a backbone restores (1, 3, H, W), got {tuple(lq.shape)}")
+    lq = lq.to(device)
+    if isinstance(backbone.network, nn.Module):
+        backbone.network.to(device)
+    precision, notes = choose_precision(backbone, device, options.precision)
+    tile, tile_notes = choose_tile(backbone, lq, device, options)
+    notes += tile_notes
+    grey = bool((lq == lq[:, :1]).all())
+    if backbone.channels == 1 and not grey:
+        notes.append(f"{backbone.name} works on grey images: red, green and blue were restored one by one")
+    while True:
+        try:
+            image = _run(backbone, lq, precision, tile, options.overlap, grey, on_tile)
+            return Restored(image, precision, tile, tuple(notes))
+        except _Unstable as error:
+            if precision == "fp32":
+                raise WeightsError(
+                    f"{backbone.name} returns NaN or black even in fp32: its weights are damaged, download them again"
+                ) from error
+            notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")
+            precision = "fp32"
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            smaller = _halved(tile or max(lq.shape[-2:]), backbone)
+            if smaller is None:
+                raise MemoryExhausted(
+                    f"{backbone.name} does not fit into the memory of {device} even in tiles of {tile or max(lq.shape[-2:])} pixels: "
+                    "free memory, or use a smaller backbone or --device cpu"
+                ) from error
+            notes.append(f"out of memory {f'in tiles of {tile}' if tile else 'in one piece'}: went on with tiles of {smaller} pixels")
+            tile = smaller
+        free_cached(device)  # after the error and the tensors its traceback holds are gone
+
+
+def choose_precision(backbone: Backbone, device: torch.device, asked: str) -> tuple[Precision, list[str]]:
+    """The precision to run in, and a note where it is not the asked one. Raises UsageError for an unknown name."""
+    if asked not in ("auto", *DTYPES):
+        raise UsageError(f"unknown precision '{asked}': known: auto, {', '.join(DTYPES)}")
+    if not isinstance(backbone.network, nn.Module):
+        return "fp32", []
+    if asked == "auto":
+        return ("fp16" if device.type == "cuda" and backbone.supports_half else "fp32"), []
+    known = {"fp32": True, "bf16": backbone.supports_bfloat16, "fp16": backbone.supports_half}
+    for precision in DTYPES:
+        if asked == precision and known[precision]:
+            return precision, []
+    return "fp32", [f"{backbone.architecture} is not known to work in {asked}: computed in fp32"]
+
+
+def choose_tile(backbone: Backbone, lq: Tensor, device: torch.device, options: RestoreOptions) -> tuple[int, list[str]]:
+    """The tile's side (0: one piece), and a note where the network would rather see the whole image. Raises UsageError."""
+    longest = max(lq.shape[-2:])
+    if options.overlap < 0:
+        raise UsageError(f"an overlap of {options.overlap} pixels: choose 0 or more")
+    if options.tile == "auto":
+        side = affordable_side(device)
+        tile = 0 if lq.shape[-2] * lq.shape[-1] <= side**2 else _fit(side, backbone)
+    elif options.tile == 0:
+        tile = 0
+    elif options.tile < SMALLEST_TILE:
+        raise UsageError(f"a tile of {options.tile} pixels: choose at least {SMALLEST_TILE}, or 0 for one piece")
+    else:
+        tile = _fit(options.tile, backbone)
+    if tile >= longest:
+        tile = 0
+    if tile and not backbone.tiling:
+        return tile, [f"{backbone.architecture} looks at the whole image, and tiles of {tile} pixels may differ from each other"]
+    return tile, []
+
+
+def _fit(side: int, backbone: Backbone) -> int:
+    """The largest multiple of the network's that is at most `side`, but not below its smallest."""
+    return max(side // backbone.multiple * backbone.multiple, backbone.minimum, backbone.multiple)
+
+
+def _halved(tile: int, backbone: Backbone) -> int | None:
+    """Half the tile, or None where that would be no smaller or below what is worth a tile."""
+    smaller = _fit(max(-(-tile // 2), SMALLEST_TILE), backbone)
+    return smaller if smaller < tile else None
+
+
+def _run(
+    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: int, grey: bool, on_tile: Callable[[int, int], None] | None
+) -> Tensor:
+    """One attempt at one precision and tile. Raises _Unstable, or what the network raises."""
+
+    def call(image: Tensor) -> Tensor:
+        with torch.inference_mode(), torch.autocast(image.device.type, DTYPES[precision], enabled=precision != "fp32"):
+            output = backbone.network(image)
+        output = output.float()
+        if not bool(torch.isfinite(output).all()) or (output.amax() < 1 / 255 and image.mean() > 8 / 255):
+            raise _Unstable
+        return output
+
+    def function(image: Tensor) -> Tensor:
+        if backbone.channels == 3:
+            return call(image)
+        if grey:
+            return call(image[:, :1]).expand(-1, 3, -1, -1)
+        return torch.cat([call(channel) for channel in image.split(1, dim=1)], dim=1)
+
+    image = map_tiles(
+        function,
+        lq,
+        tile=tile,
+        overlap=min(overlap, tile // 4),
+        scale=backbone.scale,
+        multiple=backbone.multiple,
+        minimum=backbone.minimum,
+        on_tile=on_tile,
+    )
+    return image.clamp(0, 1)

@@ -1,0 +1,55 @@
+"""How large a piece of a photo a device affords, and what running out of its memory looks like."""
+
+import os
+from pathlib import Path
+
+import torch
+
+# A transformer with large windows at x4 needs up to about 48 kB an input pixel in fp32; a plain convolutional one a quarter of that.
+BYTES_A_PIXEL = 48 * 1024
+SHARE = 0.25
+LARGEST_SIDE = 1024
+# What is assumed of a system that does not tell.
+MODEST_MEMORY = 8 * 2**30
+
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size")
+
+
+def affordable_side(device: torch.device) -> int:
+    """Side in input pixels of the square that a quarter of the device's total memory affords: the same in every run on a machine."""
+    side = int((total_memory(device) * SHARE / BYTES_A_PIXEL) ** 0.5)
+    return max(64, min(LARGEST_SIDE, side // 32 * 32))
+
+
+def total_memory(device: torch.device) -> int:
+    """Bytes of the device, not of what is free just now. For a CPU: of the machine, or of the container if that is less."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory()
+    try:
+        machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
+        machine = MODEST_MEMORY
+    limits = [machine]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            limits.append(int(Path(file).read_text()))
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+    return min(limits)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the device, and not the network, failed: CUDA has a type for it, the CPU's and MPS's allocators only words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(message in str(error).lower() for message in _MESSAGES)
+
+
+def free_cached(device: torch.device) -> None:
+    """Give what PyTorch keeps for later back to the device, so that a smaller tile can have it."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,93 @@
+"""Every architecture spandrel recognises by its weights' names and shapes, as a Backbone (chaiNNer-org/spandrel)."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.errors import WeightsError
+
+# What an architecture undoes, where spandrel only says "Restoration".
+TASKS = {
+    "DnCNN": "denoise",
+    "DRUNet": "denoise",
+    "SCUNet": "denoise",
+    "FBCNN": "JPEG artefacts",
+    "HVICIDNet": "low light",
+    "RetinexFormer": "low light",
+    "MixDehazeNet": "haze",
+}
+PURPOSES = {"SR": "super-resolution", "FaceSR": "face restoration", "Restoration": "restoration"}
+
+# spandrel calls the denoisers that take a noise level with this one.
+TOLD_NOISE = 15 / 255
+
+
+class SpandrelNetwork(nn.Module):
+    """A spandrel descriptor as an nn.Module, so that it moves between devices as any other network does."""
+
+    def __init__(self, descriptor: Any) -> None:
+        super().__init__()
+        self.model = descriptor.model
+        self.descriptor = descriptor  # calls `model`, pads to its size rules and clamps to [0, 1]
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.descriptor(image)
+
+
+def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbone:
+    """The network whose weights `state` holds (as loaded from `path`, the prefix and wrappers of trainers included).
+
+    Raises WeightsError for an unknown architecture, weights that do not fit the one they look like, an inpainting network, and
+    a network of other than grey or colour images.
+    """
+    import spandrel
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.meshgrid")
+            descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(state)
+    except spandrel.UnsupportedModelError as error:
+        raise WeightsError(
+            f"{path.name} was made for a network that ttpo does not know: give a checkpoint of one of the {len(spandrel.MAIN_REGISTRY)} "
+            "that it does, such as ESRGAN, Compact, SwinIR, HAT, DAT, SCUNet or NAFNet"
+        ) from error
+    except (KeyError, IndexError, RuntimeError, ValueError, TypeError, AttributeError, AssertionError, ZeroDivisionError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise WeightsError(
+            f"{path.name} looks like a known network but does not fit it ({reason}): a variant, or damaged; give another checkpoint"
+        ) from error
+    if not isinstance(descriptor, spandrel.ImageModelDescriptor):
+        raise WeightsError(f"{path.name} fills in masked holes ({descriptor.architecture.name}), which ttpo does not do: give a restorer")
+    channels = descriptor.input_channels
+    if channels not in (1, 3) or descriptor.output_channels != channels:
+        raise WeightsError(
+            f"{path.name} turns {channels} channels into {descriptor.output_channels}: ttpo needs one of colour (3) or grey (1) images"
+        )
+    return _backbone(path.stem, descriptor, sha256)
+
+
+def _backbone(name: str, descriptor: Any, sha256: str) -> Backbone:
+    """The descriptor's own statements, in the terms of `Backbone`."""
+    import spandrel
+
+    identity, size = str(descriptor.architecture.id), descriptor.size_requirements
+    told = identity == "DRUNet" or "FDnCNN" in descriptor.tags
+    return Backbone(
+        name=name,
+        task=TASKS.get(identity, PURPOSES[descriptor.purpose]) if descriptor.scale == 1 else PURPOSES[descriptor.purpose],
+        architecture=descriptor.architecture.name,
+        scale=descriptor.scale,
+        channels=descriptor.input_channels,
+        network=SpandrelNetwork(descriptor).eval().requires_grad_(False),
+        multiple=size.multiple_of,
+        minimum=max(size.minimum, 1),
+        supports_half=descriptor.supports_half,
+        supports_bfloat16=descriptor.supports_bfloat16,
+        tiling=descriptor.tiling is spandrel.ModelTiling.SUPPORTED,
+        sha256=sha256,
+        noise_sigma=TOLD_NOISE if told else None,
+        tags=tuple(descriptor.tags),
+    )

@@ -1,0 +1,68 @@
+"""Read .pth, .pt and .ckpt checkpoints without running what is in them: PyTorch's restricted unpickler, and nothing that is a program."""
+
+import pickle
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import WeightsError
+
+# torch.save before PyTorch 1.6 begins with a pickle of this number, 0x1950a86a20f9469cfc6c.
+LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
+
+
+def load_pickled(path: Path) -> dict[str, Any]:
+    """What `torch.save` wrote: a dict that holds tensors at some depth, on the CPU. No code of the file is run.
+
+    Raises WeightsError for TorchScript (a program), a pickle that names anything beyond tensors and plain containers, a file that holds
+    no tensors, more tensor than bytes, or is damaged.
+    """
+    _refuse_programs(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path.name} holds more than weights, and reading the rest would run code from the file: "
+            "ask its maker for a .safetensors file, or for the state dict alone"
+        ) from error
+    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError, OSError) as error:
+        raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
+    if not isinstance(content, dict) or not any(True for _ in _tensors(content)):
+        raise WeightsError(f"{path.name} holds no named weights: give a checkpoint, the file with a network's state dict")
+    claimed = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
+    if claimed > 4 * path.stat().st_size:
+        raise WeightsError(f"{path.name} unfolds to {claimed} bytes of weights from {path.stat().st_size}: do not trust this file")
+    return content
+
+
+def is_pickled(start: bytes) -> bool:
+    """Whether a file that begins with these (at least 32) bytes was written by torch.save: a zip archive, or the legacy number."""
+    return start.startswith(b"PK") or LEGACY_MAGIC in start[:32]
+
+
+def _refuse_programs(path: Path) -> None:
+    """Only the two formats of torch.save reach torch.load: some versions run TorchScript, or trust tar archives, whatever is asked."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(32)
+        if not is_pickled(start):
+            raise WeightsError(f"{path.name} is no checkpoint: its first bytes are none that PyTorch writes")
+        names = zipfile.ZipFile(path).namelist() if start.startswith(b"PK") else []
+    except zipfile.BadZipFile as error:
+        raise WeightsError(f"{path.name} is damaged or incomplete ({error}): download it again") from error
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
+    if any(name.endswith("constants.pkl") for name in names):
+        raise WeightsError(f"{path.name} is TorchScript, a program rather than weights: ask its maker for the state dict or .safetensors")
+
+
+def _tensors(content: Any) -> Iterator[Tensor]:
+    if isinstance(content, Tensor):
+        yield content
+    elif isinstance(content, dict):
+        for value in content.values():
+            yield from _tensors(value)
