@@ -1,0 +1,54 @@
+"""Small real parts in place of large ones: a Gaussian prior that needs no weights, an untrained ranker, and photos of a few pixels."""
+
+from functools import cache
+
+import torch
+
+from ttpo_cli.backbones.catalog import bicubic
+from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.ranker import Ranker
+from ttpo_cli.pipeline import Engine, Settings, restore_photo
+
+SIGMA_DATA = 0.1
+
+
+def gaussian_prior():
+    """The exact denoiser of images that scatter by SIGMA_DATA about the condition: no network, every property of one."""
+
+    def denoise(x, sigma, condition):
+        centre = torch.zeros_like(x) if condition is None else condition
+        trust = SIGMA_DATA**2 / (SIGMA_DATA**2 + sigma[:, None, None, None] ** 2)
+        return centre + trust * (x - centre)
+
+    return Prior("gaussian", denoise, lambda image: image * 2 - 1, lambda latent: (latent + 1) / 2, 2, "f" * 64, "Apache-2.0")
+
+
+def roughness(image):
+    """Mean step between neighbours: a metric that needs no weights, higher for more texture."""
+    return (image[..., 1:] - image[..., :-1]).abs().mean(dim=(1, 2, 3))
+
+
+@cache
+def tiny_engine():
+    torch.manual_seed(0)
+    metrics = (
+        Metric("roughness", roughness, False, False, 2, None, None, "Apache-2.0", "tests", True),
+        Metric("calm", lambda image: -roughness(image).square(), True, False, 2, None, None, "Apache-2.0", "tests", True),
+    )
+    return Engine(bicubic(None, 1.0), gaussian_prior(), metrics, Ranker(width=8).eval(), torch.device("cpu"))
+
+
+def tiny_photo(height=12, width=16, name="a & b <i>.png", seed=0):
+    """Smooth random colours, which differ by `seed`."""
+    coarse = torch.rand(1, 3, 3, 4, generator=torch.Generator().manual_seed(seed))
+    pixels = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
+    return Photo(pixels, None, False, 8, "png", Metadata(), f"{seed:064x}", name, ("a note of the file",))
+
+
+@cache
+def tiny_result(ttpo=True):
+    """What the real pipeline makes of the tiny photo."""
+    photo = tiny_photo()
+    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(ttpo=ttpo))

@@ -1,0 +1,104 @@
+"""Which photo goes where: sources, files or folders, to targets, decided before anything is read or written."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.formats import FORMATS, format_of_name
+
+SUFFIX = "_ttpo"
+STREAM = "-"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One photo: source None is standard input, target None is standard output."""
+
+    source: Path | None
+    target: Path | None
+
+
+def plan(sources: Sequence[str], output: str | None = None, *, format: str = "keep", recursive: bool = False) -> tuple[Job, ...]:
+    """The jobs of one command, in the order given; the photos of a folder by name.
+
+    Without `output`, a file goes to `<stem>_ttpo.<ext>` beside it, a folder to its sibling `<folder>_ttpo/`, its tree mirrored, and "-" to
+    standard output. `output` is a file for a single photo, "-" for standard output, otherwise a folder. `format` "keep" keeps endings.
+    Raises UsageError where two photos would share a target, a target is its own source, or one file is asked to take many photos.
+    """
+    if not sources:
+        raise UsageError("no photo given: name files, folders, or - for standard input")
+    jobs = tuple(_jobs(sources, output, format, recursive))
+    _refuse_collisions(jobs)
+    return jobs
+
+
+def photos_in(folder: Path, recursive: bool) -> list[Path]:
+    """The files of a folder whose names say that `ttpo` reads them, sorted; hidden ones left out. Raises TtpoError where there is none."""
+    found = folder.rglob("*") if recursive else folder.glob("*")
+    photos = sorted(path for path in found if format_of_name(path.name) and path.is_file() and not path.name.startswith("."))
+    if not photos:
+        raise TtpoError(
+            f"no photo in '{folder}': ttpo looks for {', '.join(_suffixes())}{'' if recursive else ', deeper with --recursive'}"
+        )
+    return photos
+
+
+def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bool) -> Iterable[Job]:
+    single = len(sources) == 1 and (sources[0] == STREAM or not Path(sources[0]).is_dir())
+    if output == STREAM or (output is None and list(sources) == [STREAM]):
+        if not single:
+            raise UsageError("standard output takes one photo: give -o a folder")
+        yield Job(_path(sources[0]), None)
+    elif output is not None and single and not _is_folder(output):
+        yield Job(_path(sources[0]), Path(output))
+    else:
+        if output is not None and Path(output).is_file():
+            raise UsageError(f"-o {output} is a file, but there is more than one photo to write: give a folder")
+        for source in sources:
+            yield from _jobs_of(source, output, format, recursive)
+
+
+def _jobs_of(source: str, output: str | None, format: str, recursive: bool) -> Iterable[Job]:
+    path = _path(source)
+    if path is None:
+        raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo beside it")
+    if path.is_dir():
+        root = Path(output) if output is not None else path.with_name(f"{path.resolve().name}{SUFFIX}")
+        for photo in photos_in(path, recursive):
+            yield Job(photo, _with_format(root / photo.relative_to(path), format))
+    elif output is not None:
+        yield Job(path, _with_format(Path(output) / path.name, format))
+    else:
+        yield Job(path, _with_format(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"), format))
+
+
+def _path(source: str) -> Path | None:
+    return None if source == STREAM else Path(source)
+
+
+def _is_folder(output: str) -> bool:
+    return output.endswith("/") or Path(output).is_dir() or not Path(output).suffix
+
+
+def _with_format(target: Path, format: str) -> Path:
+    return target if format == "keep" or format not in FORMATS else target.with_suffix(FORMATS[format].suffixes[0])
+
+
+def _suffixes() -> list[str]:
+    return [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
+
+
+def _refuse_collisions(jobs: Sequence[Job]) -> None:
+    taken: dict[Path, Path | None] = {}
+    for job in jobs:
+        if job.target is None:
+            continue
+        target = job.target.resolve()
+        if job.source is not None and job.source.resolve() == target:
+            raise UsageError(f"'{job.source}' would be written over itself: choose another -o")
+        if target in taken:
+            raise UsageError(
+                f"'{taken[target]}' and '{job.source}' would both be written to '{job.target}': run them apart, or choose folders"
+            )
+        taken[target] = job.source

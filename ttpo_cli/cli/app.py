@@ -1,0 +1,86 @@
+"""The program `ttpo`: its commands, and the one place where an error becomes a line on stderr and an exit code."""
+
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from ttpo_cli import __version__
+from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.degrade import degrade
+from ttpo_cli.cli.doctor import doctor
+from ttpo_cli.cli.failures import foreseen
+from ttpo_cli.cli.restore import restore
+from ttpo_cli.cli.terminal import Terminal, write_line
+from ttpo_cli.cli.train import train
+from ttpo_cli.errors import TtpoError
+
+INTERRUPTED = 130
+TERMINATED = 143
+
+app = typer.Typer(
+    name="ttpo",
+    help="Restore photos with any checkpoint, then let preferences guide a diffusion prior towards what people like better.",
+    epilog="Exit codes: 0 well, 1 a photo failed, 2 bad arguments, 3 weights missing, 4 no memory, 5 guard refused (--strict), 130 Ctrl-C.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+app.command()(restore)
+app.command()(degrade)
+app.command()(bench)
+app.command()(doctor)
+app.add_typer(train, name="train")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        write_line(f"ttpo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (so does TTPO_DEBUG=1).")] = False,
+) -> None:
+    if debug:
+        os.environ["TTPO_DEBUG"] = "1"
+
+
+def program(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code: usage errors 2, a TtpoError its own, Ctrl-C 130, a closed pipe quietly 1."""
+    try:
+        app(args=arguments, prog_name="ttpo")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the outermost handler: whatever is left becomes one line and an exit code
+        return _report(error)
+    return 0
+
+
+def main() -> None:
+    """The console script."""
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(program())
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    """A polite kill unwinds like Ctrl-C, so that no temporary file stays behind."""
+    sys.exit(TERMINATED)
+
+
+def _report(error: Exception) -> int:
+    if os.environ.get("TTPO_DEBUG", "0") not in ("", "0"):
+        traceback.print_exception(error)
+    unforeseen = (f"{type(error).__name__}: {error} (not foreseen: TTPO_DEBUG=1 shows where; please report it)", TtpoError.exit_code)
+    line, exit_code = foreseen(error) or unforeseen
+    Terminal().error(line)
+    return exit_code

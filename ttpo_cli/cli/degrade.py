@@ -1,0 +1,51 @@
+"""`ttpo degrade`: make a low-quality version of a good photo, to try and to test restoration on."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttpo_cli.cli.terminal import Quiet, Terminal, write_line
+from ttpo_cli.errors import UsageError
+
+
+def degrade(
+    photo: Annotated[Path, typer.Argument(metavar="IN", help="The good photo.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write; its ending chooses the format.")],
+    scale: Annotated[int, typer.Option(min=1, max=16, help="Shrink by this factor (MATLAB bicubic); sides are cut to a multiple.")] = 4,
+    blur: Annotated[float, typer.Option(min=0, help="Gaussian blur before shrinking: deviation in pixels of IN.")] = 0.0,
+    noise: Annotated[float, typer.Option(min=0, help="Gaussian noise after shrinking: deviation out of 255.")] = 0.0,
+    jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality, last of all.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Blur, shrink, add noise and compress a good photo, in this order. Prints the path of the file written."""
+    import torch
+
+    from ttpo_cli.imaging.formats import output_format
+    from ttpo_cli.imaging.photo import with_pixels
+    from ttpo_cli.imaging.reading import read_photo
+    from ttpo_cli.imaging.writing import write_photo
+    from ttpo_cli.training.degradation import DegradeOptions
+    from ttpo_cli.training.degradation import degrade as degrade_pixels
+
+    source = read_photo(photo)
+    height, width = source.pixels.shape[-2:]
+    if min(height, width) < scale:
+        raise UsageError(f"{photo} is {width}x{height}: nothing is left of it at --scale {scale}; give a smaller scale")
+    # A JPEG file is compressed once, by the writer; any other format carries the JPEG's marks in its pixels.
+    once = output_format(output, "keep", source.format) == "jpeg"
+    options = DegradeOptions(scale=scale, blur=blur, noise=noise, jpeg=None if once else jpeg)
+    low = degrade_pixels(source.pixels, options, torch.Generator().manual_seed(seed))
+    written = write_photo(
+        output,
+        with_pixels(source, low),
+        bit_depth=8,
+        quality=jpeg or 95,
+        keep=frozenset({"icc"}),
+        overwrite=overwrite,
+        source=photo,
+    )
+    Terminal(quiet=quiet).say(f"{photo.name} {width}x{height} -> {low.shape[-1]}x{low.shape[-2]}")
+    write_line(str(Path(str(written)).resolve()))

@@ -1,0 +1,167 @@
+"""`ttpo doctor`: what this machine offers, and whether everything `ttpo` brought along is whole."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from ttpo_cli import __version__
+from ttpo_cli.cli.terminal import Json, write_json, write_line
+from ttpo_cli.errors import WeightsError
+
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "diffusers",
+    "pyiqa",
+    "spandrel",
+    "xformers",
+    "safetensors",
+    "huggingface_hub",
+    "numpy",
+    "pillow",
+    "pyvips",
+)
+LICENCES = {
+    "ttpo": ("Apache-2.0", True),
+    "pyiqa": ("PolyForm-Noncommercial-1.0.0", False),
+    "spandrel": ("MIT", True),
+    "diffusers": ("Apache-2.0", True),
+}
+
+
+def doctor(json: Json = False) -> None:
+    """Report device, attention, versions, caches, embedded weights (sha256 checked) and licences. Exit code 3: a weight file is broken."""
+    report = {
+        "schema_version": 1,
+        "ttpo": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "device": _device(),
+        "attention": _attention(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "caches": _caches(),
+        "weights": _weights(),
+        "licences": {name: {"licence": licence, "commercial_use": free} for name, (licence, free) in LICENCES.items()},
+    }
+    if json:
+        write_json(report)
+    else:
+        for line in _lines(report):
+            write_line(line)
+    if any(entry["state"] != "verified" for entry in report["weights"].values()):
+        raise typer.Exit(WeightsError.exit_code)
+
+
+def _device() -> dict[str, Any]:
+    import torch
+
+    found: dict[str, Any] = {"threads": torch.get_num_threads(), "cpu": f"{os.cpu_count()} x {platform.machine()}"}
+    found["cuda"] = [
+        {
+            "name": torch.cuda.get_device_name(index),
+            "memory_bytes": torch.cuda.get_device_properties(index).total_memory,
+            "bfloat16": torch.cuda.get_device_capability(index) >= (8, 0),
+        }
+        for index in range(torch.cuda.device_count())
+    ]
+    found["mps"] = torch.backends.mps.is_available()
+    found["default"] = "cuda" if found["cuda"] else "mps" if found["mps"] else "cpu"
+    return found
+
+
+def _attention() -> dict[str, Any]:
+    """Which scaled-dot-product kernels torch really runs here, each asked alone, and whether an installed xformers fits this torch."""
+    import torch
+    from torch.nn.attention import SDPBackend, sdpa_kernel
+    from torch.nn.functional import scaled_dot_product_attention
+
+    device, dtype = ("cuda", torch.float16) if torch.cuda.is_available() else ("cpu", torch.float32)
+    query = torch.zeros(1, 1, 16, 64, device=device, dtype=dtype)
+    kernels = {}
+    for kernel in (SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.CUDNN_ATTENTION, SDPBackend.MATH):
+        try:
+            with sdpa_kernel(kernel):
+                scaled_dot_product_attention(query, query, query)
+            kernels[kernel.name.lower()] = True
+        except RuntimeError:
+            kernels[kernel.name.lower()] = False
+    return {"device": device, "sdpa": kernels, "xformers": _xformers(torch.__version__)}
+
+
+def _xformers(torch_version: str) -> str:
+    version = _version("xformers")
+    if version is None:
+        return "not installed: SDPA is used"
+    wanted = [line.split(";")[0].replace(" ", "") for line in metadata.requires("xformers") or () if line.startswith("torch")]
+    running = torch_version.split("+")[0]
+    fits = all("==" not in line or line.endswith(f"=={running}") for line in wanted)
+    return f"{version}, fits torch {running}" if fits else f"{version} was built for {', '.join(wanted)}, not torch {running}: SDPA is used"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _caches() -> dict[str, dict[str, Any]]:
+    """Where downloads of others are kept, and how large that has grown."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
+    folders = {
+        "HF_HOME": Path(os.environ.get("HF_HOME", cache / "huggingface")),
+        "TORCH_HOME": Path(os.environ.get("TORCH_HOME", cache / "torch")),
+        "TTPO_HOME": Path(os.environ.get("TTPO_HOME", cache / "ttpo")),
+    }
+    return {
+        name: {"path": str(path), "set": name in os.environ, "exists": path.is_dir(), "bytes": _size(path)}
+        for name, path in folders.items()
+    }
+
+
+def _size(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _weights() -> dict[str, dict[str, Any]]:
+    from ttpo_cli.weights.manifest import embedded_path, read_manifest
+
+    checked = {}
+    for name, entry in read_manifest().items():
+        try:
+            embedded_path(name)
+            state = "verified"
+        except WeightsError as error:
+            state = str(error)
+        checked[name] = {
+            "role": entry.role,
+            "bytes": entry.bytes,
+            "sha256": entry.sha256,
+            "licence": entry.licence,
+            "commercial_use": entry.commercial_use,
+            "state": state,
+        }
+    return checked
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    device, attention = report["device"], report["attention"]
+    cards = [f"{card['name']}, {card['memory_bytes'] / 2**30:.0f} GiB" for card in device["cuda"]]
+    kernels = ", ".join(name for name, runs in attention["sdpa"].items() if runs)
+    lines = [
+        f"ttpo {report['ttpo']}, Python {report['python']}, {report['system']}",
+        f"device: {device['default']} ({'; '.join(cards) or 'no CUDA device'}; CPU {device['cpu']}, {device['threads']} threads)",
+        f"attention on {attention['device']}: {kernels}; xformers {attention['xformers']}",
+        "versions: " + ", ".join(f"{name} {version}" for name, version in report["versions"].items() if version),
+    ]
+    for name, cache in report["caches"].items():
+        lines.append(f"{name}: {cache['path']} ({cache['bytes'] / 2**20:.0f} MiB{'' if cache['exists'] else ', not there yet'})")
+    for name, entry in report["weights"].items():
+        lines.append(f"weights {name} ({entry['role']}, {entry['bytes']} bytes, {entry['licence']}): {entry['state']}")
+    for name, entry in report["licences"].items():
+        lines.append(f"licence of {name}: {entry['licence']}{'' if entry['commercial_use'] else ' - NOT for commercial use'}")
+    return lines

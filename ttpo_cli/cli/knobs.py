@@ -1,0 +1,133 @@
+"""Every knob of the three stages, declared once: `--<stage>-<field>` sets the field of that stage's options dataclass.
+
+The defaults stand here too, so that `--help` needs no torch; tests/cli/test_knobs.py holds them equal to the dataclasses' own.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ttpo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttpo_cli.pipeline import Settings
+
+Values = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A field of one stage's options: `default` as in the dataclass, a tuple of numbers given as "a,b,c" on the command line."""
+
+    stage: str
+    field: str
+    default: Any
+    help: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.stage}_{self.field}"
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+KNOBS = (
+    Knob("candidates", "mode", "noising", "noising of the restored image (SDEdit), or inversion of it (the paper)."),
+    Knob("candidates", "strengths", (0.10, 0.15, 0.20, 0.25, 0.30), "Flow times to start from, 0 to 1."),
+    Knob("candidates", "seeds", 1, "Candidates of each strength (the paper: 15 candidates in all)."),
+    Knob("candidates", "eta", 0.7, "Fresh noise that joins an inversion, 0 to 1; 0 returns the restored image."),
+    Knob("candidates", "steps", 5, "Denoising steps of each candidate."),
+    Knob("candidates", "solver", "euler", "euler, or heun at two network calls a step."),
+    Knob("candidates", "sigma_min", 0.01, "Noise level of the last step but one."),
+    Knob("candidates", "halving", False, "Stop the worse half midway and give their network calls to the others."),
+    Knob("candidates", "batch", 0, "Images a network call; 0: as many as the size allows."),
+    Knob("selection", "fusion", "mean", "How metrics become one score: mean of z-scores (the paper), entropy, rank or weights."),
+    Knob("selection", "ceiling", True, "A score better than pristine photos' own earns nothing more."),
+    Knob("selection", "dispreferred", "candidate", "candidate, or any: the restored image may be it (the paper)."),
+    Knob("selection", "weights", {}, "Weights of the metrics, for the fusion of that name."),
+    Knob("guidance", "start", "noising", "inversion or noising start at --guidance-strength; noise starts from nothing (the paper)."),
+    Knob("guidance", "origin", "restored", "What is noised at the start: restored or preferred."),
+    Knob("guidance", "strength", 0.25, "Flow time of the start, 0 to 1."),
+    Knob("guidance", "steps", 8, "Denoising steps (the paper: 50)."),
+    Knob("guidance", "solver", "euler", "euler, or heun at two network calls a step."),
+    Knob("guidance", "scale", 1000.0, "The paper's g, scaled to the number of elements."),
+    Knob("guidance", "alpha", 0.5, "Weight of the preference term."),
+    Knob("guidance", "t1", 0.7, "Above this flow time: only the anchor to the restored image."),
+    Knob("guidance", "t2", 0.1, "Below this flow time: only the preference."),
+    Knob("guidance", "split", "haar", "Frequency split: haar or gaussian (the paper)."),
+    Knob("guidance", "cutoff", 1.0, "D0 of the gaussian split (the paper: 0.9)."),
+    Knob("guidance", "distance", "l2", "Distance to preferred and dispreferred (the paper: l1)."),
+    Knob("guidance", "beta", 1.0, "Sharpness of the preference."),
+    Knob("guidance", "step", "paper", "paper: g times the gradient; normalised: --guidance-rate times sigma along it."),
+    Knob("guidance", "rate", 0.2, "Length of a normalised step, in units of sigma."),
+    Knob("guidance", "regional", True, "Choose preferred and dispreferred region by region."),
+    Knob("guidance", "window", 32, "Side of a region, pixels."),
+    Knob("guidance", "sharpness", 4.0, "How hard a region's choice is."),
+    Knob("guidance", "ranker_weight", 0.0, "Weight of the ranker's own gradient."),
+    Knob("guard", "enabled", True, "Mend the low band of results, and refuse what strays."),
+    Knob("guard", "low_band", 1.0, "How much of the low band is put back to the restored image's, 0 to 1."),
+    Knob("guard", "band", 0.0, "Size of the low band, a fraction of the resolution; 0: 1 / scale, or 1/4 without a scale."),
+    Knob("guard", "consistency_margin", 1.0, "dB that agreement with the input may fall below the restored image's."),
+    Knob("guard", "fidelity", 24.0, "Least PSNR to the restored image, dB."),
+    Knob("guard", "grain", 3.0, "Largest growth of high-band energy in smooth regions, a factor."),
+)
+
+
+def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a Typer command every knob as an option; it receives them together as its argument `knobs`: stage -> field -> value."""
+
+    @functools.wraps(command)
+    def wrapped(**arguments: Any) -> None:
+        knobs: Values = {}
+        for knob in KNOBS:
+            knobs.setdefault(knob.stage, {})[knob.field] = _parse(knob, arguments.pop(knob.name))
+        command(**arguments, knobs=knobs)
+
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    kept = [parameter for parameter in own if parameter.name != "knobs"]
+    parameters = [*kept, *(_parameter(knob) for knob in KNOBS)]
+    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return wrapped
+
+
+def build_settings(knobs: Values, **others: Any) -> "Settings":
+    """The pipeline's Settings from parsed knobs and from what is no knob: seed, device, precision, tile, overlap."""
+    from ttpo_cli.diffusion.guidance import GuidanceOptions
+    from ttpo_cli.pipeline import Settings
+    from ttpo_cli.preference.candidates import CandidateOptions
+    from ttpo_cli.preference.guard import GuardOptions
+    from ttpo_cli.preference.selection import SelectionOptions
+
+    stages = {"candidates": CandidateOptions, "selection": SelectionOptions, "guidance": GuidanceOptions, "guard": GuardOptions}
+    return Settings(**{stage: options(**knobs[stage]) for stage, options in stages.items()}, **others)
+
+
+def _parameter(knob: Knob) -> inspect.Parameter:
+    """The option of a knob; what Typer has no type for goes through text."""
+    flag = f"{knob.flag}/--no-{knob.flag[2:]}" if isinstance(knob.default, bool) else knob.flag
+    kind = str if isinstance(knob.default, (tuple, dict)) else type(knob.default)
+    metavar = {tuple: "A,B,..", dict: "A=1,B=2,.."}.get(type(knob.default))
+    option = typer.Option(flag, help=knob.help, rich_help_panel=f"Stage: {knob.stage}", metavar=metavar)
+    default = ",".join(str(entry) for entry in knob.default) if isinstance(knob.default, (tuple, dict)) else knob.default
+    return inspect.Parameter(knob.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+
+
+def _parse(knob: Knob, given: Any) -> Any:
+    """Text of a list or of a mapping to numbers; everything else Typer has parsed."""
+    if not isinstance(knob.default, (tuple, dict)):
+        return given
+    entries = [entry.strip() for entry in given.split(",") if entry.strip()]
+    try:
+        if isinstance(knob.default, tuple):
+            return tuple(float(entry) for entry in entries)
+        return {name.strip(): float(value) for name, value in (entry.split("=") for entry in entries)}
+    except ValueError as error:
+        shape = "numbers such as 0.1,0.2" if isinstance(knob.default, tuple) else "names with numbers such as niqe=1,ranker=2"
+        raise UsageError(f"{knob.flag} '{given}': give {shape}") from error

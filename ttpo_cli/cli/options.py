@@ -1,0 +1,109 @@
+"""Options that several commands share, with one wording each, and how their text is read."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from ttpo_cli.errors import TtpoError, UsageError
+
+_MODEL, _COMPUTE, _FILES = "What restores", "How it computes", "Files"
+
+Backbone = Annotated[
+    str,
+    typer.Option(help="A built-in name (lfc-sr-small, bicubic, none) or a checkpoint file that spandrel reads.", rich_help_panel=_MODEL),
+]
+Scale = Annotated[int | None, typer.Option(min=1, help="Factor for a backbone that takes any (bicubic).", rich_help_panel=_MODEL)]
+Prior = Annotated[str, typer.Option(help="The diffusion prior: a built-in name or a file of `ttpo train prior`.", rich_help_panel=_MODEL)]
+PriorScale = Annotated[
+    float, typer.Option(help="Classifier-free guidance of the prior; 1: none, at half the cost.", rich_help_panel=_MODEL)
+]
+Metrics = Annotated[str, typer.Option(help="Metrics that select, separated by commas.", metavar="A,B,..", rich_help_panel=_MODEL)]
+MetricWeights = Annotated[
+    list[str] | None, typer.Option(help="A weight file for a metric; repeat for several.", metavar="NAME=FILE", rich_help_panel=_MODEL)
+]
+Ttpo = Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="Improve the restored image, or stop at it.", rich_help_panel=_MODEL)]
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_COMPUTE)]
+Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Of the networks.", rich_help_panel=_COMPUTE)]
+Tile = Annotated[
+    str, typer.Option(help="Side of the backbone's tiles in pixels of the input; auto, or 0 for one piece.", rich_help_panel=_COMPUTE)
+]
+Overlap = Annotated[int, typer.Option(min=0, help="Overlap of neighbouring tiles, pixels.", rich_help_panel=_COMPUTE)]
+Region = Annotated[
+    int, typer.Option(min=0, help="Larger results go through the three stages in regions of this side; 0: never.", rich_help_panel=_COMPUTE)
+]
+RegionOverlap = Annotated[int, typer.Option(min=0, help="Overlap of neighbouring regions, pixels.", rich_help_panel=_COMPUTE)]
+Seed = Annotated[int, typer.Option(help="Each photo's seeds derive from this and its content.", rich_help_panel=_COMPUTE)]
+
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="File, folder, or - for stdout. Without it: PHOTO_ttpo.EXT beside a file, FOLDER_ttpo/ beside a folder.",
+        rich_help_panel=_FILES,
+    ),
+]
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.", rich_help_panel=_FILES)]
+FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
+Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
+BitDepth = Annotated[Literal["keep", "8", "16"], typer.Option(help="Bits a channel.", rich_help_panel=_FILES)]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.", rich_help_panel=_FILES)]
+Keep = Annotated[str, typer.Option(help="Metadata to keep: exif, icc, xmp by commas, all or none.", rich_help_panel=_FILES)]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.", rich_help_panel=_FILES)]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing/--fail-existing", help="An output that exists: pass over it, or fail.", rich_help_panel=_FILES)
+]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, read the photos, write nothing.", rich_help_panel=_FILES)]
+Report = Annotated[
+    Path | None, typer.Option(help="One HTML page to look at: before and after, candidates, scores.", rich_help_panel=_FILES)
+]
+KeepCandidates = Annotated[
+    Path | None, typer.Option(help="Folder for every candidate as PNG, and a contact sheet.", rich_help_panel=_FILES)
+]
+Sidecar = Annotated[
+    bool, typer.Option("--sidecar/--no-sidecar", help="Write OUTPUT.ttpo.json: versions, settings, scores, choice.", rich_help_panel=_FILES)
+]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit 5) where the guard refused every change.", rich_help_panel=_FILES)]
+
+
+def names(text: str) -> tuple[str, ...]:
+    """The entries of "a,b", without blanks."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def metric_files(given: list[str] | None) -> dict[str, Path]:
+    """NAME=FILE, as often as given. Raises UsageError for another shape."""
+    pairs = [entry.partition("=") for entry in given or ()]
+    for name, equals, file in pairs:
+        if not (name and equals and file):
+            raise UsageError(f"--metric-weights '{name}{equals}{file}': give NAME=FILE, such as niqe=pristine.safetensors")
+    return {name: Path(file) for name, _, file in pairs}
+
+
+def tile_size(text: str) -> int | Literal["auto"]:
+    """ "auto", or a number of pixels, 0 for one piece. Raises UsageError for anything else."""
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal():
+        raise UsageError(f"--tile '{text}': give auto, 0 for one piece, or a number of pixels")
+    return int(text)
+
+
+def metadata_kinds(text: str) -> frozenset[str]:
+    """What --keep names: "all", "none", or kinds by commas (checked where they are written)."""
+    everything = frozenset({"exif", "icc", "xmp"})
+    return {"all": everything, "none": frozenset()}.get(text, frozenset(names(text)))
+
+
+def listed(source: str | None) -> list[str]:
+    """The photos that --files-from lists, one a line; blank lines left out. Raises TtpoError where the list cannot be read."""
+    if source is None:
+        return []
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TtpoError(f"--files-from '{source}' cannot be read ({error}): give a text file with one path a line") from error
+    return [line for line in text.splitlines() if line.strip()]

@@ -1,0 +1,102 @@
+"""What a person sees: data on stdout; notes, tables and progress on stderr, coloured and moving only where a terminal can show it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ttpo_cli.errors import UsageError
+
+OnStep = Callable[[str, int, int], None]
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings and errors.", rich_help_panel="Terminal")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Say more on stderr: notes, tile sizes, timings.", rich_help_panel="Terminal")
+]
+NoColor = Annotated[bool, typer.Option("--no-color", help="No colours (so does a non-empty NO_COLOR).", rich_help_panel="Terminal")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on stdout.", rich_help_panel="Terminal")]
+
+
+class Terminal:
+    """One command's voice: `say` and `detail` for people, `data` for programs."""
+
+    def __init__(self, quiet: bool = False, verbose: bool = False, no_color: bool = False) -> None:
+        self.quiet = quiet
+        self.verbose = verbose
+        plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        self.console = Console(stderr=True, no_color=plain, highlight=False, soft_wrap=True)
+        self.moving = self.console.is_terminal and os.environ.get("TERM") != "dumb" and not quiet
+
+    def say(self, text: str) -> None:
+        """A line for people, unless --quiet."""
+        if not self.quiet:
+            self.console.print(escape(text))
+
+    def detail(self, text: str) -> None:
+        """A line only with --verbose."""
+        if self.verbose:
+            self.console.print(escape(text), style="dim")
+
+    def warn(self, text: str) -> None:
+        """A line that --quiet does not silence."""
+        self.console.print(f"warning: {escape(text)}", style="yellow")
+
+    def error(self, text: str) -> None:
+        """One line that says what went wrong."""
+        self.console.print(f"error: {escape(text)}", style="red")
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], emphasis: int | None = None) -> None:
+        """A table on stderr; the first column is left-aligned text, the row `emphasis` bold."""
+        if self.quiet:
+            return
+        table = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+        for index, column in enumerate(columns):
+            table.add_column(escape(column), justify="left" if index == 0 else "right", no_wrap=True)
+        for index, row in enumerate(rows):
+            table.add_row(*(escape(cell) for cell in row), style="bold" if index == emphasis else None)
+        self.console.print(table, soft_wrap=False, width=None if self.console.is_terminal else 200)
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[OnStep]:
+        """A moving bar a stage on a terminal, nothing elsewhere. Yields `on_step(stage, done, total)`."""
+        if not self.moving:
+            yield lambda stage, done, total: None
+            return
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Progress(*columns, console=self.console, transient=True) as bars:
+            tasks: dict[str, Any] = {}
+
+            def on_step(stage: str, done: int, total: int) -> None:
+                if stage not in tasks:
+                    tasks[stage] = bars.add_task(escape(f"{title} {stage}"), total=total)
+                bars.update(tasks[stage], completed=done, total=total)
+
+            yield on_step
+
+
+def write_json(value: Any) -> None:
+    """One JSON object on stdout: the data of a command."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.flush()
+
+
+def write_bytes(data: bytes) -> None:
+    """A photo on stdout. Raises UsageError where stdout is a terminal, which it would garble."""
+    if sys.stdout.isatty():
+        raise UsageError("standard output is a terminal: send it to a file or a program, or give -o FILE")
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def write_line(text: str) -> None:
+    """One line of data on stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,134 @@
+"""A Result as a JSON-able record: what went in, with which weights and settings, every score, what was chosen and why.
+
+The same record is the sidecar `<name>.<ext>.ttpo.json`, an entry of `--json`, and what the tables and the HTML page are made of.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ttpo_cli import __version__
+from ttpo_cli.weights.checkpoint import file_sha256
+from ttpo_cli.weights.manifest import read_manifest
+
+if TYPE_CHECKING:
+    from ttpo_cli.imaging.photo import Photo
+    from ttpo_cli.metrics.metric import Metric
+    from ttpo_cli.pipeline import Engine, Result
+
+SCHEMA_VERSION = 1
+_MADE = ("restore", "candidates", "selection")
+# Each row of the comparison, and the stages it costs.
+ROWS = {"restored": _MADE[:1], "best candidate": _MADE, "guided": (*_MADE, "guidance"), "result": (*_MADE, "guidance", "choice")}
+# The embedded files that metrics read.
+_EMBEDDED = {"ranker": "ranker", "niqe": "niqe-pristine"}
+_PACKAGES = ("torch", "diffusers", "pyiqa", "spandrel", "safetensors")
+
+
+def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The record of one photo's restoration, in plain dicts, lists, strings and finite numbers; what is not finite becomes None.
+
+    weights: what `weights_of` says of the engine, once for all photos.
+    """
+    return jsonable(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "source": _source(photo),
+            "size": {"width": result.final.shape[-1], "height": result.final.shape[-2]},
+            "chosen": result.chosen,
+            "reason": result.reason,
+            "preferred": result.candidate_labels[result.preferred],
+            "dispreferred": result.candidate_labels[result.dispreferred],
+            "rows": {row: {**_row(result, row), **_cost(result, stages)} for row, stages in ROWS.items() if row in result.fidelity},
+            "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
+            "network_calls": result.network_calls,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+            "notes": [*photo.notes, *result.notes],
+            "settings": result.settings,
+            "seeds": result.seeds,
+            "metrics": [_metric(metric) for metric in engine.metrics],
+            "weights": weights,
+            "versions": versions(),
+        }
+    )
+
+
+def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """Every weight file that takes part, by role, with its sha256 and licence; None where a part needs no file or states no licence."""
+    models = (("backbone", engine.backbone), ("prior", engine.prior))
+    listed = [{"role": role, "name": model.name, "sha256": model.sha256, "licence": model.licence} for role, model in models]
+    manifest = read_manifest()
+    for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in engine.metrics}}.items():
+        entry = manifest.get(_EMBEDDED.get(name, ""))
+        if name in metric_files:
+            listed.append({"role": "metric", "name": name, "sha256": file_sha256(metric_files[name]), "licence": licence})
+        elif entry is not None:
+            listed.append({"role": "metric", "name": entry.name, "sha256": entry.sha256, "licence": entry.licence})
+    return listed
+
+
+def versions() -> dict[str, str]:
+    """The versions a result depends on: ours, Python's, and the packages' that compute."""
+    return {"ttpo": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
+
+
+def jsonable(value: Any) -> Any:
+    """Tuples to lists, paths and other objects to text, numbers that JSON cannot hold (NaN, infinity) to None, recursively."""
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [jsonable(entry) for entry in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)
+
+
+def sidecar_path(output: Path) -> Path:
+    """Where the record of a written photo lies: beside it, the whole name kept, as darktable does."""
+    return output.with_name(f"{output.name}.ttpo.json")
+
+
+def _source(photo: Photo) -> dict[str, Any]:
+    height, width = photo.pixels.shape[-2:]
+    return {
+        "name": photo.name,
+        "sha256": photo.content_hash,
+        "width": width,
+        "height": height,
+        "format": photo.format,
+        "bit_depth": photo.bit_depth,
+    }
+
+
+def _row(result: Result, row: str) -> dict[str, Any]:
+    return {
+        "scores": result.scores.get(row, {}),
+        "fidelity_db": result.fidelity.get(row),
+        "consistency_db": result.consistency.get(row),
+        "guard": result.guard.get(row),
+    }
+
+
+def _cost(result: Result, stages: Sequence[str]) -> dict[str, Any]:
+    """Calls of the prior's network and seconds, of all that a row needed."""
+    return {
+        "network_calls": sum(result.network_calls.get(stage, 0) for stage in stages),
+        "seconds": round(sum(result.seconds.get(stage, 0.0) for stage in stages), 3),
+    }
+
+
+def _metric(metric: Metric) -> dict[str, Any]:
+    return {
+        "name": metric.name,
+        "lower_is_better": metric.lower_is_better,
+        "pristine": metric.pristine,
+        "licence": metric.licence,
+        "source": metric.source,
+    }

@@ -1,0 +1,48 @@
+"""The comparison a person reads first: restored, best candidate, guided and result side by side, from a record."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Table = tuple[list[str], list[list[str]]]
+
+
+def comparison(record: Mapping[str, Any]) -> Table:
+    """Columns and rows of text. An arrow at a metric's name says which way is better; a dash, that there is no such value."""
+    metrics = _metric_names(record)
+    columns = ["", *metrics.values(), "PSNR to restored", "PSNR to input", "guard", "network calls", "seconds"]
+    rows = []
+    for row, values in record["rows"].items():
+        cells = [_number(values["scores"].get(name)) for name in metrics]
+        cells += [_decibel(values["fidelity_db"]), _decibel(values["consistency_db"]), values["guard"] or "-"]
+        cells += [str(values["network_calls"]), _number(values["seconds"], 1)]
+        rows.append([row, *cells])
+    return columns, rows
+
+
+def candidates(record: Mapping[str, Any]) -> Table:
+    """The same for every candidate, with the part it played."""
+    metrics = _metric_names(record)
+    columns = ["candidate", *metrics.values(), "PSNR to restored", "PSNR to input", "part"]
+    parts = {record["dispreferred"]: "dispreferred", record["preferred"]: "preferred"}
+    rows = []
+    for entry in record["candidates"]:
+        cells = [_number(entry["scores"].get(name)) for name in metrics]
+        cells += [_decibel(entry["fidelity_db"]), _decibel(entry["consistency_db"]), parts.get(entry["label"], "")]
+        rows.append([entry["label"], *cells])
+    return columns, rows
+
+
+def _metric_names(record: Mapping[str, Any]) -> dict[str, str]:
+    """Metric -> its column title, in the order of the first row; the fused score comes last, higher is better."""
+    lower = {entry["name"]: entry["lower_is_better"] for entry in record["metrics"]}
+    scored: Sequence[str] = [name for values in record["rows"].values() for name in values["scores"]]
+    names = sorted(dict.fromkeys(scored), key=lambda name: name == "fused")
+    return {name: f"{name} {'↓' if lower.get(name, False) else '↑'}" for name in names}
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
+
+
+def _decibel(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f} dB"
