@@ -60,37 +60,33 @@ def restore(
     if lq.ndim != 4 or tuple(lq.shape[:2]) != (1, 3):
         raise ValueError(f"a backbone restores (1, 3, H, W), got {tuple(lq.shape)}")
     lq = lq.to(device)
-    if isinstance(backbone.network, nn.Module):
-        backbone.network.to(device)
+    place(backbone, device)
     precision, notes = choose_precision(backbone, device, options.precision)
     tile, tile_notes = choose_tile(backbone, lq, device, options)
-    notes += tile_notes
-    grey = bool((lq == lq[:, :1]).all())
-    if backbone.channels == 1 and not grey:
-        notes.append(f"{backbone.name} works on grey images: red, green and blue were restored one by one")
+    notes += tile_notes + _notes_of(backbone, lq)
     while True:
         try:
-            image = _run(backbone, lq, precision, tile, options.overlap, grey, on_tile)
+            image = _run(backbone, lq, precision, tile, options.overlap, on_tile)
             return Restored(image, precision, tile, tuple(notes))
         except _Unstable as error:
-            if precision == "fp32":
-                raise WeightsError(
-                    f"{backbone.name} returns NaN or black even in fp32: its weights are damaged, download them again"
-                ) from error
             notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")
-            precision = "fp32"
+            precision = _steadier(backbone, precision, error)
         except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            smaller = _halved(tile or max(lq.shape[-2:]), backbone)
-            if smaller is None:
-                raise MemoryExhausted(
-                    f"{backbone.name} does not fit into the memory of {device} even in tiles of {tile or max(lq.shape[-2:])} pixels: "
-                    "free memory, or use a smaller backbone or --device cpu"
-                ) from error
-            notes.append(f"out of memory {f'in tiles of {tile}' if tile else 'in one piece'}: went on with tiles of {smaller} pixels")
+            smaller = _smaller(backbone, tile or max(lq.shape[-2:]), device, error)
+            notes.append(f"out of memory {f'in tiles of {tile} pixels' if tile else 'in one piece'}: went on with tiles of {smaller}")
             tile = smaller
-        free_cached(device)  # after the error and the tensors its traceback holds are gone
+        free_cached(device)  # only here are the error and the tensors its traceback holds gone
+
+
+def place(backbone: Backbone, device: torch.device) -> None:
+    """Move the network's weights to `device`. Raises MemoryExhausted where not even they fit."""
+    try:
+        if isinstance(backbone.network, nn.Module):
+            backbone.network.to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryExhausted(f"the weights of {backbone.name} do not fit into the memory of {device}: use --device cpu") from error
 
 
 def choose_precision(backbone: Backbone, device: torch.device, asked: str) -> tuple[Precision, list[str]]:
@@ -134,14 +130,42 @@ def _fit(side: int, backbone: Backbone) -> int:
     return max(side // backbone.multiple * backbone.multiple, backbone.minimum, backbone.multiple)
 
 
-def _halved(tile: int, backbone: Backbone) -> int | None:
-    """Half the tile, or None where that would be no smaller or below what is worth a tile."""
+def _notes_of(backbone: Backbone, lq: Tensor) -> list[str]:
+    """What a user should know of this network on this photo."""
+    notes = []
+    if backbone.task == "face restoration":
+        notes.append(f"{backbone.name} is made for one upright face that fills the photo")
+    if backbone.channels == 1 and not _is_grey(lq):
+        notes.append(f"{backbone.name} works on grey images: red, green and blue were restored one by one")
+    return notes
+
+
+def _is_grey(image: Tensor) -> bool:
+    return bool((image == image[:, :1]).all())
+
+
+def _steadier(backbone: Backbone, precision: Precision, error: Exception) -> Precision:
+    """fp32 after half precision failed. Raises WeightsError where fp32 itself failed."""
+    if precision == "fp32":
+        raise WeightsError(f"{backbone.name} returns NaN or black even in fp32: its weights are damaged, download them again") from error
+    return "fp32"
+
+
+def _smaller(backbone: Backbone, tile: int, device: torch.device, error: Exception) -> int:
+    """Half the tile. Raises MemoryExhausted where that is no longer worth a tile, and `error` itself where memory was not the matter."""
+    if not is_out_of_memory(error):
+        raise error
     smaller = _fit(max(-(-tile // 2), SMALLEST_TILE), backbone)
-    return smaller if smaller < tile else None
+    if smaller >= tile:
+        raise MemoryExhausted(
+            f"{backbone.name} does not fit into the memory of {device} even in tiles of {tile} pixels: "
+            "free memory, or use a smaller backbone or --device cpu"
+        ) from error
+    return smaller
 
 
 def _run(
-    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: int, grey: bool, on_tile: Callable[[int, int], None] | None
+    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: int, on_tile: Callable[[int, int], None] | None
 ) -> Tensor:
     """One attempt at one precision and tile. Raises _Unstable, or what the network raises."""
 
@@ -153,6 +177,8 @@ def _run(
             raise _Unstable
         return output
 
+    grey = _is_grey(lq)
+
     def function(image: Tensor) -> Tensor:
         if backbone.channels == 3:
             return call(image)
@@ -160,14 +186,17 @@ def _run(
             return call(image[:, :1]).expand(-1, 3, -1, -1)
         return torch.cat([call(channel) for channel in image.split(1, dim=1)], dim=1)
 
-    image = map_tiles(
-        function,
-        lq,
-        tile=tile,
-        overlap=min(overlap, tile // 4),
-        scale=backbone.scale,
-        multiple=backbone.multiple,
-        minimum=backbone.minimum,
-        on_tile=on_tile,
-    )
+    # Some networks (GFPGAN, AuraSR) draw noise of their own: seeded, and the caller's generator left as it was.
+    with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
+        torch.manual_seed(0)
+        image = map_tiles(
+            function,
+            lq,
+            tile=tile,
+            overlap=min(overlap, tile // 4),
+            scale=backbone.scale,
+            multiple=backbone.multiple,
+            minimum=backbone.minimum,
+            on_tile=on_tile,
+        )
     return image.clamp(0, 1)

@@ -86,7 +86,7 @@ def _backbone(name: str, descriptor: Any, sha256: str) -> Backbone:
         minimum=max(size.minimum, 1),
         supports_half=descriptor.supports_half,
         supports_bfloat16=descriptor.supports_bfloat16,
-        tiling=descriptor.tiling is spandrel.ModelTiling.SUPPORTED,
+        tiling=descriptor.tiling is spandrel.ModelTiling.SUPPORTED and descriptor.purpose != "FaceSR",
         sha256=sha256,
         noise_sigma=TOLD_NOISE if told else None,
         tags=tuple(descriptor.tags),
