@@ -1,0 +1,83 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, load_denoiser, load_haar_prior, precondition, prior_metadata
+from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.checkpoint import save_checkpoint
+
+SIZE = UNetSize((16, 16), 1, 8)
+
+
+@pytest.fixture
+def denoiser() -> HaarDenoiser:
+    torch.manual_seed(0)
+    return HaarDenoiser(SIZE, torch.stack((torch.full((12,), 0.5), torch.full((12,), 0.1)))).eval()
+
+
+def test_preconditioning_is_edm_table_1() -> None:
+    c_skip, c_out, c_in = precondition(torch.tensor([0.5]), torch.tensor([[0.5]]))
+    assert float(c_skip) == pytest.approx(0.5)
+    assert float(c_out) == pytest.approx(0.5 * 0.5 / 0.5**0.5)
+    assert float(c_in) == pytest.approx(1 / 0.5**0.5)
+
+
+def test_the_preconditioned_input_and_target_have_unit_variance() -> None:
+    torch.manual_seed(0)
+    sigma, deviation = torch.tensor([0.3]), torch.tensor([[0.1]])
+    x0 = 0.1 * torch.randn(200_000)
+    x = x0 + 0.3 * torch.randn(200_000)
+    c_skip, c_out, c_in = (float(value) for value in precondition(sigma, deviation))
+    assert float((c_in * x).std()) == pytest.approx(1, abs=0.01)
+    assert float(((x0 - c_skip * x) / c_out).std()) == pytest.approx(1, abs=0.01)
+
+
+def test_without_noise_the_denoiser_returns_its_input(denoiser: HaarDenoiser) -> None:
+    x, condition = torch.rand(2, 3, 16, 16) * 2 - 1, torch.rand(2, 3, 16, 16) * 2 - 1
+    with torch.no_grad():
+        assert torch.allclose(denoiser(x, torch.full((2,), 1e-6), condition), x, atol=1e-4)
+
+
+def test_at_large_noise_the_estimate_stays_near_the_condition(denoiser: HaarDenoiser) -> None:
+    condition = torch.rand(1, 3, 16, 16) * 2 - 1
+    noisy = condition + 50 * torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        x0_hat = denoiser(noisy, torch.tensor([50.0]), condition)
+    assert float((x0_hat - condition).std()) < 0.5
+
+
+def test_dropping_the_condition_by_flag_equals_giving_none(denoiser: HaarDenoiser) -> None:
+    x, condition = torch.rand(2, 3, 16, 16), torch.rand(2, 3, 16, 16)
+    sigma = torch.tensor([0.1, 0.3])
+    with torch.no_grad():
+        dropped = denoiser(x, sigma, condition, torch.tensor([0.0, 1.0]))
+        assert torch.allclose(dropped[:1], denoiser(x[:1], sigma[:1], None), atol=1e-5)
+        assert torch.allclose(dropped[1:], denoiser(x[1:], sigma[1:], condition[1:]), atol=1e-5)
+        assert not torch.allclose(dropped[:1], denoiser(x[:1], sigma[:1], condition[:1]), atol=1e-3)
+
+
+def test_a_saved_prior_loads_to_the_same_function(denoiser: HaarDenoiser, tmp_path: Path) -> None:
+    path = tmp_path / "prior.safetensors"
+    save_checkpoint(path, denoiser.state_dict(), prior_metadata(denoiser))
+    prior = load_haar_prior(path, torch.device("cpu"), "fp32")
+    x, condition, sigma = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16), torch.tensor([0.2])
+    with torch.no_grad():
+        assert torch.allclose(prior.denoise(x, sigma, condition), denoiser(x, sigma, condition), atol=1e-5)
+    assert prior.multiple == denoiser.multiple == 4
+    assert torch.allclose(prior.decode(prior.encode(x)), x, atol=1e-6)
+
+
+def test_classifier_free_guidance_extrapolates_from_the_dropped_condition(denoiser: HaarDenoiser, tmp_path: Path) -> None:
+    path = tmp_path / "prior.safetensors"
+    save_checkpoint(path, denoiser.state_dict(), prior_metadata(denoiser))
+    x, condition, sigma = torch.rand(1, 3, 16, 16), torch.rand(1, 3, 16, 16), torch.tensor([0.2])
+    plain, guided = (load_haar_prior(path, torch.device("cpu"), "fp32", scale).denoise(x, sigma, condition) for scale in (1.0, 2.0))
+    dropped = load_haar_prior(path, torch.device("cpu"), "fp32").denoise(x, sigma, None)
+    assert torch.allclose(guided, 2 * plain - dropped, atol=1e-5)
+
+
+def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path / "other.safetensors", {"weight": torch.zeros(1)}, {"ttpo": "ranker"})
+    with pytest.raises(WeightsError, match="no diffusion prior"):
+        load_denoiser(tmp_path / "other.safetensors")

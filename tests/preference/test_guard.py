@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import pytest
+import torch
+from analytic import smooth_image
+
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.preference.guard import GuardOptions, consistency, judge, keep_low_band, psnr, smooth_energy_ratio
+
+RESTORED = smooth_image(96, 96)
+LQ = imresize(RESTORED, 0.25).clamp(0, 1)
+OPTIONS = GuardOptions()
+
+
+def _grain(amount: float) -> torch.Tensor:
+    return (RESTORED + amount * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
+
+
+def test_psnr_is_ten_log_of_the_mean_squared_error() -> None:
+    assert float(psnr(torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.6))) == pytest.approx(20, abs=1e-3)
+    assert float(psnr(RESTORED, RESTORED)) == 100
+
+
+def test_the_restored_image_itself_passes() -> None:
+    assert judge(RESTORED, RESTORED, LQ, 4, OPTIONS).refused is None
+
+
+def test_a_shift_of_colour_is_put_back_where_the_input_could_show_it() -> None:
+    shifted = RESTORED + 0.1
+    mended = keep_low_band(shifted, RESTORED, 4, OPTIONS)
+    assert torch.allclose(mended, RESTORED, atol=1e-3)
+    half = keep_low_band(shifted, RESTORED, 4, replace(OPTIONS, low_band=0.5))
+    assert torch.allclose(half, RESTORED + 0.05, atol=1e-3)
+
+
+def test_new_detail_above_the_inputs_resolution_survives_the_mending() -> None:
+    checks = 0.05 * torch.tensor([[1.0, -1.0], [-1.0, 1.0]]).repeat(48, 48)
+    mended = keep_low_band(RESTORED + checks, RESTORED, 4, OPTIONS)
+    assert torch.allclose(mended, RESTORED + checks, atol=2e-3)
+
+
+def test_mending_raises_the_agreement_with_the_input() -> None:
+    coarse = imresize(torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1)), size=(96, 96)) * 0.1
+    strayed = RESTORED + coarse
+    before, after = (float(consistency(image, LQ, 4)) for image in (strayed, keep_low_band(strayed, RESTORED, 4, OPTIONS)))
+    assert after > before + 6
+
+
+@pytest.mark.parametrize(
+    ("image", "why"),
+    [
+        (RESTORED * 0.5, "strays"),
+        ((RESTORED + 0.03).clamp(0, 1), "contradicts"),
+        (_grain(0.04), "grain"),
+    ],
+)
+def test_what_betrays_the_photo_is_refused_with_its_reason(image: torch.Tensor, why: str) -> None:
+    options = replace(OPTIONS, consistency_margin=60.0) if why == "grain" else OPTIONS
+    assert why in str(judge(image, RESTORED, LQ, 4, options).refused)
+    assert judge(image, RESTORED, LQ, 4, replace(options, enabled=False)).refused is None
+
+
+@pytest.mark.parametrize(("knob", "image"), [("fidelity", _grain(0.01)), ("grain", _grain(0.02)), ("consistency_margin", _grain(0.02))])
+def test_each_limit_is_read(knob: str, image: torch.Tensor) -> None:
+    lenient = GuardOptions(fidelity=0.0, grain=1e9, consistency_margin=1e9)
+    strict = {"fidelity": 99.0, "grain": 1.0, "consistency_margin": 0.0}[knob]
+    assert judge(image, RESTORED, LQ, 4, lenient).refused is None
+    assert judge(image, RESTORED, LQ, 4, replace(lenient, **{knob: strict})).refused is not None
+
+
+def test_grain_is_measured_where_the_restored_image_is_smooth() -> None:
+    textured = RESTORED.clone()
+    textured[..., 48:] += 0.1 * torch.randn(1, 1, 96, 48, generator=torch.Generator().manual_seed(5))
+    assert float(smooth_energy_ratio(textured.clamp(0, 1), RESTORED)) == pytest.approx(1, abs=0.2)
+    assert float(smooth_energy_ratio(_grain(0.02), RESTORED)) > 2
+
+
+def test_the_size_of_the_low_band_is_read() -> None:
+    strayed = RESTORED + 0.05 * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(6))
+    narrow, wide = (keep_low_band(strayed, RESTORED, 4, replace(OPTIONS, band=band)) for band in (0.1, 0.5))
+    assert float(psnr(wide, RESTORED)) > float(psnr(narrow, RESTORED)) + 0.5
+
+
+def test_a_photo_of_one_pixel_is_judged_without_error() -> None:
+    pixel = torch.full((1, 3, 1, 1), 0.5)
+    assert judge(keep_low_band(pixel, pixel, 1, OPTIONS), pixel, pixel, 1, OPTIONS).refused is None
+
+
+def test_a_share_outside_zero_to_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        keep_low_band(RESTORED, RESTORED, 4, replace(OPTIONS, low_band=1.5))

@@ -1,0 +1,177 @@
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+from analytic import gaussian_prior, smooth_image
+from torch import Tensor
+
+from ttpo_cli.diffusion.guidance import GuidanceOptions
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.ranker import Ranker
+from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.preference.guard import GuardOptions
+from ttpo_cli.preference.optimisation import Tools, optimise
+from ttpo_cli.preference.outcome import Outcome
+from ttpo_cli.preference.selection import SelectionOptions
+
+RESTORED = smooth_image(44, 60)
+LQ = imresize(RESTORED, size=(22, 30)).clamp(0, 1)
+LENIENT = GuardOptions(fidelity=0, grain=1e9, consistency_margin=1e9)
+CANDIDATES = CandidateOptions(strengths=(0.1, 0.2), seeds=2, steps=4)
+
+
+def roughness(image: Tensor) -> Tensor:
+    return (image[..., 1:] - image[..., :-1]).abs().mean(dim=(1, 2, 3))
+
+
+def mean_green(image: Tensor) -> Tensor:
+    return image[:, 1].mean(dim=(1, 2))
+
+
+def _metric(name: str, function: Any, lower: bool, minimum: int = 1) -> Metric:
+    return Metric(name, function, lower, False, minimum, None, None, "Apache-2.0", "test", True)
+
+
+@cache
+def tools() -> Tools:
+    torch.manual_seed(0)
+    metrics = (_metric("roughness", roughness, False), _metric("green", mean_green, True))
+    return Tools(gaussian_prior(0.1), metrics, Ranker(8).eval().requires_grad_(False), 2)
+
+
+def run(
+    candidates: CandidateOptions = CANDIDATES,
+    selection: SelectionOptions = SelectionOptions(),  # noqa: B008 - frozen
+    guidance: GuidanceOptions = GuidanceOptions(),  # noqa: B008
+    guard: GuardOptions = LENIENT,
+    seed: int = 0,
+    with_tools: Tools | None = None,
+) -> Outcome:
+    return optimise(RESTORED, LQ, "photo", seed, with_tools or tools(), candidates, selection, guidance, guard, lambda *_: None)
+
+
+def test_all_images_have_the_size_of_the_restored_image_and_lie_in_zero_to_one() -> None:
+    outcome = run()
+    for image in (outcome.best, outcome.guided, outcome.final, outcome.candidates):
+        assert image.shape[1:] == RESTORED.shape[1:]
+        assert 0 <= float(image.min()) <= float(image.max()) <= 1
+    assert torch.equal(outcome.candidates[:1], RESTORED)
+    assert len(outcome.labels) == len(outcome.candidates) == 5
+
+
+def test_the_final_answer_is_the_best_fused_score_of_all_that_the_guard_keeps() -> None:
+    outcome = run()
+    fused = {row: scores["fused"] for row, scores in outcome.scores.items()}
+    assert fused["result"] == max(fused[name] for name in (*outcome.labels, "guided"))
+    assert outcome.chosen in (*outcome.labels, "guided")
+    assert outcome.chosen in outcome.reason
+
+
+def test_where_the_guard_refuses_everything_the_restored_image_is_returned() -> None:
+    outcome = run(guard=GuardOptions(fidelity=99.0))
+    assert outcome.chosen == "restored"
+    assert torch.equal(outcome.final, RESTORED)
+    assert "the guard refused 5" in outcome.reason
+    assert torch.equal(outcome.best, RESTORED)
+
+
+def test_network_calls_are_counted_by_stage() -> None:
+    outcome = run(guidance=replace(GuidanceOptions(), steps=6, solver="euler"))
+    assert outcome.calls == {"candidates": 4 * 4, "guidance": 6}
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_seed_others() -> None:
+    assert torch.equal(run().guided, run().guided)
+    assert not torch.equal(run().guided, run(seed=1).guided)
+
+
+CHANGES: list[dict[str, Any]] = [
+    {"start": "inversion"},
+    {"start": "noise"},
+    {"origin": "preferred"},
+    {"strength": 0.15},
+    {"steps": 5},
+    {"solver": "heun"},
+    {"scale": 3000.0},
+    {"alpha": 1.5},
+    {"t1": 0.15},
+    {"t2": 0.22},
+    {"split": "gaussian"},
+    {"cutoff": 2.0},
+    {"distance": "l1"},
+    {"distance": "energy"},
+    {"beta": 40.0},
+    {"step": "normalised"},
+    {"step": "normalised", "rate": 0.05},
+    {"regional": False},
+    {"window": 16},
+    {"sharpness": 1.0},
+    {"ranker_weight": 5.0},
+]
+
+
+@cache
+def _guided(changes: tuple[tuple[str, Any], ...]) -> Tensor:
+    return run(guidance=replace(GuidanceOptions(), **dict(changes))).guided
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_every_knob_of_guidance_changes_the_guided_image(change: dict[str, Any]) -> None:
+    base = {"step": "normalised"} if "rate" in change else {}
+    assert not torch.equal(_guided(tuple(base.items())), _guided(tuple(change.items())))
+
+
+def test_every_knob_of_guidance_is_among_those_tested() -> None:
+    named = {name for change in CHANGES for name in change}
+    assert named == set(GuidanceOptions.__dataclass_fields__)
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        SelectionOptions(fusion="rank"),
+        SelectionOptions(fusion="weights", weights={"green": 1.0}),
+        SelectionOptions(dispreferred="any"),
+    ],
+)
+def test_the_selection_reaches_the_guided_image_of_a_global_pair(selection: SelectionOptions) -> None:
+    guidance = replace(GuidanceOptions(), regional=False)
+    base, changed = run(guidance=guidance), run(selection=selection, guidance=guidance)
+    pairs = [(outcome.preferred, outcome.dispreferred) for outcome in (base, changed)]
+    assert (pairs[0] == pairs[1]) == torch.equal(base.guided, changed.guided)
+    if selection.fusion != "rank":
+        assert pairs[0] != pairs[1]
+
+
+def test_guidance_brings_the_result_nearer_to_the_preferred_than_to_the_dispreferred() -> None:
+    pulled = replace(GuidanceOptions(), regional=False, scale=30000.0, distance="l2")
+    unguided, guided = run(guidance=replace(pulled, scale=0.0)), run(guidance=pulled)
+
+    def margin(outcome: Outcome) -> float:
+        to_preferred, to_dispreferred = ((outcome.guided - outcome.candidates[index]).square().mean() for index in (outcome.preferred, outcome.dispreferred))
+        return float(to_dispreferred - to_preferred)
+
+    assert margin(guided) > margin(unguided)
+
+
+def test_a_metric_that_cannot_judge_so_small_a_photo_is_named_and_left_out() -> None:
+    large = replace(tools(), metrics=(*tools().metrics, _metric("needs much", roughness, False, minimum=500)))
+    outcome = run(with_tools=large)
+    assert outcome.metric_names == ("roughness", "green")
+    assert any("needs much" in note for note in outcome.notes)
+
+
+def test_a_score_that_is_not_a_number_never_wins() -> None:
+    broken = _metric("broken", lambda image: torch.where(image.mean() > 0, torch.nan, 0.0).expand(len(image)), False)
+    outcome = run(with_tools=replace(tools(), metrics=(broken, *tools().metrics)))
+    assert all(torch.isfinite(torch.tensor(list(scores.values()))).all() for scores in outcome.scores.values())
+
+
+@pytest.mark.parametrize("change", [{"start": "nois"}, {"origin": "lq"}, {"split": "wavelet"}, {"solver": "rk4"}])
+def test_unknown_choices_are_refused(change: dict[str, str]) -> None:
+    with pytest.raises(UsageError, match="unknown"):
+        run(guidance=replace(GuidanceOptions(), **change))
