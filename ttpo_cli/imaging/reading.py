@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
-from ttpo_cli.imaging.exif import ORIENTATION, Exif, exif_bytes, read_exif, settle
+from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
 from ttpo_cli.imaging.formats import FORMATS, foreign_kind, format_of_name, sniff_format
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.xmp import settle_xmp
@@ -164,7 +164,7 @@ def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:
     if data[2:4] in (b"+\0", b"\0+"):
         return None, ("it is a BigTIFF, whose EXIF is not kept",)
     try:
-        exif = read_exif(data, DESCRIPTIVE_TAGS | {ORIENTATION, _SUBFILE_TYPE, _SUB_DIRECTORIES})
+        exif = read_exif(data, DESCRIPTIVE_TAGS | {_SUBFILE_TYPE, _SUB_DIRECTORIES})
     except ValueError as error:
         raise TtpoError(f"'{label}' is cut short or damaged ({error}): copy it again from where it came") from error
     exif.note_offset = None

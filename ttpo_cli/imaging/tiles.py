@@ -93,20 +93,23 @@ def _spans(size: int, tile: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def _weights(spans: list[tuple[int, int]], scale: int) -> list[Tensor]:
-    """One weight vector a span, in output pixels: 1 inside, a linear ramp where it meets a neighbour; together 1 everywhere."""
+    """One weight vector a span, in output pixels. Each is a rise less the next one's rise, so that together they are 1 everywhere."""
     weights = []
     for index, (start, stop) in enumerate(spans):
-        weight = torch.ones((stop - start) * scale, dtype=torch.float64)
-        centre = torch.arange(len(weight), dtype=torch.float64) + 0.5
-        if index > 0:
-            weight = torch.minimum(weight, centre / max((spans[index - 1][1] - start) * scale, 1))
-        if index + 1 < len(spans):
-            weight = torch.minimum(weight, centre.flip(0) / max((stop - spans[index + 1][0]) * scale, 1))
-        weights.append(weight)
-    total = torch.zeros(spans[-1][1] * scale, dtype=torch.float64)
-    for (start, stop), weight in zip(spans, weights, strict=True):
-        total[start * scale : stop * scale] += weight
-    return [weight / total[start * scale : stop * scale] for (start, stop), weight in zip(spans, weights, strict=True)]
+        centres = torch.arange(start * scale, stop * scale, dtype=torch.float64) + 0.5
+        weights.append(_rise(spans, index, centres / scale) - _rise(spans, index + 1, centres / scale))
+    return weights
+
+
+def _rise(spans: list[tuple[int, int]], index: int, position: Tensor) -> Tensor:
+    """From 0 to 1 linearly across what span `index` shares with the one before, or its middle part where a third span reaches in."""
+    if index in (0, len(spans)):
+        return torch.full_like(position, float(index == 0))
+    start, stop = spans[index][0], spans[index - 1][1]
+    width = min(stop - start, start - spans[index - 1][0])
+    if width == 0:
+        return (position > start).double()
+    return (((position - (start + stop) / 2) / width) + 0.5).clamp(0, 1)
 
 
 def _checked(piece: Tensor, tile_input: Tensor, scale: int) -> Tensor:

@@ -20,6 +20,7 @@ from ttpo_cli.imaging.xmp import settle_xmp
 
 METADATA = frozenset({"exif", "icc", "xmp"})
 _SCREEN = (72 / 25.4, 72 / 25.4)  # the resolution written where a photo states none: 72 dots an inch
+_SPACES = {(False, 8): "srgb", (True, 8): "b-w", (False, 16): "rgb16", (True, 16): "grey16"}
 # Quality 100 of WebP is lossless. libvips keeps full chroma in JPEG from quality 90 on.
 _ENCODERS: dict[str, Callable[[int], dict[str, Any]]] = {
     "png": lambda quality: {"compression": 6, "filter": "sub"},
@@ -64,7 +65,7 @@ def losses(
     chosen = output_format(path, format, photo.format)
     entry, kept = FORMATS[chosen], _kept(photo, chosen, keep)
     said = []
-    if photo.bit_depth == 16 and _depth(photo, chosen, bit_depth) == 8 and not entry.sixteen_bit:
+    if photo.bit_depth == 16 and str(bit_depth) == "keep" and not entry.sixteen_bit:
         said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
     if not entry.alpha and photo.alpha is not None and bool((photo.alpha < 1).any()):
         said.append(f"transparency was laid over white: {entry.title} has none")
@@ -156,7 +157,8 @@ def _encode(photo: Photo, format: str, depth: int, quality: int, metadata: Metad
     if max(height, width) > entry.largest_side:
         raise TtpoError(f"{width}x{height} pixels do not fit {entry.title}, whose sides end at {entry.largest_side}: choose PNG or TIFF")
     resolution = metadata.resolution or _SCREEN
-    image = pyvips.Image.new_from_array(_samples(photo, format, depth)).copy(xres=resolution[0], yres=resolution[1])
+    image = pyvips.Image.new_from_array(_samples(photo, format, depth), interpretation=_SPACES[photo.grey, depth])
+    image = image.copy(xres=resolution[0], yres=resolution[1])
     blobs: dict[str, Any] = {"icc-profile-data": metadata.icc, "xmp-data": None if format == "jpeg" else metadata.xmp}
     for name, blob in blobs.items():
         if blob is not None:
