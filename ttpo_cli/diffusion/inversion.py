@@ -10,7 +10,7 @@ from ttpo_cli.errors import UsageError
 
 def invert(denoise: Denoise, x0: Tensor, sigmas: Tensor, condition: Tensor | None, *, solver: str = "heun") -> Tensor:
     """The x at noise level sigmas[0] from which the ODE leads back to x0 at sigmas[-1] (sigmas descending, as for denoising)."""
-    return integrate(denoise, x0, sigmas.flip(0), condition, solver=solver)
+    return integrate(denoise, x0, sigmas.flip(-1), condition, solver=solver)
 
 
 def mix_noise(inverted: Tensor, x0: Tensor, sigma: float, noise: Tensor, eta: float) -> Tensor:
