@@ -1,6 +1,8 @@
 """Read .pth, .pt and .ckpt checkpoints without running what is in them: PyTorch's restricted unpickler, and nothing that is a program."""
 
 import pickle
+import struct
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,22 @@ from ttpo_cli.errors import WeightsError
 # torch.save before PyTorch 1.6 begins with a pickle of this number, 0x1950a86a20f9469cfc6c.
 LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 
+# What the unpickler and the zip reader raise on a damaged file; a hostile one raises pickle.UnpicklingError.
+DAMAGE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
 
 def load_pickled(path: Path) -> dict[str, Any]:
     """What `torch.save` wrote: a dict that holds tensors at some depth, on the CPU. No code of the file is run.
@@ -23,13 +41,15 @@ def load_pickled(path: Path) -> dict[str, Any]:
     """
     _refuse_programs(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about torch's own storages and pickle protocols
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} holds more than weights, and reading the rest would run code from the file: "
             "ask its maker for a .safetensors file, or for the state dict alone"
         ) from error
-    except (RuntimeError, EOFError, KeyError, ValueError, IndexError, TypeError, AttributeError, OSError) as error:
+    except DAMAGE as error:
         raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
     if not isinstance(content, dict) or not any(True for _ in _tensors(content)):
         raise WeightsError(f"{path.name} holds no named weights: give a checkpoint, the file with a network's state dict")
@@ -49,13 +69,14 @@ def _refuse_programs(path: Path) -> None:
     try:
         with path.open("rb") as stream:
             start = stream.read(32)
-        if not is_pickled(start):
-            raise WeightsError(f"{path.name} is no checkpoint: its first bytes are none that PyTorch writes")
-        names = zipfile.ZipFile(path).namelist() if start.startswith(b"PK") else []
-    except zipfile.BadZipFile as error:
-        raise WeightsError(f"{path.name} is damaged or incomplete ({error}): download it again") from error
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
+    if not is_pickled(start):
+        raise WeightsError(f"{path.name} is no checkpoint: its first bytes are none that PyTorch writes")
+    try:
+        names = zipfile.ZipFile(path).namelist() if start.startswith(b"PK") else []
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
     if any(name.endswith("constants.pkl") for name in names):
         raise WeightsError(f"{path.name} is TorchScript, a program rather than weights: ask its maker for the state dict or .safetensors")
 
