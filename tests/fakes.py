@@ -11,7 +11,7 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.pipeline import Engine, Settings, restore_photo
 
-SIGMA_DATA = 0.1
+SIGMA_DATA = 0.02
 
 
 def gaussian_prior():
@@ -41,14 +41,20 @@ def tiny_engine():
 
 
 def tiny_photo(height=12, width=16, name="a & b <i>.png", seed=0):
-    """Smooth random colours, which differ by `seed`."""
-    coarse = torch.rand(1, 3, 3, 4, generator=torch.Generator().manual_seed(seed))
+    """Random colours with random texture, which differ by `seed`; values on the 8-bit grid."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, 3, 4, generator=generator)
     pixels = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
-    return Photo(pixels, None, False, 8, "png", Metadata(), f"{seed:064x}", name, ("a note of the file",))
+    pixels = (pixels + torch.randn(pixels.shape, generator=generator) / 10).clamp(0, 1)
+    return Photo((pixels * 255).round() / 255, None, False, 8, "png", Metadata(), f"{seed:064x}", name, ("a note of the file",))
+
+
+def tiny_result(ttpo=True):
+    """What the real pipeline makes of the tiny photo; the same object each time."""
+    return _result(ttpo)
 
 
 @cache
-def tiny_result(ttpo=True):
-    """What the real pipeline makes of the tiny photo."""
+def _result(ttpo):
     photo = tiny_photo()
     return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(ttpo=ttpo))

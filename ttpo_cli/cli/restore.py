@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ttpo_cli.report.page import PagePhoto
 
 SCHEMA_VERSION = 1
+UNCHANGED = 100.0  # the fidelity, dB, of an image that is the restored one
 
 
 @dataclass
@@ -175,19 +176,19 @@ def _one(job: "Job", work: Work, tally: Tally) -> None:
 
 def guard_refused_all(result: "Result") -> bool:
     """Whether there were changes to the restored image, and the guard let none pass."""
-    verdicts = [result.guard[row] for row in ("best candidate", "guided") if row in result.guard]
-    return bool(verdicts) and all(verdict != "kept" for verdict in verdicts)
+    changes = [row for row, decibel in result.fidelity.items() if decibel < UNCHANGED]
+    return bool(changes) and all(result.guard[row] != "kept" for row in changes)
 
 
 def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
     """The comparison a person reads: a table, the choice and why, notes."""
-    from ttpo_cli.report.table import candidates, comparison
+    from ttpo_cli.report.table import candidates, comparison, refusals
 
     name = record["source"]["name"]
     columns, rows = comparison(record)
     terminal.table(name, columns, rows, emphasis=len(rows) - 1)
     terminal.say(f"{name}: kept {record['chosen']} - {record['reason']} ({seconds:.1f} s)")
-    for note in record["notes"]:
+    for note in (*refusals(record), *record["notes"]):
         terminal.say(f"{name}: {note}")
     if terminal.verbose:
         terminal.table("candidates", *candidates(record))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from ttpo_cli.errors import UsageError
 
+_PLAIN_WIDTH = 160
 OnStep = Callable[[str, int, int], None]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings and errors.", rich_help_panel="Terminal")]
@@ -33,6 +35,8 @@ class Terminal:
         self.verbose = verbose
         plain = no_color or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
         self.console = Console(stderr=True, no_color=plain, highlight=False, soft_wrap=True)
+        if not self.console.is_terminal:
+            self.console.width = _PLAIN_WIDTH
         self.moving = self.console.is_terminal and os.environ.get("TERM") != "dumb" and not quiet
 
     def say(self, text: str) -> None:
@@ -57,12 +61,12 @@ class Terminal:
         """A table on stderr; the first column is left-aligned text, the row `emphasis` bold."""
         if self.quiet:
             return
-        table = Table(title=escape(title) or None, title_justify="left", header_style="bold")
+        table = Table(title=escape(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD, pad_edge=False)
         for index, column in enumerate(columns):
             table.add_column(escape(column), justify="left" if index == 0 else "right", no_wrap=True)
         for index, row in enumerate(rows):
             table.add_row(*(escape(cell) for cell in row), style="bold" if index == emphasis else None)
-        self.console.print(table, soft_wrap=False, width=None if self.console.is_terminal else 200)
+        self.console.print(table, soft_wrap=False)
 
     @contextmanager
     def progress(self, title: str) -> Iterator[OnStep]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
-from ttpo_cli.report.table import Table, candidates, comparison
+from ttpo_cli.report.table import Table, candidates, comparison, refusals
 
 if TYPE_CHECKING:
     from ttpo_cli.pipeline import Result
@@ -25,6 +25,8 @@ SHEET_CELL = 240
 _JPEG_QUALITY = 92
 _ZOOM = """<label>Size <select class="size"><option value="0">fit</option><option value="1">100 %</option>
 <option value="2">200 %</option><option value="4">400 %</option></select></label>"""
+_LEGEND = """<p class="caption">An arrow says which way is better. Fidelity: PSNR to the restored image. To input: PSNR of the picture,
+shrunk, to the input. Calls: of the prior's network. Calls and seconds count everything a picture needed.</p>"""
 _DETAILS = ("settings", "seeds", "network_calls", "seconds", "weights", "metrics", "versions", "source")
 
 
@@ -83,7 +85,7 @@ def _file(name: str) -> str:
 def _article(photo: PagePhoto, index: int) -> str:
     record = photo.record
     source, size = record["source"], record["size"]
-    notes = "".join(f"<li>{escape(note)}</li>" for note in record["notes"])
+    notes = "".join(f"<li>{escape(note)}</li>" for note in (*refusals(record), *record["notes"]))
     details = json.dumps({name: record[name] for name in _DETAILS}, indent=2, ensure_ascii=False)
     candidate_table = _table(candidates(record), record["chosen"], "Candidates")
     return f"""<article id="photo-{index}">
@@ -93,6 +95,7 @@ Kept: <strong>{escape(record["chosen"])}</strong>. {escape(record["reason"])}</p
 {_compare(photo)}
 <h3>Scores</h3>
 {_table(comparison(record), "result", "Scores")}
+{_LEGEND}
 {f"<ul>{notes}</ul>" if notes else ""}
 <h3>Candidates</h3>
 <p class="caption">At 100 %, the region of at most {SHEET_CELL} pixels where they differ most.</p>

@@ -35,6 +35,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 
     weights: what `weights_of` says of the engine, once for all photos.
     """
+    pair = result.preferred != result.dispreferred
     return jsonable(
         {
             "schema_version": SCHEMA_VERSION,
@@ -42,8 +43,8 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "size": {"width": result.final.shape[-1], "height": result.final.shape[-2]},
             "chosen": result.chosen,
             "reason": result.reason,
-            "preferred": result.candidate_labels[result.preferred],
-            "dispreferred": result.candidate_labels[result.dispreferred],
+            "preferred": result.candidate_labels[result.preferred] if pair else None,
+            "dispreferred": result.candidate_labels[result.dispreferred] if pair else None,
             "rows": {row: {**_row(result, row), **_cost(result, stages)} for row, stages in ROWS.items() if row in result.fidelity},
             "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
             "network_calls": result.network_calls,
@@ -52,7 +53,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "settings": result.settings,
             "seeds": result.seeds,
             "metrics": [_metric(metric) for metric in engine.metrics],
-            "weights": weights,
+            "weights": [entry for entry in weights if result.settings["ttpo"] or entry["role"] == "backbone"],
             "versions": versions(),
         }
     )

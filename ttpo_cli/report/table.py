@@ -7,13 +7,16 @@ Table = tuple[list[str], list[list[str]]]
 
 
 def comparison(record: Mapping[str, Any]) -> Table:
-    """Columns and rows of text. An arrow at a metric's name says which way is better; a dash, that there is no such value."""
+    """Columns and rows of text. An arrow at a metric's name says which way is better; a dash, that there is no such value.
+
+    fidelity: PSNR to the restored image, dB; to input: PSNR of the shrunken image to the input, dB; calls: of the prior's network.
+    """
     metrics = _metric_names(record)
-    columns = ["", *metrics.values(), "PSNR to restored", "PSNR to input", "guard", "network calls", "seconds"]
+    columns = ["", *metrics.values(), "fidelity", "to input", "guard", "calls", "seconds"]
     rows = []
     for row, values in record["rows"].items():
         cells = [_number(values["scores"].get(name)) for name in metrics]
-        cells += [_decibel(values["fidelity_db"]), _decibel(values["consistency_db"]), values["guard"] or "-"]
+        cells += [_decibel(values["fidelity_db"]), _decibel(values["consistency_db"]), _verdict(values["guard"])]
         cells += [str(values["network_calls"]), _number(values["seconds"], 1)]
         rows.append([row, *cells])
     return columns, rows
@@ -22,14 +25,26 @@ def comparison(record: Mapping[str, Any]) -> Table:
 def candidates(record: Mapping[str, Any]) -> Table:
     """The same for every candidate, with the part it played."""
     metrics = _metric_names(record)
-    columns = ["candidate", *metrics.values(), "PSNR to restored", "PSNR to input", "part"]
+    columns = ["candidate", *metrics.values(), "fidelity", "to input", "guard", "part"]
     parts = {record["dispreferred"]: "dispreferred", record["preferred"]: "preferred"}
     rows = []
     for entry in record["candidates"]:
         cells = [_number(entry["scores"].get(name)) for name in metrics]
-        cells += [_decibel(entry["fidelity_db"]), _decibel(entry["consistency_db"]), parts.get(entry["label"], "")]
+        cells += [_decibel(entry["fidelity_db"]), _decibel(entry["consistency_db"])]
+        cells += [entry["guard"] or "-", parts.get(entry["label"], "")]
         rows.append([entry["label"], *cells])
     return columns, rows
+
+
+def refusals(record: Mapping[str, Any]) -> list[str]:
+    """Why the guard refused a row of the comparison, a line each."""
+    return [
+        f"{row} refused by the guard: {values['guard']}" for row, values in record["rows"].items() if _verdict(values["guard"]) == "refused"
+    ]
+
+
+def _verdict(guard: str | None) -> str:
+    return "-" if guard is None else "kept" if guard == "kept" else "refused"
 
 
 def _metric_names(record: Mapping[str, Any]) -> dict[str, str]:
@@ -45,4 +60,4 @@ def _number(value: float | None, digits: int = 3) -> str:
 
 
 def _decibel(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f} dB"
+    return "-" if value is None else f"{value:.1f} dB"

@@ -1,0 +1,110 @@
+"""The program as a whole: help without torch, exit codes, one line an error."""
+
+import errno
+import subprocess
+import sys
+import time
+
+import pytest
+import typer
+
+from ttpo_cli import __version__
+from ttpo_cli.cli import app as app_module
+from ttpo_cli.cli.app import program
+from ttpo_cli.errors import GuardRejected, MemoryExhausted, TtpoError, UsageError, WeightsError
+
+COMMANDS = ("restore", "degrade", "bench", "doctor", "train")
+
+
+def raising(error):
+    """An app whose one command raises."""
+    replacement = typer.Typer(pretty_exceptions_enable=False)
+
+    @replacement.command()
+    def fail():
+        raise error
+
+    return replacement
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["train", "--help"]])
+def test_help_is_quick_and_imports_no_torch(arguments):
+    code = f"import sys; from ttpo_cli.cli.app import program; code = program({arguments!r}); sys.exit(code or int('torch' in sys.modules))"
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    seconds = time.perf_counter() - began
+    assert done.returncode == 0, done.stderr
+    assert seconds < 1.5, f"{seconds:.2f} s, though 0.3 s is usual on an idle machine"
+
+
+def test_help_names_every_command_and_the_exit_codes(capsys):
+    assert program(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(command in shown for command in COMMANDS)
+    assert "130 Ctrl-C" in shown
+
+
+@pytest.mark.parametrize("flag", ["--version", "-V"])
+def test_version_is_data(flag, capsys):
+    assert program([flag]) == 0
+    assert capsys.readouterr().out == f"ttpo {__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [["restor"], ["restore", "--no-such-flag"], ["restore", "--seed", "many"], ["restore"]])
+def test_what_cannot_be_meant_is_exit_code_2_and_leaves_stdout_empty(arguments, capsys):
+    assert program(arguments) == 2
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (TtpoError("a"), 1),
+        (UsageError("a"), 2),
+        (WeightsError("a"), 3),
+        (MemoryExhausted("a"), 4),
+        (MemoryError(), 4),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), 4),
+        (GuardRejected("a"), 5),
+        (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 1),
+        (ValueError("never thought of"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+)
+def test_every_error_has_its_exit_code_and_at_most_one_line(error, code, monkeypatch, capsys):
+    monkeypatch.delenv("TTPO_DEBUG", raising=False)
+    monkeypatch.setattr(app_module, "app", raising(error))
+    assert program([]) == code
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "Traceback" not in shown.err
+    assert shown.err.count("\n") == (0 if code == 130 else 1)
+
+
+def test_debug_shows_where_an_error_came_from(monkeypatch, capsys):
+    monkeypatch.setenv("TTPO_DEBUG", "1")
+    monkeypatch.setattr(app_module, "app", raising(ValueError("never thought of")))
+    assert program([]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_closed_pipe_is_quiet():
+    code = "import sys; from ttpo_cli.cli.app import program; sys.exit(program(['doctor', '--json']))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode == 1
+    assert "Traceback" not in errors and "BrokenPipe" not in errors
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_can_be_shown(shell):
+    code = "from ttpo_cli.cli.app import app; app(prog_name='ttpo')"
+    environment = {"_TTPO_COMPLETE": f"source_{shell}", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment | _python_path())
+    assert "ttpo" in done.stdout and done.returncode == 0
+
+
+def _python_path():
+    return {"PYTHONPATH": ":".join(path for path in sys.path if path)}

@@ -1,0 +1,76 @@
+"""Every option of every stage has a flag, with the option's own default, and reaches the settings."""
+
+from dataclasses import fields
+
+import pytest
+
+from ttpo_cli.backbones.inference import RestoreOptions
+from ttpo_cli.cli.app import app
+from ttpo_cli.cli.knobs import KNOBS, build_settings, with_knobs
+from ttpo_cli.diffusion.guidance import GuidanceOptions
+from ttpo_cli.errors import UsageError
+from ttpo_cli.pipeline import Settings
+from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.preference.guard import GuardOptions
+from ttpo_cli.preference.selection import SelectionOptions
+
+STAGES = {"candidates": CandidateOptions, "selection": SelectionOptions, "guidance": GuidanceOptions, "guard": GuardOptions}
+CHANGED = {str: "x", int: 7, float: 0.125, tuple: (0.4, 0.5), dict: {"niqe": 2.0}}
+
+
+def given(**changes):
+    """The settings that a command receives when these flags are given, everything else left alone."""
+    received = {}
+
+    @with_knobs
+    def command(*, knobs):
+        received.update(knobs)
+
+    arguments = {knob.name: _text(knob.default) for knob in KNOBS} | changes
+    command(**arguments)
+    return build_settings(received)
+
+
+def _text(value):
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return ",".join(f"{name}={number}" for name, number in value.items()) if isinstance(value, dict) else value
+
+
+def parameters(command):
+    commands = app.registered_commands
+    callback = next(entry.callback for entry in commands if entry.callback.__name__ == command)
+    return callback.__signature__.parameters
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_flags_of_a_stage_are_the_fields_of_its_options_with_their_defaults(stage):
+    defaults = {field.name: getattr(STAGES[stage](), field.name) for field in fields(STAGES[stage])}
+    assert {knob.field: knob.default for knob in KNOBS if knob.stage == stage} == defaults
+
+
+@pytest.mark.parametrize("command", ["restore", "bench"])
+def test_every_other_setting_has_a_flag_with_its_default(command):
+    flags = parameters(command)
+    for options in (Settings(), RestoreOptions()):
+        for field in fields(options):
+            if field.name not in (*STAGES, "restore"):
+                assert flags[field.name].default == getattr(options, field.name), field.name
+
+
+@pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
+def test_a_knob_changes_its_own_setting_and_no_other(knob):
+    value = not knob.default if isinstance(knob.default, bool) else CHANGED[type(knob.default)]
+    settings = given(**{knob.name: _text(value)})
+    for stage, options in STAGES.items():
+        changed = {
+            field.name for field in fields(options) if getattr(getattr(settings, stage), field.name) != getattr(options(), field.name)
+        }
+        assert changed == ({knob.field} if stage == knob.stage else set())
+    assert getattr(getattr(settings, knob.stage), knob.field) == value
+
+
+@pytest.mark.parametrize("changes", [{"candidates_strengths": "0.1,high"}, {"selection_weights": "niqe"}, {"selection_weights": "niqe=a"}])
+def test_a_malformed_list_is_a_usage_error_that_names_the_flag(changes):
+    with pytest.raises(UsageError, match=f"--{next(iter(changes)).replace('_', '-')}"):
+        given(**changes)

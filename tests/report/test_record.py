@@ -1,0 +1,59 @@
+"""The record says where a result came from, in values that JSON holds."""
+
+import json
+
+import pytest
+from fakes import tiny_engine, tiny_photo, tiny_result
+
+from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
+from ttpo_cli.weights.checkpoint import file_sha256
+
+
+def record(ttpo=True):
+    return record_result(tiny_result(ttpo), tiny_photo(), tiny_engine(), weights_of(tiny_engine(), {}))
+
+
+def test_a_record_survives_strict_json_unchanged():
+    assert json.loads(json.dumps(record(), allow_nan=False)) == record()
+
+
+def test_a_record_holds_every_candidate_with_its_scores_seed_and_verdict():
+    result, told = tiny_result(), record()
+    assert [entry["label"] for entry in told["candidates"]] == list(result.candidate_labels)
+    for entry in told["candidates"]:
+        assert set(entry["scores"]) == {"roughness", "calm", "fused"}
+        assert entry["guard"]
+    assert set(told["seeds"]) >= set(result.candidate_labels[1:])
+    assert told["settings"]["guidance"]["steps"] == 8
+
+
+def test_each_row_costs_what_the_stages_before_it_cost():
+    rows = record()["rows"]
+    calls = [rows[row]["network_calls"] for row in ("restored", "best candidate", "guided", "result")]
+    assert calls == [0, 25, 33, 33]
+    seconds = [rows[row]["seconds"] for row in ("restored", "best candidate", "guided", "result")]
+    assert seconds == sorted(seconds)
+    assert rows["result"]["seconds"] == pytest.approx(sum(tiny_result().seconds.values()), abs=2e-3)
+
+
+def test_without_the_stages_no_pair_and_no_prior_is_claimed():
+    told = record(ttpo=False)
+    assert told["preferred"] is None and told["dispreferred"] is None
+    assert {entry["role"] for entry in told["weights"]} == {"backbone"}
+
+
+def test_a_metric_file_is_named_by_its_sha256(tmp_path):
+    path = tmp_path / "calm.safetensors"
+    path.write_bytes(b"weights")
+    listed = weights_of(tiny_engine(), {"calm": path})
+    assert {"role": "metric", "name": "calm", "sha256": file_sha256(path), "licence": "Apache-2.0"} in listed
+    assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0"}
+
+
+def test_what_json_cannot_hold_becomes_null_or_text(tmp_path):
+    given = {"a": float("inf"), "b": (1, float("nan")), "c": {tmp_path}, "d": True, 5: None}
+    assert jsonable(given) == {"a": None, "b": [1, None], "c": [str(tmp_path)], "d": True, "5": None}
+
+
+def test_the_sidecar_keeps_the_whole_name(tmp_path):
+    assert sidecar_path(tmp_path / "photo.tar.png").name == "photo.tar.png.ttpo.json"
