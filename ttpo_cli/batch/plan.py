@@ -64,7 +64,8 @@ def _jobs_of(source: str, output: str | None, format: str, recursive: bool) -> I
     if path is None:
         raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo beside it")
     if path.is_dir():
-        root = Path(output) if output is not None else path.with_name(f"{path.resolve().name}{SUFFIX}")
+        named = path.resolve() if path.name in ("", "..") else path
+        root = Path(output) if output is not None else named.with_name(f"{named.name}{SUFFIX}")
         for photo in photos_in(path, recursive):
             yield Job(photo, _with_format(root / photo.relative_to(path), format))
     elif output is not None:

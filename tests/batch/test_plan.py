@@ -1,0 +1,89 @@
+"""Sources to targets: every photo has one place of its own, and none is its source."""
+
+from pathlib import Path
+
+import pytest
+
+from ttpo_cli.batch.plan import Job, plan
+from ttpo_cli.errors import TtpoError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("album/b.png", "album/a.JPG", "album/notes.txt", "album/.hidden.png", "album/deep/c.tif", "one.jpg", "other/one.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def targets(*sources, **options):
+    return [str(job.target) for job in plan(sources, **options)]
+
+
+@pytest.mark.parametrize(
+    ("output", "format", "target"),
+    [
+        (None, "keep", "one_ttpo.jpg"),
+        (None, "png", "one_ttpo.png"),
+        ("new.png", "keep", "new.png"),
+        ("album", "keep", "album/one.jpg"),
+        ("new/", "keep", "new/one.jpg"),
+        ("new", "tiff", "new/one.tif"),
+    ],
+)
+def test_where_one_photo_goes(folder, output, format, target):
+    assert targets("one.jpg", output=output, format=format) == [target]
+
+
+def test_a_folder_goes_to_its_sibling_photos_by_name(folder):
+    assert targets("album") == ["album_ttpo/a.JPG", "album_ttpo/b.png"]
+    assert targets("album/") == ["album_ttpo/a.JPG", "album_ttpo/b.png"]
+
+
+def test_the_tree_of_a_folder_is_mirrored(folder):
+    assert targets("album", recursive=True) == ["album_ttpo/a.JPG", "album_ttpo/b.png", "album_ttpo/deep/c.tif"]
+    assert targets("album", output="out", recursive=True, format="png") == ["out/a.png", "out/b.png", "out/deep/c.png"]
+
+
+def test_the_current_folder_has_a_sibling_too(folder, monkeypatch):
+    monkeypatch.chdir(folder / "album")
+    assert Path(targets(".")[0]).resolve() == folder / "album_ttpo" / "a.JPG"
+
+
+def test_dash_is_standard_input_and_output(folder):
+    assert plan(["-"]) == (Job(None, None),)
+    assert plan(["-"], "x.png") == (Job(None, Path("x.png")),)
+    assert plan(["one.jpg"], "-") == (Job(Path("one.jpg"), None),)
+
+
+@pytest.mark.parametrize(
+    ("sources", "output"),
+    [
+        ([], None),
+        (["one.jpg", "album/b.png"], "-"),
+        (["album"], "-"),
+        (["-", "one.jpg"], None),
+        (["one.jpg", "album/b.png"], "other/one.jpg"),
+        (["one.jpg"], "one.jpg"),
+        (["one.jpg"], "album/../one.jpg"),
+        (["one.jpg", "other/one.jpg"], "out"),
+        (["one.jpg", "one.jpg"], None),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(folder, sources, output):
+    with pytest.raises(UsageError):
+        plan(sources, output)
+
+
+def test_two_photos_that_would_become_one_file_are_named(folder):
+    (folder / "album" / "a.png").touch()
+    with pytest.raises(UsageError, match=r"a\.JPG.*a\.png"):
+        plan(["album"], format="png")
+
+
+def test_a_folder_without_photos_says_what_it_looked_for(folder):
+    (folder / "empty" / "deep").mkdir(parents=True)
+    (folder / "empty" / "deep" / "a.png").touch()
+    with pytest.raises(TtpoError, match="--recursive"):
+        plan(["empty"])

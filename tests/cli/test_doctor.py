@@ -1,0 +1,60 @@
+"""`ttpo doctor` tells what is there, and fails where something brought along is broken."""
+
+import json
+
+import pytest
+
+from ttpo_cli.cli import doctor as doctor_module
+from ttpo_cli.cli.app import program
+from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights import manifest
+
+
+def told(capsys):
+    code = program(["doctor", "--json"])
+    return code, json.loads(capsys.readouterr().out)
+
+
+def test_the_report_covers_device_attention_versions_caches_weights_and_licences(capsys):
+    _, report = told(capsys)
+    assert {"device", "attention", "versions", "caches", "weights", "licences"} <= set(report)
+    assert report["attention"]["sdpa"]["math"] is True
+    assert report["versions"]["torch"]
+    assert report["licences"]["pyiqa"]["commercial_use"] is False
+    assert {"lfc-sr-small-x4", "haar-prior", "ranker", "niqe-pristine"} == set(report["weights"])
+
+
+def test_a_weight_file_that_is_not_what_the_manifest_names_is_exit_code_3(monkeypatch, capsys):
+    def broken(name):
+        raise WeightsError(f"{name} is broken")
+
+    monkeypatch.setattr(manifest, "embedded_path", broken)
+    code, report = told(capsys)
+    assert code == 3
+    assert report["weights"]["ranker"]["state"] == "ranker is broken"
+
+
+def test_caches_follow_the_environment(monkeypatch, tmp_path, capsys):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "a").write_bytes(b"12345")
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    _, report = told(capsys)
+    assert report["caches"]["HF_HOME"] == {"path": str(tmp_path), "set": True, "exists": True, "bytes": 5}
+
+
+def test_the_same_is_told_in_words(capsys):
+    program(["doctor"])
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    for word in ("device: ", "attention on ", "torch ", "HF_HOME: ", "NOT for commercial use"):
+        assert word in shown.out
+
+
+@pytest.mark.parametrize(
+    ("requires", "said"),
+    [(["torch==2.9.0"], "not torch 2.8.0"), (["torch==2.8.0"], "fits torch 2.8.0"), (["torch>=2"], "fits torch 2.8.0")],
+)
+def test_an_xformers_built_for_another_torch_is_found_out(requires, said, monkeypatch):
+    monkeypatch.setattr(doctor_module.metadata, "version", lambda name: "0.0.32")
+    monkeypatch.setattr(doctor_module.metadata, "requires", lambda name: [*requires, "numpy"])
+    assert said in doctor_module._xformers("2.8.0+cu128")
