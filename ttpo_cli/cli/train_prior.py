@@ -9,7 +9,7 @@ import typer
 def prior(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records.")],
-    backbone: Annotated[list[str], typer.Option(help="Backbones whose restored images the prior learns from; repeat for several.")] = ["lfc-sr-small"],  # noqa: B006
+    backbone: Annotated[list[str] | None, typer.Option(help="Backbones the prior learns from; repeat for several.")] = None,
     channels: Annotated[str, typer.Option(help="Width of each level of the UNet.")] = "48,96,128",
     layers: Annotated[int, typer.Option(help="Residual blocks a level.")] = 1,
     steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 9000,
@@ -36,9 +36,9 @@ def prior(
     from ttpo_cli.training.prior import PriorOptions, train_prior
 
     widths = tuple(int(width) for width in channels.split(","))
-    options = PriorOptions(
-        widths, layers, steps, batch, crop, learning_rate, final_learning_rate, ema, condition_dropout, p_mean, p_std, bank, side, seed, precision
-    )
-    backbones = [load_backbone(name) for name in backbone]
+    rates = (learning_rate, final_learning_rate, ema)
+    noise = (condition_dropout, p_mean, p_std)
+    options = PriorOptions(widths, layers, steps, batch, crop, *rates, *noise, bank, side, seed, precision)
+    backbones = [load_backbone(name) for name in backbone or ("lfc-sr-small",)]
     records = train_prior(find_photos(photos), backbones, output, options, choose_training_device(device), resume=resume, every=every)
     show_training(records, steps, output)

@@ -59,7 +59,7 @@ def train_lfc(
     began, losses = perf_counter(), []
     with run.log(start) as append:
         for step in range(start, options.steps):
-            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=100)
+            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(100, options.steps // 10))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             loss = pretraining_loss(network, pairs, options, step, device)
@@ -76,7 +76,14 @@ def train_lfc(
                 record["seconds"] = perf_counter() - began
                 losses.clear()
                 append(record)
-                run.save({"step": step + 1, "network": network.state_dict(), "ema": ema.network.state_dict(), "optimizer": optimizer.state_dict()})
+                run.save(
+                    {
+                        "step": step + 1,
+                        "network": network.state_dict(),
+                        "ema": ema.network.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                    }
+                )
                 save_checkpoint(folder / "lfc-sr.safetensors", ema.network.state_dict(), checkpoint_metadata(options, step + 1))
                 yield record
 
@@ -96,7 +103,9 @@ def pretraining_loss(network: nn.Module, pairs: Sequence[Pair], options: LfcOpti
 
 
 @torch.no_grad()
-def validate(network: nn.Module, pairs: Sequence[Pair], options: LfcOptions, device: torch.device, side: int = 48, most: int = 12) -> Record:
+def validate(
+    network: nn.Module, pairs: Sequence[Pair], options: LfcOptions, device: torch.device, side: int = 48, most: int = 12
+) -> Record:
     """PSNR on Y of both stages over centre crops of held-back photos, 8-bit, border of `scale` pixels cut."""
     scores: list[tuple[float, float]] = []
     for pair in pairs[:most]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, precondition, prior_metadata
+from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.training.data import hold_back, step_generator, to_float
 from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
@@ -74,7 +74,7 @@ def train_prior(
     began, losses = perf_counter(), []
     with run.log(start) as append:
         for step in range(start, options.steps):
-            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=200)
+            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(200, options.steps // 10))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             loss = denoising_loss(denoiser, bank, options, step, device)
@@ -87,11 +87,18 @@ def train_prior(
             losses.append(float(loss.detach()))
             if (step + 1) % every == 0 or step + 1 == options.steps:
                 record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
-                record |= validate(ema.network, validation, options, device)  # type: ignore[arg-type]
+                record |= validate(ema.network, validation, options, device)
                 record["seconds"] = perf_counter() - began
                 losses.clear()
                 append(record)
-                run.save({"step": step + 1, "denoiser": denoiser.state_dict(), "ema": ema.network.state_dict(), "optimizer": optimizer.state_dict()})
+                run.save(
+                    {
+                        "step": step + 1,
+                        "denoiser": denoiser.state_dict(),
+                        "ema": ema.network.state_dict(),
+                        "optimizer": optimizer.state_dict(),
+                    }
+                )
                 kinds = ", ".join(way.name for way in ways)
                 metadata = prior_metadata(denoiser, steps=str(step + 1), restorers=kinds, crop=str(options.crop), batch=str(options.batch))
                 save_checkpoint(folder / "haar-prior.safetensors", ema.network.state_dict(), metadata)

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.training.data import dihedral, read_uint8, to_float, to_uint8
 from ttpo_cli.training.degradation import DegradeOptions, degrade
-from ttpo_cli.weights.checkpoint import save_checkpoint
+from ttpo_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 
 Restore = Callable[[Tensor], Tensor]
 
@@ -49,7 +49,7 @@ def restorers(backbones: Sequence[Backbone], device: torch.device) -> list[Resto
 
 
 def draw_degradation(restorer: Restorer, generator: torch.Generator) -> DegradeOptions:
-    """Shrinking restorers mostly see clean bicubic input, as benchmarks do, and sometimes light blur, noise or JPEG; x1 always sees some."""
+    """Shrinking restorers mostly see clean bicubic input, as benchmarks do, sometimes light blur, noise or JPEG; x1 always sees some."""
     chance = torch.rand(6, generator=generator).tolist()
     if restorer.scale > 1:
         return DegradeOptions(
@@ -63,7 +63,9 @@ def draw_degradation(restorer: Restorer, generator: torch.Generator) -> DegradeO
     return DegradeOptions(1, blur=0.8 * chance[1], noise=10 * chance[3] if chance[2] < 0.6 else 0.0, jpeg=int(25 + 65 * chance[5]))
 
 
-def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], count: int, side: int, seed: int) -> Iterator[tuple[int, Tensor, Tensor, str]]:
+def make_bank(
+    photos: Sequence[Path], ways: Sequence[Restorer], count: int, side: int, seed: int
+) -> Iterator[tuple[int, Tensor, Tensor, str]]:
     """Yield (index, restored, truth, kind) for `count` crops of `side` pixels, photos and restorers in turn, the rest seeded."""
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(len(photos), generator=generator).tolist()
@@ -81,24 +83,24 @@ def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], count: int, side
         yield index, to_uint8(way.apply(lq))[0], to_uint8(truth)[0], way.name
 
 
-def load_or_make_bank(
-    path: Path, photos: Sequence[Path], ways: Sequence[Restorer], count: int, side: int, seed: int, on_step: Callable[[int, int], None] | None = None
-) -> Bank:
+def load_or_make_bank(path: Path, photos: Sequence[Path], ways: Sequence[Restorer], count: int, side: int, seed: int) -> Bank:
     """The bank stored at `path`, or a new one stored there: a resumed training restores nothing twice."""
     if path.exists():
-        state = load_file(path)
-        names = [way.name for way in ways]
-        return Bank(state["restored"], state["truth"], tuple(names[kind] for kind in state["kinds"].tolist()))
-    crops = []
-    for crop in make_bank(photos, ways, count, side, seed):
-        crops.append(crop)
-        if on_step is not None:
-            on_step(crop[0] + 1, count)
+        return read_bank(path)
+    crops = list(make_bank(photos, ways, count, side, seed))
     names = [way.name for way in ways]
-    bank = Bank(torch.stack([crop[1] for crop in crops]), torch.stack([crop[2] for crop in crops]), tuple(crop[3] for crop in crops))
-    kinds = torch.tensor([names.index(kind) for kind in bank.kinds], dtype=torch.int32)
-    save_checkpoint(path, {"restored": bank.restored, "truth": bank.truth, "kinds": kinds}, {"ttpo": "restored-bank"})
-    return bank
+    kinds = torch.tensor([names.index(crop[3]) for crop in crops], dtype=torch.int32)
+    tensors = {"restored": torch.stack([crop[1] for crop in crops]), "truth": torch.stack([crop[2] for crop in crops]), "kinds": kinds}
+    save_checkpoint(path, tensors, {"ttpo": "restored-bank", "restorers": names})
+    return read_bank(path)
+
+
+def read_bank(path: Path) -> Bank:
+    """A bank stored by `ttpo train prior`. Raises WeightsError for any other file."""
+    state, metadata = load_checkpoint(path)
+    if metadata.get("ttpo") != "restored-bank":
+        raise WeightsError(f"{path} is no bank of restored crops: give the folder of a `ttpo train prior` run")
+    return Bank(state["restored"], state["truth"], tuple(metadata["restorers"][kind] for kind in state["kinds"].tolist()))
 
 
 def draw_bank_crops(bank: Bank, batch: int, crop: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,13 @@ from torch import Tensor, nn
 from ttpo_cli.errors import TtpoError, UsageError
 
 Record = dict[str, float | int | str]
+Network = TypeVar("Network", bound=nn.Module)
 
 
-class Ema:
+class Ema(Generic[Network]):
     """Exponential moving average of a network's parameters, warmed up so that early weights are forgotten (Karras et al. 2024, sec. 3)."""
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
         self.decay = decay
 
@@ -61,13 +62,17 @@ class RunFolder:
             os.replace(temporary, self.path / "state.pt")
         except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
-            raise TtpoError(f"the checkpoint could not be written to {self.path} ({error}): the previous one stands; free space, then --resume") from error
+            raise TtpoError(
+                f"the checkpoint could not be written to {self.path} ({error}): the previous one stands; free space, then --resume"
+            ) from error
 
     @contextmanager
     def log(self, start: int) -> Iterator[Any]:
         """Yield a function that appends one record; records from `start` on, left by a killed run, are cut off first."""
-        from torch.utils.tensorboard.writer import SummaryWriter
-
+        try:
+            from torch.utils.tensorboard.writer import SummaryWriter
+        except ImportError as error:
+            raise TtpoError("training writes TensorBoard logs and the package is not installed: pip install 'ttpo[train]'") from error
         log_file = self.path / "log.jsonl"
         kept = [line for line in log_file.read_text().splitlines() if json.loads(line)["step"] <= start] if log_file.exists() else []
         log_file.write_text("".join(line + "\n" for line in kept))
@@ -110,7 +115,7 @@ def cosine(step: int, steps: int, start: float, end: float, warm_up: int = 0) ->
     return end + (start - end) * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * progress))))
 
 
-def channels_last(network: nn.Module) -> nn.Module:
+def channels_last(network: Network) -> Network:
     """Store each 2-D convolution's weights channels-last: several times faster on a CPU (a 3-D convolution has no such layout)."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
@@ -121,4 +126,6 @@ def channels_last(network: nn.Module) -> nn.Module:
 def stop_if_not_finite(loss: Tensor, step: int, folder: Path) -> None:
     """Raise TtpoError on a NaN or infinite loss, naming the step and the last good checkpoint."""
     if not bool(torch.isfinite(loss)):
-        raise TtpoError(f"the loss is {float(loss)} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume with a lower rate")
+        raise TtpoError(
+            f"the loss is {float(loss)} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume with a lower rate"
+        )

@@ -1,0 +1,36 @@
+"""`ttpo train ranker`: the learned metric that orders candidates of one photo."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def ranker(
+    banks: Annotated[Path, typer.Argument(help="Folder of a `ttpo train prior` run: its banks of restored crops are used again.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records.")],
+    prior: Annotated[Path | None, typer.Option(help="The prior whose candidates are ordered; without it the one of the run.")] = None,
+    held_prior: Annotated[Path | None, typer.Option(help="Another prior, whose candidates are only validated on.")] = None,
+    width: Annotated[int, typer.Option(help="Width of the first stage.")] = 32,
+    crops: Annotated[int, typer.Option(help="Crops of the bank to make candidates for.")] = 400,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3000,
+    batch: Annotated[int, typer.Option(help="Crops a step, each with all its versions.")] = 6,
+    learning_rate: Annotated[float, typer.Option(help="AdamW's rate after warm-up; falls by a cosine.")] = 3e-4,
+    seed: Annotated[int, typer.Option(help="Seed of everything drawn.")] = 0,
+    precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    every: Annotated[int, typer.Option(help="Steps between records, checkpoints and validations.")] = 250,
+) -> None:
+    """Train the ranker: versions of one crop, the truth first, the rest in a full-reference judge's order."""
+    from ttpo_cli.cli.training_progress import choose_training_device, show_training
+    from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+    from ttpo_cli.training.ranker import RankerOptions, train_ranker
+    from ttpo_cli.training.restored import read_bank
+
+    place = choose_training_device(device)
+    options = RankerOptions(width, crops, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed, precision=precision)
+    main = load_haar_prior(prior or banks / "haar-prior.safetensors", place)
+    other = None if held_prior is None else load_haar_prior(held_prior, place)
+    bank, held = (read_bank(banks / f"{name}.safetensors") for name in ("bank", "held"))
+    show_training(train_ranker(bank, held, main, other, output, options, place, resume=resume, every=every), steps, output)

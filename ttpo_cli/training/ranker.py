@@ -1,0 +1,230 @@
+"""Training the ranker on versions of one crop ordered by a full-reference judge (RankIQA, Liu et al. 2017; Bradley & Terry 1952)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
+from ttpo_cli.preference.candidates import CandidateOptions, generate
+from ttpo_cli.preference.guard import GuardOptions, keep_low_band
+from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
+from ttpo_cli.training.judge import judge
+from ttpo_cli.training.restored import Bank
+from ttpo_cli.training.run import Ema, Record, RunFolder, channels_last, cosine, stop_if_not_finite
+from ttpo_cli.training.versions import FAULTS, HELD_BACK_FAULT, draw_fault
+from ttpo_cli.weights.checkpoint import save_checkpoint
+
+
+@dataclass(frozen=True)
+class RankerOptions:
+    """What a training depends on. sharpness: how decided the judge's order counts, target = sigmoid(sharpness * difference)."""
+
+    width: int = 32
+    crops: int = 400
+    strengths: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4)
+    denoising_steps: int = 5
+    steps: int = 3000
+    batch: int = 6
+    crop: int = 64
+    learning_rate: float = 3e-4
+    final_learning_rate: float = 1e-6
+    ema: float = 0.998
+    sharpness: float = 25.0
+    seed: int = 0
+    precision: str = "bf16"
+
+
+def train_ranker(
+    bank: Bank,
+    held: Bank,
+    prior: Prior,
+    held_prior: Prior | None,
+    folder: Path,
+    options: RankerOptions,
+    device: torch.device,
+    *,
+    resume: bool = False,
+    every: int = 250,
+) -> Iterator[Record]:
+    """Train on the bank's crops and the prior's candidates for them; yields a record every `every` steps.
+
+    held: crops of photos never trained on; held_prior: a prior whose candidates are only validated on.
+    Writes `ranker.safetensors` into `folder`. Raises UsageError for a run that exists or differs, TtpoError for a loss not finite.
+    """
+    run = RunFolder(folder, options)
+    state = run.prepare(resume)
+    bank = spread(bank, options.crops)
+    made = load_or_make_candidates(folder / "candidates.safetensors", bank, prior, options, device)
+    held_made = load_or_make_candidates(folder / "held.safetensors", held, prior, options, device)
+    other_made = None
+    if held_prior is not None:
+        other_made = load_or_make_candidates(folder / "held_prior.safetensors", held, held_prior, options, device)
+    torch.manual_seed(options.seed)
+    ranker = channels_last(Ranker(options.width).to(device))
+    ema = Ema(ranker, options.ema)
+    optimizer = torch.optim.AdamW(ranker.parameters(), lr=options.learning_rate, weight_decay=1e-3)
+    start = 0
+    if state is not None:
+        ranker.load_state_dict(state["ranker"])
+        ema.network.load_state_dict(state["ema"])
+        optimizer.load_state_dict(state["optimizer"])
+        start = state["step"]
+    began, losses = perf_counter(), []
+    with run.log(start) as append:
+        for step in range(start, options.steps):
+            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(100, options.steps // 10))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            versions, judged = draw_versions(bank, made, options, step_generator(options.seed, step))
+            loss = ranking_loss(ranker, versions.to(device), judged.to(device), options)
+            stop_if_not_finite(loss, step, folder)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(ranker.parameters(), 1.0)
+            optimizer.step()
+            ema.update(ranker, step)
+            losses.append(float(loss.detach()))
+            if (step + 1) % every == 0 or step + 1 == options.steps:
+                record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
+                record |= validate(ema.network, held, held_made, other_made, options, device)
+                record["seconds"] = perf_counter() - began
+                losses.clear()
+                append(record)
+                average = ema.network.state_dict()
+                run.save({"step": step + 1, "ranker": ranker.state_dict(), "ema": average, "optimizer": optimizer.state_dict()})
+                facts = {name: round(float(value), 4) for name, value in record.items() if name not in ("learning_rate", "seconds")}
+                metadata = ranker_metadata(ranker, **facts, **levels(ema.network, held, device))
+                save_checkpoint(folder / "ranker.safetensors", average, metadata)
+                yield record
+
+
+def spread(bank: Bank, count: int) -> Bank:
+    """At most `count` crops of the bank, evenly spaced, so that all photos and restorers are among them."""
+    if count >= len(bank.truth):
+        return bank
+    chosen = torch.linspace(0, len(bank.truth) - 1, count).long()
+    return Bank(bank.restored[chosen], bank.truth[chosen], tuple(bank.kinds[index] for index in chosen.tolist()))
+
+
+def load_or_make_candidates(path: Path, bank: Bank, prior: Prior, options: RankerOptions, device: torch.device) -> Tensor:
+    """uint8 (M, strengths, 3, side, side): the prior's candidates for each restored crop, low band kept, as `ttpo restore` makes them."""
+    if path.exists():
+        return load_file(path)["candidates"]
+    settings = CandidateOptions(mode="noising", strengths=options.strengths, seeds=1, steps=options.denoising_steps)
+    guard = GuardOptions()
+    made = []
+    for index, crop in enumerate(bank.restored):
+        restored = to_float(crop[None]).to(device)
+        candidates = generate(prior.denoise, prior.encode(restored), f"crop {index}", options.seed, settings)
+        images = keep_low_band(prior.decode(candidates.latents), restored, restorer_scale(bank.kinds[index]), guard)
+        made.append(to_uint8(images).cpu())
+    candidates = torch.stack(made)
+    save_checkpoint(path, {"candidates": candidates}, {"ttpo": "candidates"})
+    return candidates
+
+
+def restorer_scale(kind: str) -> int:
+    """The scale a restorer's name states: x4 where it says nothing else, 1 for the photo itself."""
+    return 1 if kind.startswith("photo") else 2 if "x2" in kind else 4
+
+
+def draw_versions(
+    bank: Bank, candidates: Tensor, options: RankerOptions, generator: torch.Generator, faults: list[str] | None = None
+) -> tuple[Tensor, Tensor]:
+    """(B, V, 3, crop, crop) versions, the truth first, and the judge's score of each (B, V)."""
+    names = faults or [name for name in FAULTS if name != HELD_BACK_FAULT]
+    sets = []
+    for index in torch.randint(len(bank.truth), (options.batch,), generator=generator).tolist():
+        top, left = (2 * int(torch.randint((bank.truth.shape[2] - options.crop) // 2 + 1, (1,), generator=generator)) for _ in range(2))
+        symmetry = int(torch.randint(8, (1,), generator=generator))
+        window = (slice(None), slice(top, top + options.crop), slice(left, left + options.crop))
+        truth, restored = (dihedral(to_float(crops[index][window]), symmetry)[None] for crops in (bank.truth, bank.restored))
+        proposals = torch.stack([dihedral(to_float(candidate[window]), symmetry) for candidate in candidates[index]])
+        sets.append(torch.cat((truth, restored, proposals, *_synthetic(truth, restored, proposals, names, generator))))
+    versions = torch.stack(sets)
+    count = versions.shape[1]
+    judged = judge(versions.flatten(0, 1), versions[:, :1].expand(-1, count, -1, -1, -1).flatten(0, 1))
+    return versions, judged.view(len(sets), count)
+
+
+def _synthetic(truth: Tensor, restored: Tensor, proposals: Tensor, names: list[str], generator: torch.Generator) -> list[Tensor]:
+    """Two faults of the truth, two of the restored crop, one of a candidate, and two blends: between kinds, and a candidate too weak."""
+    candidate = proposals[int(torch.randint(len(proposals), (1,), generator=generator))][None]
+    share = float(torch.rand(1, generator=generator))
+    faulty = [draw_fault(image, names, generator) for image in (truth, truth, restored, restored, candidate)]
+    return [*faulty, share * candidate + (1 - share) * restored, share * truth + (1 - share) * restored]
+
+
+def ranking_loss(ranker: nn.Module, versions: Tensor, judged: Tensor, options: RankerOptions) -> Tensor:
+    """Bradley-Terry cross entropy over every pair of versions of one crop, targets soft in the judge's difference."""
+    with torch.autocast(versions.device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+        maps = ranker(versions.flatten(0, 1).contiguous(memory_format=torch.channels_last))
+    scores = maps.float().mean(dim=(1, 2, 3)).view(judged.shape)
+    first, second = torch.triu_indices(judged.shape[1], judged.shape[1], offset=1, device=judged.device)
+    target = torch.sigmoid(options.sharpness * (judged[:, first] - judged[:, second]))
+    return functional.binary_cross_entropy_with_logits(scores[:, first] - scores[:, second], target)
+
+
+@torch.no_grad()
+def validate(
+    ranker: nn.Module, held: Bank, made: Tensor, other: Tensor | None, options: RankerOptions, device: torch.device, rounds: int = 12
+) -> Record:
+    """Pairwise accuracy (pairs the judge tells apart by 0.02 or more), mean SROCC, and how often the truth comes first.
+
+    On held-back photos; on a held-back degradation; and, where given, on the candidates of a held-back prior.
+    """
+    record: Record = {}
+    sets: list[tuple[str, Tensor, list[str] | None]] = [("photos", made, None), ("degradation", made, [HELD_BACK_FAULT])]
+    if other is not None:
+        sets.append(("prior", other, None))
+    for name, candidates, faults in sets:
+        scored = [_scored(ranker, held, candidates, options, faults, turn, device) for turn in range(rounds)]
+        scores, judged = torch.cat([pair[0] for pair in scored]), torch.cat([pair[1] for pair in scored])
+        record[f"accuracy_{name}"] = pairwise_accuracy(scores, judged)
+        record[f"srocc_{name}"] = mean_srocc(scores, judged)
+        record[f"truth_first_{name}"] = float((scores.argmax(dim=1) == 0).float().mean())
+    return record
+
+
+def _scored(
+    ranker: nn.Module, held: Bank, candidates: Tensor, options: RankerOptions, faults: list[str] | None, turn: int, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    versions, judged = draw_versions(held, candidates, options, step_generator(options.seed + 1, turn), faults)
+    scores = ranker(versions.flatten(0, 1).to(device)).mean(dim=(1, 2, 3)).cpu().view(judged.shape)
+    return scores, judged
+
+
+def pairwise_accuracy(scores: Tensor, judged: Tensor, least: float = 0.02) -> float:
+    """Share of the pairs within a row that the judge separates by `least` or more and the scores order as it does."""
+    first, second = torch.triu_indices(judged.shape[1], judged.shape[1], offset=1)
+    difference = judged[:, first] - judged[:, second]
+    decided = difference.abs() >= least
+    agrees = (scores[:, first] - scores[:, second]).sign() == difference.sign()
+    return float(agrees[decided].float().mean())
+
+
+def mean_srocc(scores: Tensor, judged: Tensor) -> float:
+    """Spearman's rank correlation within each row (no ties expected), averaged."""
+    ranks = [values.argsort(dim=1).argsort(dim=1).double() for values in (scores, judged)]
+    centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
+    product = (centred[0] * centred[1]).sum(dim=1)
+    return float((product / (centred[0].norm(dim=1) * centred[1].norm(dim=1))).mean())
+
+
+@torch.no_grad()
+def levels(ranker: nn.Module, held: Bank, device: torch.device) -> dict[str, float]:
+    """pristine: the median score of held-back true crops; scale: the interquartile range over their restored versions."""
+
+    def score(crops: Tensor) -> Tensor:
+        return torch.stack([ranker(to_float(crop[None]).to(device)).mean().cpu() for crop in crops])
+
+    restored = score(held.restored)
+    spread_of = float(restored.quantile(0.75) - restored.quantile(0.25))
+    return {"pristine": round(float(score(held.truth).median()), 5), "scale": round(spread_of, 5)}
