@@ -29,7 +29,7 @@ def test_a_candidate_depends_on_the_photo_and_the_seed_but_not_on_its_batch() ->
 def test_more_seeds_add_candidates_and_change_none() -> None:
     more = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=3))
     few = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, OPTIONS)
-    kept = {seed: latent for seed, latent in zip(more.seeds, more.latents, strict=True)}
+    kept = dict(zip(more.seeds, more.latents, strict=True))
     for seed, latent in zip(few.seeds, few.latents, strict=True):
         assert torch.allclose(kept[seed], latent, atol=1e-6)
 

@@ -152,7 +152,8 @@ def test_guidance_brings_the_result_nearer_to_the_preferred_than_to_the_disprefe
     unguided, guided = run(guidance=replace(pulled, scale=0.0)), run(guidance=pulled)
 
     def margin(outcome: Outcome) -> float:
-        to_preferred, to_dispreferred = ((outcome.guided - outcome.candidates[index]).square().mean() for index in (outcome.preferred, outcome.dispreferred))
+        pair = outcome.candidates[[outcome.preferred, outcome.dispreferred]]
+        to_preferred, to_dispreferred = (outcome.guided - pair).square().mean(dim=(1, 2, 3))
         return float(to_dispreferred - to_preferred)
 
     assert margin(guided) > margin(unguided)

@@ -13,7 +13,7 @@ def invert(denoise: Denoise, x0: Tensor, sigmas: Tensor, condition: Tensor | Non
     return integrate(denoise, x0, sigmas.flip(-1), condition, solver=solver)
 
 
-def mix_noise(inverted: Tensor, x0: Tensor, sigma: float, noise: Tensor, eta: float) -> Tensor:
+def mix_noise(inverted: Tensor, x0: Tensor, sigma: float | Tensor, noise: Tensor, eta: float) -> Tensor:
     """Mix fresh noise into an inverted latent: n' = sqrt(1 - eta^2) n_inv + eta n, x = x0 + sigma n'.
 
     inverted, x0, noise: (N, C, h, w); eta in [0, 1]: 0 keeps the inversion, 1 is SDEdit's x0 + sigma n. Raises UsageError outside.

@@ -55,7 +55,7 @@ class Residual(nn.Module):
 
 
 def score_map(ranker: Ranker, image: Tensor) -> Tensor:
-    """The map of a photo of any size: reflection makes it a multiple of 16 and at least 32. (N, 3, H, W) -> (N, 1, ceil(H/16), ceil(W/16))."""
+    """The map of a photo of any size, (N, 3, H, W) -> (N, 1, ceil(H / 16), ceil(W / 16)), padded by reflection."""
     height, width = image.shape[-2:]
     bottom, right = (max(32, -(-size // STRIDE) * STRIDE) - size for size in (height, width))
     mode = "reflect" if bottom < height and right < width else "replicate"

@@ -107,7 +107,7 @@ def optimise(
     began = perf_counter()
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
     seconds["choice"] = perf_counter() - began
-    seeds = {label: value for label, value in zip(outcome.labels[1:], made.seeds, strict=True)}
+    seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
     return replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
 

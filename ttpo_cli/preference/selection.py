@@ -1,4 +1,4 @@
-"""Stage II of TTPO: scores of N candidates under M metrics fused into one, and the preferred and dispreferred candidate (arXiv 2511.19169)."""
+"""Stage II of TTPO: scores of N candidates under M metrics fused into one, then a preferred and a dispreferred (arXiv 2511.19169)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,7 +60,7 @@ def weighted_fusion(scores: Tensor, weights: Tensor) -> Tensor:
 
 
 def entropy_fusion(scores: Tensor, weights: Tensor) -> Tensor:
-    """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: a metric that tells apart counts more."""
+    """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: what tells apart counts more."""
     if scores.shape[0] < 2:
         return z_scores(scores).mean(dim=1)
     shifted = scores - scores.min(dim=0, keepdim=True).values + 1e-12
