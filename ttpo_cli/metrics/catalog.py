@@ -1,0 +1,113 @@
+"""Every metric by name: ours, then those of pyiqa that need no weights; any other of pyiqa's loads from a given file."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.metrics.high_band import WINDOW, high_band, high_band_smooth, high_band_textured
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.niqe import BLOCK, niqe
+from ttpo_cli.metrics.niqe_model import load_niqe_model
+from ttpo_cli.metrics.piqe import piqe
+from ttpo_cli.metrics.pristine import LEVELS, Level
+from ttpo_cli.metrics.psnr import psnr, psnr_y
+from ttpo_cli.metrics.ssim import WINDOW as SSIM_WINDOW
+from ttpo_cli.metrics.ssim import ssim_y
+from ttpo_cli.weights.manifest import embedded_path
+
+OWN_LICENCE = "Apache-2.0"
+Loader = Callable[[torch.device, Path | None], Metric]
+
+
+def load_metric(name: str, device: torch.device, weights: Path | None = None) -> Metric:
+    """A metric ready to score on `device`. `pyiqa:NAME` asks for pyiqa's own where both have one.
+
+    weights: a file of a metric that has weights: NIQE's pristine model, the ranker, or what pyiqa names `pretrained_model_path`.
+    Raises UsageError for an unknown name, WeightsError for weights that are missing or not to be had without a download.
+    """
+    if name in METRICS:
+        return METRICS[name](device, weights)
+    from ttpo_cli.metrics.pyiqa_metrics import known_to_pyiqa
+
+    bare = name.removeprefix("pyiqa:")
+    if known_to_pyiqa(bare) != [bare]:
+        raise unknown_name("metric", name, [*METRICS, *known_to_pyiqa(bare)])
+    return _pyiqa(bare)(device, weights)
+
+
+def metric_names(needs_reference: bool | None = None) -> tuple[str, ...]:
+    """The names that load without a file, in the order of the catalog; only those that do or do not compare with a reference."""
+    if needs_reference is None:
+        return tuple(METRICS)
+    return tuple(name for name in METRICS if (name not in NO_REFERENCE) == needs_reference)
+
+
+def _niqe(device: torch.device, weights: Path | None) -> Metric:
+    """NIQE with the embedded pristine model, or with a published one."""
+    file = load_niqe_model(weights or embedded_path("niqe-pristine"))
+    level = Level(file.pristine, file.scale) if file.pristine is not None else LEVELS["niqe"]
+    return Metric(
+        "niqe", lambda image: niqe(image, file.model), True, False, BLOCK, level.pristine, level.scale, file.licence, file.source, False
+    )
+
+
+def _piqe(device: torch.device, weights: Path | None) -> Metric:
+    _refuse_weights("piqe", weights)
+    level = LEVELS["piqe"]
+    return Metric("piqe", piqe, True, False, 1, level.pristine, level.scale, OWN_LICENCE, "Venkatanath et al. 2015", False)
+
+
+def _ranker(device: torch.device, weights: Path | None) -> Metric:
+    from ttpo_cli.metrics.ranker import ranker_metric
+
+    return ranker_metric(device, weights)
+
+
+def _against_reference(
+    name: str, function: Callable[[Tensor, Tensor], Tensor], minimum: int, source: str, target: float | None = None, smooth: bool = False
+) -> Loader:
+    """A full-reference metric of ours: no weights, higher is better, or `target` is right."""
+
+    def load(device: torch.device, weights: Path | None) -> Metric:
+        _refuse_weights(name, weights)
+        return Metric(name, function, False, True, minimum, None, None, OWN_LICENCE, source, smooth, target)
+
+    return load
+
+
+def _pyiqa(name: str) -> Loader:
+    def load(device: torch.device, weights: Path | None) -> Metric:
+        from ttpo_cli.metrics.pyiqa_metrics import load_pyiqa
+
+        return load_pyiqa(name, device, weights)
+
+    return load
+
+
+def _refuse_weights(name: str, weights: Path | None) -> None:
+    if weights is not None:
+        raise UsageError(f"metric '{name}' has no weights: leave out --metric-weights {name}={weights}")
+
+
+_ENERGY = "energy of the Haar high bands over the reference's"
+NO_REFERENCE = ("niqe", "piqe", "ranker", "entropy")
+METRICS: dict[str, Loader] = {
+    "niqe": _niqe,
+    "piqe": _piqe,
+    "ranker": _ranker,
+    "psnr": _against_reference("psnr", psnr, 1, "PSNR of RGB, 8 bit"),
+    "psnr_y": _against_reference("psnr_y", psnr_y, 1, "PSNR of Y of BT.601, 8 bit"),
+    "ssim_y": _against_reference("ssim_y", ssim_y, SSIM_WINDOW, "Wang et al. 2004, on Y of BT.601"),
+    "high_band": _against_reference("high_band", high_band, WINDOW, _ENERGY, 1.0, smooth=True),
+    "high_band_smooth": _against_reference("high_band_smooth", high_band_smooth, 2 * WINDOW, f"{_ENERGY}, smooth half", 1.0, smooth=True),
+    "high_band_textured": _against_reference(
+        "high_band_textured", high_band_textured, 2 * WINDOW, f"{_ENERGY}, textured half", 1.0, smooth=True
+    ),
+    **{
+        name: _pyiqa(name)
+        for name in ("psnry", "ssim", "ssimc", "ms_ssim", "cw_ssim", "fsim", "gmsd", "mad", "msswd", "nlpd", "vif", "vsi", "entropy")
+    },
+}

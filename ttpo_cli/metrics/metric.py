@@ -1,0 +1,55 @@
+"""A quality metric as a value: a function of images, and all that a fair use of it must know."""
+
+import dataclasses
+from collections.abc import Callable
+
+from torch import Tensor
+
+from ttpo_cli.errors import UsageError
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One metric, loaded. Call it through `score`, which checks what `function` takes for granted.
+
+    function: image (N, 3, H, W) RGB in [0, 1] -> scores (N,); with `needs_reference`, (image, reference) -> scores (N,).
+    pristine: median over pristine photos, no-reference metrics only. A better score than this is not better quality:
+        such metrics are hacked by texture (design weakness 7), so a selection clips them here. None: not known.
+    scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
+    target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
+    """
+
+    name: str
+    function: Callable[..., Tensor]
+    lower_is_better: bool
+    needs_reference: bool
+    minimum_size: int
+    pristine: float | None
+    scale: float | None
+    licence: str
+    source: str
+    differentiable: bool
+    target: float | None = None
+
+
+def score(metric: Metric, image: Tensor, reference: Tensor | None = None) -> Tensor:
+    """The scores (N,) of an image batch (N, 3, H, W) RGB in [0, 1]; values outside are clamped, since networks overshoot.
+
+    Raises UsageError where an image is smaller than the metric can judge, a needed reference is missing, or the sizes differ.
+    A score may be NaN where the metric is undefined (NIQE of an image of one colour).
+    """
+    height, width = image.shape[-2:]
+    if min(height, width) < metric.minimum_size:
+        raise UsageError(
+            f"metric '{metric.name}' needs at least {metric.minimum_size}x{metric.minimum_size} px, this image has {width}x{height}: "
+            "use a larger image or another metric"
+        )
+    image = image.clamp(0, 1)
+    if not metric.needs_reference:
+        return metric.function(image)
+    if reference is None:
+        raise UsageError(f"metric '{metric.name}' compares with a reference: give one with --ref, or use a no-reference metric")
+    if reference.shape != image.shape:
+        wanted, given = "x".join(map(str, reference.shape[:1:-1])), "x".join(map(str, image.shape[:1:-1]))
+        raise UsageError(f"metric '{metric.name}': the image has {given} px, its reference {wanted}: give a reference of the same size")
+    return metric.function(image, reference.clamp(0, 1))
