@@ -6,7 +6,7 @@ import pytest
 
 from ttpo_cli.backbones.inference import RestoreOptions
 from ttpo_cli.cli.app import app
-from ttpo_cli.cli.knobs import KNOBS, build_settings, with_knobs
+from ttpo_cli.cli.knobs import KNOBS, as_text, build_settings, with_knobs
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.errors import UsageError
 from ttpo_cli.pipeline import Settings
@@ -26,15 +26,9 @@ def given(**changes):
     def command(*, knobs):
         received.update(knobs)
 
-    arguments = {knob.name: _text(knob.default) for knob in KNOBS} | changes
+    arguments = {knob.name: as_text(knob.default) for knob in KNOBS} | changes
     command(**arguments)
     return build_settings(received)
-
-
-def _text(value):
-    if isinstance(value, tuple):
-        return ",".join(map(str, value))
-    return ",".join(f"{name}={number}" for name, number in value.items()) if isinstance(value, dict) else value
 
 
 def parameters(command):
@@ -61,7 +55,7 @@ def test_every_other_setting_has_a_flag_with_its_default(command):
 @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
 def test_a_knob_changes_its_own_setting_and_no_other(knob):
     value = not knob.default if isinstance(knob.default, bool) else CHANGED[type(knob.default)]
-    settings = given(**{knob.name: _text(value)})
+    settings = given(**{knob.name: as_text(value)})
     for stage, options in STAGES.items():
         changed = {
             field.name for field in fields(options) if getattr(getattr(settings, stage), field.name) != getattr(options(), field.name)

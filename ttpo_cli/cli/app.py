@@ -5,6 +5,8 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from types import FrameType
 from typing import Annotated
 
@@ -35,6 +37,9 @@ app.command()(restore)
 app.command()(degrade)
 app.command()(bench)
 app.command()(doctor)
+for _name, _module, _function in (("score", "score", "score"), ("eval", "evaluate", "evaluate")):
+    if find_spec(f"ttpo_cli.cli.{_module}") is not None:
+        app.command(_name)(getattr(import_module(f"ttpo_cli.cli.{_module}"), _function))
 app.add_typer(train, name="train")
 
 

@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -109,18 +109,28 @@ def build_settings(knobs: Values, **others: Any) -> "Settings":
     return Settings(**{stage: options(**knobs[stage]) for stage, options in stages.items()}, **others)
 
 
+def as_text(value: Any) -> Any:
+    """A value as one writes it on the command line; numbers and names stay what they are."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(str(entry) for entry in value)
+    return ",".join(f"{name}={number}" for name, number in value.items()) if isinstance(value, dict) else value
+
+
 def _parameter(knob: Knob) -> inspect.Parameter:
     """The option of a knob; what Typer has no type for goes through text."""
-    flag = f"{knob.flag}/--no-{knob.flag[2:]}" if isinstance(knob.default, bool) else knob.flag
-    kind = str if isinstance(knob.default, (tuple, dict)) else type(knob.default)
     metavar = {tuple: "A,B,..", dict: "A=1,B=2,.."}.get(type(knob.default))
-    option = typer.Option(flag, help=knob.help, rich_help_panel=f"Stage: {knob.stage}", metavar=metavar)
-    default = ",".join(str(entry) for entry in knob.default) if isinstance(knob.default, (tuple, dict)) else knob.default
-    return inspect.Parameter(knob.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option])
+    kind = Literal["on", "off"] if isinstance(knob.default, bool) else type(as_text(knob.default))
+    option = typer.Option(knob.flag, help=knob.help, rich_help_panel=f"Stage: {knob.stage}", metavar=metavar)
+    annotation = Annotated[kind, option]
+    return inspect.Parameter(knob.name, inspect.Parameter.KEYWORD_ONLY, default=as_text(knob.default), annotation=annotation)
 
 
 def _parse(knob: Knob, given: Any) -> Any:
-    """Text of a list or of a mapping to numbers; everything else Typer has parsed."""
+    """The opposite of `as_text`, for a value of the default's type."""
+    if isinstance(knob.default, bool):
+        return given == "on"
     if not isinstance(knob.default, (tuple, dict)):
         return given
     entries = [entry.strip() for entry in given.split(",") if entry.strip()]
