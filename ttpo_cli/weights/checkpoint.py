@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from ttpo_cli.errors import TtpoError, WeightsError
+from ttpo_cli.errors import WeightsError
+from ttpo_cli.imaging.writing import atomic_write
 
 # A header describes tensors in about 100 bytes each; the largest published models stay below 1 MB.
 LARGEST_HEADER = 16 * 2**20
@@ -21,20 +21,11 @@ LARGEST_HEADER = 16 * 2**20
 def save_checkpoint(path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
     """Write `state` and `metadata` (strings, or anything JSON can hold) to `path`, whole or not at all.
 
-    Raises TtpoError where the folder cannot be written.
+    Replaces a file that is there. Raises TtpoError where the folder cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
     data = _in_order(save(tensors, {name: _encode(value) for name, value in metadata.items()}))
-    temporary = path.with_name(path.name + ".part")
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise TtpoError(f"{path} could not be written ({error.strerror}): free space there, or give another folder") from error
+    atomic_write(path, data, overwrite=True)
 
 
 def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

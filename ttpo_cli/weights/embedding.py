@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from ttpo_cli.errors import TtpoError, unknown_name
+from ttpo_cli.errors import unknown_name
+from ttpo_cli.imaging.writing import atomic_write
 from ttpo_cli.weights.checkpoint import check_header, file_sha256
 from ttpo_cli.weights.manifest import BUILTIN, ManifestEntry, manifest_path, read_manifest
 
@@ -44,7 +45,8 @@ def update_manifest_entry(
     """Copy `source` to `builtin` and add or refresh the entry `name` of the manifest; returns the entry.
 
     An entry already in the manifest keeps its facts, a new one takes those of EMBEDDED; trained_by replaces that field (the command and
-    the photos behind the weights). Raises UsageError for a name not in EMBEDDED, WeightsError for a file that is no safetensors.
+    the photos behind the weights). Raises UsageError for a name not in EMBEDDED, WeightsError for a file that is no safetensors,
+    TtpoError for an installation that cannot be written.
     """
     if name not in EMBEDDED:
         raise unknown_name("embedded weights", name, EMBEDDED)
@@ -52,14 +54,11 @@ def update_manifest_entry(
     manifest = manifest_path() if manifest is None else manifest
     entries = read_manifest(manifest)
     target = builtin / EMBEDDED[name].file
-    try:
-        if source.resolve() != target.resolve():
-            target.write_bytes(source.read_bytes())
-        entry = replace(entries.get(name, EMBEDDED[name]), bytes=target.stat().st_size, sha256=file_sha256(target))
-        entries[name] = entry if trained_by is None else replace(entry, trained_by=trained_by)
-        manifest.write_text(HEADER + _yaml(entries), encoding="utf-8")
-    except OSError as error:
-        raise TtpoError(f"{error.filename} could not be written ({error.strerror}): embed into a checkout you may write to") from error
+    if source.resolve() != target.resolve():
+        atomic_write(target, source.read_bytes(), overwrite=True)
+    entry = replace(entries.get(name, EMBEDDED[name]), bytes=target.stat().st_size, sha256=file_sha256(target))
+    entries[name] = entry if trained_by is None else replace(entry, trained_by=trained_by)
+    atomic_write(manifest, (HEADER + _yaml(entries)).encode(), overwrite=True)
     return entries[name]
 
 
