@@ -72,9 +72,10 @@ def test_a_run_killed_and_resumed_equals_an_undisturbed_one_bit_for_bit(method: 
 
 
 def test_the_prior_learns_to_denoise_and_loads(photos: list[Path], tmp_path: Path) -> None:
-    options = PriorOptions(channels=(16, 16), steps=60, batch=4, crop=32, bank=8, side=48, learning_rate=3e-3, precision="fp32")
-    records = list(train_prior(photos, [], tmp_path, options, CPU, every=15))
-    assert records[-1]["loss"] < 0.8 * records[0]["loss"]
+    options = PriorOptions(channels=(16, 16), steps=80, batch=4, crop=32, bank=8, side=48, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
+    records = list(train_prior(photos, [], tmp_path, options, CPU, every=20))
+    # A loss of 1 is what the preconditioning alone reaches, with a network that answers 0.
+    assert records[-1]["held_loss_0.1"] < min(0.95, records[0]["held_loss_0.1"])
     prior = load_haar_prior(tmp_path / "haar-prior.safetensors", CPU, "fp32")
     assert torch.isfinite(prior.denoise(torch.randn(1, 3, 16, 16), torch.tensor([0.3]), torch.zeros(1, 3, 16, 16))).all()
 
