@@ -120,13 +120,14 @@ def test_a_folder_is_restored_into_its_sibling_and_a_bad_file_does_not_stop_the_
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\x89PNG\r\n\x1a\n broken"])
-def test_a_missing_empty_or_broken_file_is_one_line_and_exit_code_1(content, tmp_path, capsys):
+def test_a_missing_empty_or_broken_file_is_one_line_and_exit_code_1(content, tmp_path, capsys, engine):
     path = tmp_path / "photo.png"
     if content is not None:
         path.write_bytes(content)
     assert program(["restore", str(path)]) == 1
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1 and str(path) in shown.err
+    assert engine == [], "nothing to restore, so nothing should be loaded"
 
 
 def test_a_result_does_not_depend_on_the_photos_beside_it(tmp_path):

@@ -2,6 +2,8 @@
 
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -28,10 +30,24 @@ UNCHANGED = 100.0  # the fidelity, dB, of an image that is the restored one
 class Tally:
     """What became of the photos of one command."""
 
+    terminal: Terminal
     records: list[dict[str, Any]] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     pages: "list[PagePhoto]" = field(default_factory=list)
+
+    @contextmanager
+    def attempt(self, job: "Job") -> Iterator[None]:
+        """What can be foreseen to go wrong with one photo is told, and does not stop the others."""
+        try:
+            yield
+        except Exception as error:
+            failure = foreseen(error)
+            if failure is None:
+                raise
+            label = "standard input" if job.source is None else str(job.source)
+            self.terminal.error(failure[0] if label in failure[0] else f"{label}: {failure[0]}")
+            self.failures.append({"source": label, "error": failure[0], "exit_code": failure[1]})
 
     def exit_code(self) -> int:
         """0, or the one code that all failures share, or 1."""
@@ -48,7 +64,6 @@ class Work:
     settings: "Settings"
     outputs: Outputs
     strict: bool
-    dry_run: bool
     json: bool
     terminal: Terminal
 
@@ -99,25 +114,38 @@ def restore(
 
     terminal = Terminal(quiet, verbose, no_color)
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive)
-    kinds = options.metadata_kinds(keep)
-    outputs = Outputs(format, bit_depth, quality, kinds, overwrite, sidecar, keep_candidates, report)
+    outputs = Outputs(format, bit_depth, quality, options.metadata_kinds(keep), overwrite, sidecar, keep_candidates, report)
     check_outputs(jobs, outputs, json)
-    tally = Tally()
-    waiting = [job for job in jobs if not (skip_existing and not overwrite and _skip(job, tally, terminal))]
-    if waiting:
-        from ttpo_cli.backbones.inference import RestoreOptions
-        from ttpo_cli.pipeline import load_engine
-        from ttpo_cli.report.record import weights_of
 
-        pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-        settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
-        files = options.metric_files(metric_weights)
+    from ttpo_cli.backbones.inference import RestoreOptions
+    from ttpo_cli.pipeline import load_engine
+    from ttpo_cli.report.record import weights_of
+
+    pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
+    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
+    files = options.metric_files(metric_weights)
+
+    def load() -> Work:
         engine = load_engine(
             backbone, prior, options.names(metrics), device, precision, scale=scale, metric_files=files, prior_scale=prior_scale
         )
-        work = Work(engine, weights_of(engine, files), settings, outputs, strict, dry_run, json, terminal)
-        for job in waiting:
-            _attempt(job, work, tally)
+        return Work(engine, weights_of(engine, files), settings, outputs, strict, json, terminal)
+
+    tally, work = Tally(terminal), None
+    for job in jobs:
+        if skip_existing and not overwrite and _skip(job, tally):
+            continue
+        photo = None
+        with tally.attempt(job):
+            photo = _read(job, overwrite)
+        if photo is None:
+            continue
+        work = work or load()  # at the first photo that can be read; what goes wrong here concerns all of them
+        with tally.attempt(job):
+            if dry_run:
+                _foretell(photo, job, work, tally)
+            else:
+                _restore_one(photo, job, work, tally)
     if report is not None and not dry_run:
         write_page(tally.pages, report, overwrite)
     if json:
@@ -125,39 +153,30 @@ def restore(
     raise typer.Exit(tally.exit_code())
 
 
-def _skip(job: "Job", tally: Tally, terminal: Terminal) -> bool:
+def _skip(job: "Job", tally: Tally) -> bool:
     """Pass over a photo whose output is there already, and say so."""
     if job.target is None or not job.target.exists():
         return False
-    terminal.say(f"{job.target} exists: passed over (--overwrite replaces it)")
+    tally.terminal.say(f"{job.target} exists: passed over (--overwrite replaces it)")
     tally.skipped.append({"source": str(job.source), "output": str(job.target.resolve())})
     return True
 
 
-def _attempt(job: "Job", work: Work, tally: Tally) -> None:
-    """One photo; what can be foreseen to go wrong with it does not stop the others."""
-    label = "standard input" if job.source is None else str(job.source)
-    try:
-        _one(job, work, tally)
-    except Exception as error:
-        failure = foreseen(error)
-        if failure is None:
-            raise
-        work.terminal.error(failure[0] if label in failure[0] else f"{label}: {failure[0]}")
-        tally.failures.append({"source": label, "error": failure[0], "exit_code": failure[1]})
-
-
-def _one(job: "Job", work: Work, tally: Tally) -> None:
+def _read(job: "Job", overwrite: bool) -> "Photo":
+    """The photo, if it can be read and its result can be written."""
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.imaging.writing import check_target
-    from ttpo_cli.pipeline import restore_photo
 
     photo = read_photo(sys.stdin.buffer.read() if job.source is None else job.source)
     if job.target is not None:
-        check_target(job.target, source=job.source, overwrite=work.outputs.overwrite)
-    if work.dry_run:
-        _foretell(photo, job, work, tally)
-        return
+        check_target(job.target, source=job.source, overwrite=overwrite)
+    return photo
+
+
+def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
+    """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
+    from ttpo_cli.pipeline import restore_photo
+
     began = time.perf_counter()
     with work.terminal.progress(photo.name) as on_step:
         result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step)
