@@ -39,6 +39,7 @@ class Settings:
 
     ttpo: go beyond the restored image at all. region: photos of more than region x region pixels (after restoration) go through the
     three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
+    compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).
     """
 
     seed: int = 0
@@ -50,6 +51,7 @@ class Settings:
     restore: RestoreOptions = field(default_factory=RestoreOptions)
     region: int = 1024
     region_overlap: int = 64
+    compare: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,7 @@ class Result:
     seeds: dict[str, int]
     notes: tuple[str, ...]
     settings: dict[str, Any]
+    rival: Tensor | None = None
 
 
 def choose_device(name: str) -> torch.device:
@@ -161,7 +164,7 @@ def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Setti
 
 def _optimise(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report)
+    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare)
 
 
 def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
@@ -208,4 +211,5 @@ def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], not
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
         settings=asdict(settings),
+        rival=None if outcome.rival is None else outcome.rival.cpu(),
     )

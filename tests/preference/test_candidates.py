@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import CallCounter
 from ttpo_cli.errors import UsageError
-from ttpo_cli.preference.candidates import CandidateOptions, best_of_more, derive_seed, generate
+from ttpo_cli.preference.candidates import CandidateOptions, derive_seed, extra_strengths, generate
 
 OPTIONS = CandidateOptions(strengths=(0.1, 0.3), seeds=2, steps=6)
 LATENT = smooth_image(16, 16) * 2 - 1
@@ -82,10 +82,17 @@ def test_halving_makes_no_more_calls_keeps_the_better_half_and_marks_the_rest() 
     assert likes_calm(made.latents[[not stop for stop in made.stopped]]).mean() > likes_calm(made.latents[list(made.stopped)]).mean()
 
 
-def test_best_of_more_spends_the_calls_it_is_given() -> None:
-    options = CandidateOptions(strengths=(0.1, 0.2), seeds=1, steps=5, solver="euler")
-    assert best_of_more(options, 40).seeds == 5
-    assert best_of_more(options, 9).seeds == 1
+def test_extra_candidates_cost_no_less_than_the_calls_they_stand_for() -> None:
+    options = CandidateOptions(strengths=(0.1, 0.2, 0.3), steps=5, solver="euler")
+    assert extra_strengths(options, 0) == []
+    assert extra_strengths(options, 8) == [(0.1, 0.3)] or len(extra_strengths(options, 8)[0]) == 2
+    assert extra_strengths(options, 20) == [(0.1, 0.2, 0.3), (0.2,)]
+
+
+def test_further_candidates_are_those_that_more_seeds_would_have_made() -> None:
+    more = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=3))
+    further = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=1), first=2)
+    assert set(further.seeds) == {more.seeds[2], more.seeds[5]}
 
 
 def test_seeds_differ_by_purpose_and_fit_a_generator() -> None:

@@ -30,8 +30,14 @@ def test_a_shift_of_colour_is_put_back_where_the_input_could_show_it() -> None:
     shifted = RESTORED + 0.1
     mended = keep_low_band(shifted, RESTORED, 4, OPTIONS)
     assert torch.allclose(mended, RESTORED, atol=1e-3)
-    half = keep_low_band(shifted, RESTORED, 4, replace(OPTIONS, low_band=0.5))
+    half = keep_low_band(shifted, RESTORED, 4, replace(OPTIONS, low_band=0.5, rounds=1))
     assert torch.allclose(half, RESTORED + 0.05, atol=1e-3)
+
+
+def test_more_rounds_agree_better_with_the_input() -> None:
+    strayed = RESTORED + 0.05 * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(8))
+    once, thrice = (float(consistency(keep_low_band(strayed, RESTORED, 4, replace(OPTIONS, rounds=rounds)), LQ, 4)) for rounds in (1, 3))
+    assert thrice > once + 3
 
 
 def test_new_detail_above_the_inputs_resolution_survives_the_mending() -> None:

@@ -176,3 +176,16 @@ def test_a_score_that_is_not_a_number_never_wins() -> None:
 def test_unknown_choices_are_refused(change: dict[str, str]) -> None:
     with pytest.raises(UsageError, match="unknown"):
         run(guidance=replace(GuidanceOptions(), **change))
+
+
+def test_the_rival_is_the_best_of_more_candidates_and_changes_nothing_else() -> None:
+    plain = run()
+    compared = optimise(
+        RESTORED, LQ, "photo", 0, tools(), CANDIDATES, SelectionOptions(), GuidanceOptions(), LENIENT, lambda *_: None, compare=True
+    )
+    assert plain.rival is None
+    assert compared.rival is not None
+    assert torch.equal(plain.final, compared.final)
+    assert plain.chosen == compared.chosen
+    rows = compared.scores
+    assert rows["best of N at equal calls"]["fused_jointly"] >= rows["best candidate"]["fused_jointly"]

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -61,12 +61,14 @@ def generate(
     seed: int,
     options: CandidateOptions,
     *,
+    first: int = 0,
     judge: Judge | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Candidates:
     """All candidates of one photo, batched across strengths and seeds.
 
     restored: (1, C, h, w) latent of the restored image, which is also the condition. `judge` is needed for halving only.
+    first: the number of the first seed of each strength, for further candidates beside those there are.
     Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without a judge.
     """
     if options.mode not in MODES:
@@ -75,8 +77,9 @@ def generate(
         raise UsageError("candidates need at least one strength and one seed")
     if options.halving and judge is None:
         raise UsageError("halving needs metrics to judge the candidates by: choose at least one")
-    strengths = tuple(strength for strength in options.strengths for _ in range(options.seeds))
-    seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, k) for strength in options.strengths for k in range(options.seeds))
+    pairs = [(strength, number) for strength in options.strengths for number in range(first, first + options.seeds)]
+    strengths = tuple(strength for strength, _ in pairs)
+    seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, number) for strength, number in pairs)
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
     size = options.batch or automatic_batch(restored)
     starts = torch.cat([start_latents(denoise, restored, levels[part], list(seeds[part]), options) for part in batches(len(seeds), size)])
@@ -162,7 +165,13 @@ def _successive_halving(
     return Candidates(latents, strengths, seeds, tuple(index not in alive for index in range(len(seeds))))
 
 
-def best_of_more(options: CandidateOptions, calls: int) -> CandidateOptions:
-    """The options with as many seeds more as `calls` further network calls pay for: best-of-N at equal network calls."""
-    each = network_calls(options.steps, options.solver)
-    return replace(options, seeds=options.seeds + max(0, calls // (each * len(options.strengths))))
+def extra_strengths(options: CandidateOptions, calls: int) -> list[tuple[float, ...]]:
+    """The candidates that `calls` further network calls pay for, rounded up, as rounds of distinct strengths spread over the range."""
+    missing = -(-calls // network_calls(options.steps, options.solver))
+    rounds = []
+    while missing > 0:
+        count = min(missing, len(options.strengths))
+        chosen = [round((index + 0.5) * len(options.strengths) / count - 0.5) for index in range(count)]
+        rounds.append(tuple(options.strengths[index] for index in chosen))
+        missing -= count
+    return rounds

@@ -19,7 +19,7 @@ from ttpo_cli.imaging.wavelets import haar_dwt
 class GuardOptions:
     """What a result may change. enabled: mend and refuse at all.
 
-    low_band: how much of the deviation of the low band from the restored image's is put back, 0 to 1. band: size of the low band,
+    low_band: how much of the deviation of the low band from the restored image's is put back, 0 to 1, in each of `rounds`. band: its size,
     a fraction of the image's own resolution; 0 = 1 / scale of the task (what the input could show), or 1/4 for a task without a scale.
     consistency_margin: dB the agreement with the input may fall below the restored image's. fidelity: least PSNR to the restored image, dB.
     grain: largest growth of the high-band energy of smooth regions, as a factor on the restored image's own.
@@ -28,6 +28,7 @@ class GuardOptions:
     enabled: bool = True
     low_band: float = 1.0
     band: float = 0.0
+    rounds: int = 3
     consistency_margin: float = 1.0
     fidelity: float = 24.0
     grain: float = 3.0
@@ -52,7 +53,7 @@ def psnr(image: Tensor, reference: Tensor) -> Tensor:
 def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOptions) -> Tensor:
     """Put the low band of `image` (N, 3, H, W) back to that of `restored` (1, 3, H, W): the part an input of 1 / scale could show.
 
-    One step of iterative back-projection (Irani & Peleg 1991) onto the images that shrink to what `restored` shrinks to.
+    Iterative back-projection (Irani & Peleg 1991) onto the images that shrink to what `restored` shrinks to.
     """
     if not options.enabled or options.low_band == 0:
         return image
@@ -61,8 +62,10 @@ def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOpt
     factor = low_band_factor(scale, options)
     height, width = restored.shape[-2:]
     small = (max(1, round(height * factor)), max(1, round(width * factor)))
-    deviation = imresize(restored - image, size=small)
-    return image + options.low_band * imresize(deviation, size=(height, width))
+    for _ in range(options.rounds):
+        deviation = imresize(restored - image, size=small)
+        image = image + options.low_band * imresize(deviation, size=(height, width))
+    return image
 
 
 def low_band_factor(scale: int, options: GuardOptions) -> float:

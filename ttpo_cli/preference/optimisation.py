@@ -16,11 +16,12 @@ from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
-from ttpo_cli.preference.candidates import CandidateOptions, Candidates, derive_seed, generate
+from ttpo_cli.preference.candidates import CandidateOptions, Candidates, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.reward import pair_preference, with_reward
+from ttpo_cli.preference.rival import with_rival
 from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
 from ttpo_cli.preference.selection import SelectionOptions, choose_pair
 
@@ -60,8 +61,12 @@ def optimise(
     guidance: GuidanceOptions,
     guard: GuardOptions,
     on_step: OnStep,
+    compare: bool = False,
 ) -> Outcome:
-    """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w)."""
+    """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
+
+    compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
+    """
     counter, seconds = CallCounter(), {}
     canvas = prepare(restored, tools.prior)
     panel = panel_for(tools.metrics, *restored.shape[-2:])
@@ -109,7 +114,16 @@ def optimise(
     seconds["choice"] = perf_counter() - began
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
-    return replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
+    outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
+    if not compare:
+        return outcome
+    rounds = extra_strengths(candidates, counter.stages["guidance"])
+    further = [replace(candidates, strengths=strengths, seeds=1, halving=False) for strengths in rounds]
+    latents = [
+        generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, first=candidates.seeds + number).latents
+        for number, options in enumerate(further)
+    ]
+    return with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
 
 
 def prepare(restored: Tensor, prior: Prior) -> Canvas:

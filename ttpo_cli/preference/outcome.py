@@ -9,13 +9,14 @@ from torch import Tensor
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge
 
 ROWS = ("restored", "best candidate", "guided", "result")
+RIVAL = "best of N at equal calls"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Images (1, 3, H, W); candidates (N, 3, H, W) with row 0 the restored image; scores by row, then metric, `fused` among them.
 
-    verdicts: of each row and candidate. calls, seconds: by stage. seeds: by candidate label.
+    verdicts: of each row and candidate. calls, seconds: by stage. seeds: by candidate label. rival: see `preference.rival`.
     """
 
     restored: Tensor
@@ -35,6 +36,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    rival: Tensor | None = None
 
     def without_candidates(self) -> "Outcome":
         """The same with the images dropped: what is kept of a region once its part of the photo is blended in."""
