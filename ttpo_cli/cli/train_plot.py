@@ -1,0 +1,32 @@
+"""`ttpo train plot`: the curves of a finished or running training, from its records."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def plot(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The SVG file to write.")],
+    values: Annotated[str, typer.Option(help="Names of recorded values, separated by commas; by default the loss.")] = "loss",
+    log: Annotated[bool, typer.Option("--log", help="A logarithmic axis for the values.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
+) -> None:
+    """Draw recorded values against steps as an SVG."""
+    import json
+
+    from ttpo_cli.errors import TtpoError, unknown_name
+    from ttpo_cli.imaging.writing import atomic_write
+    from ttpo_cli.report.plot import Axis, line_plot
+
+    log_file = run / "log.jsonl"
+    if not log_file.is_file():
+        raise TtpoError(f"{run} holds no log.jsonl: give the folder of a training run")
+    records = [json.loads(line) for line in log_file.read_text().splitlines()]
+    names = values.split(",")
+    for name in names:
+        if not any(name in record for record in records):
+            raise unknown_name("recorded value", name, records[0] if records else ())
+    series = {name: [(float(record["step"]), float(record[name])) for record in records if name in record] for name in names}
+    atomic_write(output, line_plot(series, run.name, Axis("step"), Axis(", ".join(names), log)).encode(), overwrite)
