@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[st
     return listed
 
 
+@cache
 def versions() -> dict[str, str]:
     """The versions a result depends on: ours, Python's, and the packages' that compute."""
     return {"ttpo": __version__, "python": platform.python_version(), **{name: metadata.version(name) for name in _PACKAGES}}
