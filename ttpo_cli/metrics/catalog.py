@@ -34,7 +34,7 @@ def load_metric(name: str, device: torch.device, weights: Path | None = None) ->
 
     bare = name.removeprefix("pyiqa:")
     if known_to_pyiqa(bare) != [bare]:
-        raise unknown_name("metric", name, [*METRICS, *known_to_pyiqa(bare)])
+        raise unknown_name("metric", name, {*METRICS, *known_to_pyiqa(bare)})
     return _pyiqa(bare)(device, weights)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -30,6 +31,11 @@ class Metric:
     source: str
     differentiable: bool
     target: float | None = None
+
+
+def describe(metric: Metric) -> dict[str, Any]:
+    """Everything about a metric but its function: what a report says beside its scores."""
+    return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name != "function"}
 
 
 def score(metric: Metric, image: Tensor, reference: Tensor | None = None) -> Tensor:

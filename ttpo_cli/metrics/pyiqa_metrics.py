@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pyiqa
 import torch
 from pyiqa.default_model_configs import DEFAULT_CONFIGS
+from scipy.io.matlab import MatReadError
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
@@ -104,7 +105,7 @@ def _create(name: str, device: torch.device, weights: Path | None) -> Any:
             return pyiqa.create_metric(name, device=device, **options)
     except ImportError as error:
         raise UsageError(f"metric '{name}' needs the Python module '{error.name}', which is not installed here: choose another") from error
-    except (pickle.UnpicklingError, KeyError, ValueError, RuntimeError, TypeError, OSError) as error:
+    except (pickle.UnpicklingError, MatReadError, KeyError, ValueError, RuntimeError, TypeError, OSError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         file = "its weights" if weights is None else weights.name
         raise WeightsError(f"pyiqa cannot make metric '{name}' from {file} ({reason}): give the file its authors published") from error

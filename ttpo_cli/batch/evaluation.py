@@ -1,0 +1,159 @@
+"""Evaluation over a dataset: restore each photo, judge what came out against its reference and without one, photo by photo.
+
+Protocol of super-resolution papers: the output on the 8-bit grid; comparisons leave out a border of `scale` pixels.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from time import perf_counter
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.batch.dataset import Item
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.photo import Photo
+from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.metrics.metric import Metric, score
+from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
+from ttpo_cli.pipeline import Engine, OnStep, Settings, restore_photo
+
+Record = dict[str, Any]
+Scores = dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """What a restorer made of one photo: images (1, 3, H, W) by row of the table, and what else is worth a record."""
+
+    images: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+Restorer = Callable[[Photo, OnStep | None], Restoration]
+
+
+def backbone_restorer(backbone: Backbone, device: torch.device, options: RestoreOptions) -> Restorer:
+    """The backbone alone: one row, `restored`."""
+
+    def run(photo: Photo, on_step: OnStep | None) -> Restoration:
+        result = restore(backbone, photo.pixels, device, options)
+        return Restoration({"restored": result.image}, {"notes": [*photo.notes, *result.notes]})
+
+    return run
+
+
+def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
+    """All three stages: the rows restored, best candidate, guided and result."""
+
+    def run(photo: Photo, on_step: OnStep | None) -> Restoration:
+        result = restore_photo(photo.pixels, photo.content_hash, engine, settings, on_step)
+        images = {"restored": result.restored, "best candidate": result.best}
+        if result.guided is not None:
+            images["guided"] = result.guided
+        images["result"] = result.final
+        facts = {
+            "chosen": result.chosen,
+            "reason": result.reason,
+            "fused": {row: result.scores.get(row, {}).get("fused") for row in images},
+            "fidelity_db": {row: result.fidelity.get(row) for row in images},
+            "consistency_db": {row: result.consistency.get(row) for row in images},
+            "guard": {row: result.guard.get(row) for row in images},
+            "network_calls": result.network_calls,
+            "stage_seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+            "notes": [*photo.notes, *result.notes],
+        }
+        return Restoration(images, facts)
+
+    return run
+
+
+def evaluate(
+    items: Sequence[Item],
+    restorer: Restorer,
+    judges: Sequence[Metric],
+    scale: int,
+    device: torch.device,
+    finished: Mapping[str, Record] | None = None,
+    on_step: OnStep | None = None,
+    on_images: Callable[[Item, Photo, dict[str, Tensor]], None] | None = None,
+) -> Iterator[Record]:
+    """One record a photo, in order: name, size, seconds, `rows` (row -> metric -> value), facts of the restorer.
+
+    finished: records of an earlier run, by name, given back as they are. A photo that fails with a TtpoError gives a record with
+    `error`. on_images sees what was restored. Metrics that compare need every item to have a reference, else UsageError.
+    """
+    comparing = [judge.name for judge in judges if judge.needs_reference]
+    if comparing and any(item.hq is None for item in items):
+        raise UsageError(f"{', '.join(comparing)} need references, and this dataset has none: choose no-reference metrics with --metrics")
+    for item in items:
+        if finished and item.name in finished:
+            yield finished[item.name]
+            continue
+        try:
+            yield _record(item, restorer, judges, scale, device, on_step, on_images)
+        except TtpoError as error:
+            yield {"name": item.name, "error": str(error), "exit_code": error.exit_code}
+
+
+def _record(
+    item: Item,
+    restorer: Restorer,
+    judges: Sequence[Metric],
+    scale: int,
+    device: torch.device,
+    on_step: OnStep | None,
+    on_images: Callable[[Item, Photo, dict[str, Tensor]], None] | None,
+) -> Record:
+    photo = read_photo(item.lq)
+    reference = None if item.hq is None else read_photo(item.hq).pixels
+    began = perf_counter()
+    restoration = restorer(photo, on_step)
+    seconds = perf_counter() - began
+    if on_images is not None:
+        on_images(item, photo, restoration.images)
+    rows = {}
+    for row, image in restoration.images.items():
+        _check_size(item, image, reference)
+        rows[row] = judge_image(on_8_bit_grid(image).to(device), None if reference is None else reference.to(device), judges, scale)
+    height, width = next(iter(restoration.images.values())).shape[-2:]
+    return {"name": item.name, "width": width, "height": height, "seconds": round(seconds, 3), "rows": rows, **restoration.facts}
+
+
+def judge_image(image: Tensor, reference: Tensor | None, judges: Sequence[Metric], border: int = 0) -> Scores:
+    """The score of one image (1, 3, H, W) under each metric; None where the metric cannot judge an image so small or is undefined.
+
+    Comparisons leave out `border` pixels at each side, if the photo has so many.
+    """
+    scores: Scores = {}
+    for judge in judges:
+        shown, beside = image, reference
+        if judge.needs_reference and reference is not None and 2 * border < min(image.shape[-2:]):
+            shown, beside = cropped(image, border), cropped(reference, border)
+        able = min(shown.shape[-2:]) >= judge.minimum_size
+        with torch.no_grad():
+            value = float(score(judge, shown, beside)) if able else math.nan
+        scores[judge.name] = value if math.isfinite(value) else None
+    return scores
+
+
+def mean_rows(records: Sequence[Record]) -> dict[str, Scores]:
+    """The mean of each row and metric over the photos that have the value; failed photos left out."""
+    rows: dict[str, dict[str, list[float]]] = {}
+    for record in records:
+        for row, scores in record.get("rows", {}).items():
+            for metric, value in scores.items():
+                rows.setdefault(row, {}).setdefault(metric, []).extend([] if value is None else [value])
+    return {row: {metric: fmean(values) if values else None for metric, values in scores.items()} for row, scores in rows.items()}
+
+
+def _check_size(item: Item, image: Tensor, reference: Tensor | None) -> None:
+    if reference is None or reference.shape == image.shape:
+        return
+    made, wanted = ("x".join(str(side) for side in size.shape[:1:-1]) for size in (image, reference))
+    raise UsageError(f"{item.name}: restored to {made} px, but its reference has {wanted}: use a backbone of the dataset's scale")

@@ -1,0 +1,218 @@
+"""`ttpo eval`: a backbone, alone or with all of TTPO, over a dataset: each photo, the means, and how to get the same again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ttpo_cli.cli import options
+from ttpo_cli.cli.command_line import command_line, describe_machine
+from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
+from ttpo_cli.cli.score import title
+from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
+from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    import torch
+
+    from ttpo_cli.batch.dataset import Item
+    from ttpo_cli.batch.evaluation import Record, Restorer
+    from ttpo_cli.imaging.photo import Photo
+    from ttpo_cli.metrics.metric import Metric
+    from ttpo_cli.pipeline import Settings
+
+SCHEMA_VERSION = 1
+OF_PAIRS = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe"
+OF_PHOTOS = "niqe,piqe"
+SELECTING = "ranker,niqe"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What is evaluated and how, loaded."""
+
+    restorer: "Restorer"
+    scale: int
+    device: "torch.device"
+    weights: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+
+@with_knobs
+def evaluate(
+    context: typer.Context,
+    dataset: Annotated[Path, typer.Argument(help="A folder of HR/LR pairs (..._HR.png and ..._LR.png, or HR/ and LR/), or of photos.")],
+    backbone: options.Backbone = "lfc-sr-small",
+    scale: options.Scale = None,
+    ttpo: Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="All three stages, or the backbone alone.")] = False,
+    metrics: Annotated[
+        str | None, typer.Option(help=f"Judges, by commas; {OF_PHOTOS}, for pairs {OF_PAIRS}.", metavar="A,B,..", show_default=False)
+    ] = None,
+    select: Annotated[str, typer.Option(help="With --ttpo: metrics that select, by commas.", metavar="A,B,..")] = SELECTING,
+    metric_weights: options.MetricWeights = None,
+    prior: options.Prior = "haar-prior",
+    prior_scale: options.PriorScale = 1.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="A .jsonl of finished photos: written as they finish, passed over when it is there.")
+    ] = None,
+    save: Annotated[Path | None, typer.Option(help="Folder for every image of every row, as PNG.")] = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    tile: options.Tile = "auto",
+    overlap: options.Overlap = 32,
+    region: options.Region = 1024,
+    region_overlap: options.RegionOverlap = 64,
+    seed: options.Seed = 0,
+    json: Json = False,
+    csv: Csv = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+    *,
+    knobs: Values,
+) -> None:
+    """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
+    from ttpo_cli.backbones.inference import RestoreOptions
+    from ttpo_cli.batch.dataset import find_items
+    from ttpo_cli.metrics.catalog import load_metric
+
+    if json and csv:
+        raise UsageError("--json and --csv: choose one")
+    terminal = Terminal(quiet, no_color=no_color)
+    items = find_items(dataset)[:limit]
+    files = options.metric_files(metric_weights)
+    pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
+    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
+    if ttpo:
+        run = _load_ttpo(backbone, scale, prior, prior_scale, options.names(select), files, device, precision, settings)
+    else:
+        run = _load_backbone(backbone, scale, device, settings)
+    names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
+    judges = [load_metric(name, run.device, files.get(name)) for name in names]
+    records = _follow(items, run, judges, resume, save, terminal)
+    if json:
+        report = {
+            "schema_version": SCHEMA_VERSION,
+            "command": command_line(context, frozenset({"resume", "save"})),
+            "dataset": str(dataset),
+        }
+        write_json(_report(report, records, run, judges))
+    else:
+        _write_table(records, judges, csv)
+    failed = [record for record in records if "error" in record]
+    if failed:
+        raise typer.Exit(failed[0]["exit_code"])
+
+
+def _load_backbone(backbone: str, scale: int | None, device: str, settings: "Settings") -> Run:
+    from ttpo_cli.backbones.catalog import load_backbone
+    from ttpo_cli.batch.evaluation import backbone_restorer
+    from ttpo_cli.pipeline import choose_device
+
+    chosen = choose_device(device)
+    loaded = load_backbone(backbone, scale=scale)
+    weights = [{"role": "backbone", "name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence}]
+    return Run(backbone_restorer(loaded, chosen, settings.restore), loaded.scale, chosen, weights, {"restore": vars(settings.restore)})
+
+
+def _load_ttpo(
+    backbone: str,
+    scale: int | None,
+    prior: str,
+    prior_scale: float,
+    select: tuple[str, ...],
+    files: dict[str, Path],
+    device: str,
+    precision: str,
+    settings: "Settings",
+) -> Run:
+    from dataclasses import asdict
+
+    from ttpo_cli.batch.evaluation import ttpo_restorer
+    from ttpo_cli.pipeline import load_engine
+    from ttpo_cli.report.record import weights_of
+
+    engine = load_engine(backbone, prior, select, device, precision, scale=scale, metric_files=files, prior_scale=prior_scale)
+    facts = {**asdict(settings), "select": list(select), "prior_scale": prior_scale}
+    return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights_of(engine, files), facts)
+
+
+def _follow(
+    items: "tuple[Item, ...]", run: Run, judges: "list[Metric]", resume: Path | None, save: Path | None, terminal: Terminal
+) -> "list[Record]":
+    """Evaluate photo by photo: a line or a bar for people, a line in the journal, images where asked."""
+    from ttpo_cli.batch.evaluation import evaluate as records_of
+    from ttpo_cli.batch.journal import append_record, open_journal
+    from ttpo_cli.report.record import jsonable
+
+    what = {"weights": run.weights, "settings": run.settings, "metrics": [judge.name for judge in judges]}
+    finished = {} if resume is None else open_journal(resume, jsonable(what))
+    on_images = None if save is None else _saver(save)
+    records: list[Record] = []
+    with terminal.progress("eval") as on_step:
+        for record in records_of(items, run.restorer, judges, run.scale, run.device, finished, on_step, on_images):
+            records.append(jsonable(record))
+            on_step("photos", len(records), len(items))
+            if "error" in record:
+                terminal.error(f"{record['name']}: {record['error']}")
+            elif record["name"] not in finished:
+                terminal.say(f"{record['name']}: {_one_line(record, judges)}")
+                if resume is not None:
+                    append_record(resume, records[-1])
+    return records
+
+
+def _one_line(record: "Record", judges: "list[Metric]") -> str:
+    """The last row of a record: what the photo became."""
+    row, scores = list(record["rows"].items())[-1]
+    values = [f"{judge.name} {scores[judge.name]:.3f}" for judge in judges if scores[judge.name] is not None]
+    return f"{row} {', '.join(values)} ({record['seconds']:.1f} s)"
+
+
+def _saver(folder: Path) -> Any:
+    """Write every row's image as `<name>_<row>.png`."""
+    from ttpo_cli.imaging.photo import with_pixels
+    from ttpo_cli.imaging.writing import write_photo
+
+    def write(item: "Item", photo: "Photo", images: dict[str, Any]) -> None:
+        for row, image in images.items():
+            path = folder / f"{item.name}_{row.replace(' ', '_')}.png"
+            write_photo(path, with_pixels(photo, image.cpu()), format="png", bit_depth="8", overwrite=True)
+
+    return write
+
+
+def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:
+    from ttpo_cli.batch.evaluation import mean_rows
+    from ttpo_cli.metrics.metric import describe
+    from ttpo_cli.report.record import jsonable, versions
+
+    return jsonable(
+        {
+            **report,
+            "machine": describe_machine(),
+            "versions": versions(),
+            "device": str(run.device),
+            "weights": run.weights,
+            "settings": run.settings,
+            "scale": run.scale,
+            "metrics": [describe(judge) for judge in judges],
+            "photos": records,
+            "mean": mean_rows(records),
+            "seconds": round(sum(record.get("seconds", 0.0) for record in records), 3),
+        }
+    )
+
+
+def _write_table(records: "list[Record]", judges: "list[Metric]", csv: bool) -> None:
+    """A line a photo and row, then the means."""
+    from ttpo_cli.batch.evaluation import mean_rows
+
+    names = [judge.name for judge in judges]
+    tables = [(record["name"], record["rows"]) for record in records if "rows" in record]
+    rows: list[list[Cell]] = []
+    for photo, table in [*tables, ("mean", mean_rows(records))]:
+        rows += [[photo, row, *(scores[name] for name in names)] for row, scores in table.items()]
+    write_sheet(["photo", "row", *(names if csv else map(title, judges))], rows, as_csv=csv)

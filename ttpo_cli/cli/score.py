@@ -1,0 +1,127 @@
+"""`ttpo score`: how good photos are, by any metric, beside a reference or without one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ttpo_cli.cli import options
+from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
+from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.errors import TtpoError, UsageError
+
+if TYPE_CHECKING:
+    from ttpo_cli.metrics.metric import Metric
+
+SCHEMA_VERSION = 1
+WITHOUT_REFERENCE = "niqe,piqe,ranker"
+WITH_REFERENCE = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe,ranker"
+
+
+def score(
+    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files or folders.")],
+    ref: Annotated[Path | None, typer.Option(help="What to compare with: a photo, or a folder of photos of the same names.")] = None,
+    metrics: Annotated[
+        str | None, typer.Option(help=f"By commas; {WITHOUT_REFERENCE}, with --ref {WITH_REFERENCE}.", metavar="A,B,..", show_default=False)
+    ] = None,
+    metric_weights: options.MetricWeights = None,
+    border: Annotated[int, typer.Option(min=0, help="Pixels that comparisons leave out at each side; the scale, in SR papers.")] = 0,
+    levels: Annotated[
+        bool, typer.Option("--levels", help="Not each photo's: the level above which a no-reference metric says nothing, of these.")
+    ] = False,
+    device: options.Device = "auto",
+    recursive: options.Recursive = False,
+    json: Json = False,
+    csv: Csv = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Score photos, and their mean. Full-reference metrics need --ref; values as files hold them, PSNR and SSIM on 8 bit."""
+    from ttpo_cli.metrics.catalog import load_metric
+    from ttpo_cli.pipeline import choose_device
+
+    if json and csv:
+        raise UsageError("--json and --csv: choose one")
+    terminal = Terminal(quiet, no_color=no_color)
+    chosen, files = choose_device(device), options.metric_files(metric_weights)
+    names = options.names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE))
+    judges = [load_metric(name, chosen, files.get(name)) for name in names]
+    paths = _files(photos, recursive)
+    if levels:
+        _write_levels(judges, paths, json, csv)
+        return
+    entries, failures = [], []
+    with terminal.progress("score") as on_step:
+        for done, path in enumerate(paths):
+            try:
+                entries.append(_score_one(path, ref, judges, border, chosen))
+            except TtpoError as error:
+                terminal.error(f"{path}: {error}")
+                failures.append({"photo": str(path), "error": str(error), "exit_code": error.exit_code})
+            on_step("photos", done + 1, len(paths))
+    _write(entries, failures, judges, json, csv)
+    if failures:
+        raise typer.Exit(failures[0]["exit_code"])
+
+
+def _files(photos: list[Path], recursive: bool) -> list[Path]:
+    """Files as given, folders as the photos in them."""
+    from ttpo_cli.batch.plan import photos_in
+
+    return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
+
+
+def _score_one(path: Path, ref: Path | None, judges: "list[Metric]", border: int, device: Any) -> dict[str, Any]:
+    from ttpo_cli.batch.dataset import find_reference
+    from ttpo_cli.imaging.reading import read_photo
+    from ttpo_cli.metrics.metric import score as score_of
+    from ttpo_cli.metrics.psnr import cropped
+
+    image = read_photo(path).pixels.to(device)
+    reference = None if ref is None else find_reference(path, ref)
+    beside = None if reference is None else read_photo(reference).pixels.to(device)
+    scores = {}
+    for judge in judges:
+        if judge.needs_reference and beside is not None and border:
+            if 2 * border >= min(*image.shape[-2:], *beside.shape[-2:]):
+                raise UsageError(f"--border {border} leaves nothing of the photo: give a smaller one")
+            value = score_of(judge, cropped(image, border), cropped(beside, border))
+        else:
+            value = score_of(judge, image, beside)
+        scores[judge.name] = float(value)
+    return {"photo": str(path), "reference": None if reference is None else str(reference), "scores": scores}
+
+
+def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges: "list[Metric]", json: bool, csv: bool) -> None:
+    from ttpo_cli.batch.evaluation import mean_rows
+    from ttpo_cli.metrics.metric import describe
+    from ttpo_cli.report.record import jsonable
+
+    mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
+    if json:
+        facts = [describe(judge) for judge in judges]
+        write_json(jsonable({"schema_version": SCHEMA_VERSION, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
+        return
+    names = [judge.name for judge in judges]
+    rows: list[list[Cell]] = [[entry["photo"], *(entry["scores"][name] for name in names)] for entry in entries]
+    if len(rows) > 1:
+        rows.append(["mean", *(mean[name] for name in names)])
+    write_sheet(["photo", *(names if csv else map(title, judges))], rows, as_csv=csv, emphasis=len(rows) - 1 if len(rows) > 1 else None)
+
+
+def title(judge: "Metric") -> str:
+    """A metric's name with the way that is better."""
+    return f"{judge.name} {'→' + format(judge.target, 'g') if judge.target is not None else '↓' if judge.lower_is_better else '↑'}"
+
+
+def _write_levels(judges: "list[Metric]", paths: list[Path], json: bool, csv: bool) -> None:
+    """The pristine level of each metric over these photos."""
+    from ttpo_cli.metrics.pristine import pristine_level
+
+    measured = {judge.name: pristine_level(judge, paths) for judge in judges}
+    if json:
+        write_json(
+            {"schema_version": SCHEMA_VERSION, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}
+        )
+        return
+    write_sheet(["metric", "pristine", "scale"], [[name, level.pristine, level.scale] for name, level in measured.items()], as_csv=csv)
