@@ -1,11 +1,12 @@
 """The program as a whole: help without torch, exit codes, one line an error."""
 
 import errno
+import os
 import subprocess
 import sys
-import time
 
 import pytest
+import torch
 import typer
 
 from ttpo_cli import __version__
@@ -13,7 +14,7 @@ from ttpo_cli.cli import app as app_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import GuardRejected, MemoryExhausted, TtpoError, UsageError, WeightsError
 
-COMMANDS = ("restore", "degrade", "bench", "doctor", "train")
+COMMANDS = ("restore", "score", "eval", "degrade", "bench", "invert", "doctor", "train")
 
 
 def raising(error):
@@ -30,11 +31,12 @@ def raising(error):
 @pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["train", "--help"]])
 def test_help_is_quick_and_imports_no_torch(arguments):
     code = f"import sys; from ttpo_cli.cli.app import program; code = program({arguments!r}); sys.exit(code or int('torch' in sys.modules))"
-    began = time.perf_counter()
+    before = os.times()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    seconds = time.perf_counter() - began
+    after = os.times()
     assert done.returncode == 0, done.stderr
-    assert seconds < 1.5, f"{seconds:.2f} s, though 0.3 s is usual on an idle machine"
+    seconds = after.children_user + after.children_system - before.children_user - before.children_system
+    assert seconds < 1, f"{seconds:.2f} s of CPU, though 0.3 s is usual and a loaded machine doubles it"
 
 
 def test_help_names_every_command_and_the_exit_codes(capsys):
@@ -65,6 +67,7 @@ def test_what_cannot_be_meant_is_exit_code_2_and_leaves_stdout_empty(arguments, 
         (MemoryExhausted("a"), 4),
         (MemoryError(), 4),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), 4),
+        (torch.OutOfMemoryError("CUDA out of memory"), 4),
         (GuardRejected("a"), 5),
         (OSError(errno.ENOSPC, "No space left on device", "/a/b"), 1),
         (ValueError("never thought of"), 1),

@@ -5,8 +5,6 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from types import FrameType
 from typing import Annotated
 
@@ -16,8 +14,11 @@ from ttpo_cli import __version__
 from ttpo_cli.cli.bench import bench
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
+from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
+from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.restore import restore
+from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line
 from ttpo_cli.cli.train import train
 from ttpo_cli.errors import TtpoError
@@ -33,13 +34,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-app.command()(restore)
-app.command()(degrade)
-app.command()(bench)
-app.command()(doctor)
-for _name, _module, _function in (("score", "score", "score"), ("eval", "evaluate", "evaluate")):
-    if find_spec(f"ttpo_cli.cli.{_module}") is not None:
-        app.command(_name)(getattr(import_module(f"ttpo_cli.cli.{_module}"), _function))
+for _command in (restore, score, degrade, bench, invert, doctor):
+    app.command()(_command)
+app.command("eval")(evaluate)
 app.add_typer(train, name="train")
 
 

@@ -1,14 +1,14 @@
-"""`ttpo train`: one command a method, each in its own file `train_<name>.py`."""
-
-from importlib import import_module
-from importlib.util import find_spec
+"""`ttpo train`: one command a method, each in its own file, and what is done with their runs."""
 
 import typer
 
-METHODS = ("lfc", "prior", "ranker", "niqe")
+from ttpo_cli.cli.train_embed import embed
+from ttpo_cli.cli.train_lfc import lfc
+from ttpo_cli.cli.train_niqe import niqe
+from ttpo_cli.cli.train_plot import plot
+from ttpo_cli.cli.train_prior import prior
+from ttpo_cli.cli.train_ranker import ranker
 
 train = typer.Typer(no_args_is_help=True, help="Train the embedded networks again, or on photos of your own.")
-
-for _method in METHODS:
-    if find_spec(f"ttpo_cli.cli.train_{_method}") is not None:
-        train.command(_method)(getattr(import_module(f"ttpo_cli.cli.train_{_method}"), _method))
+for _command in (lfc, prior, ranker, niqe, plot, embed):
+    train.command()(_command)
