@@ -91,7 +91,8 @@ def evaluate(
         run = _load_backbone(backbone, scale, device, settings)
     names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
     judges = [load_metric(name, run.device, files.get(name)) for name in names]
-    records = _follow(items, run, judges, resume, save, terminal)
+    what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
+    records = _follow(items, run, judges, what, resume, save, terminal)
     if json:
         report = {
             "schema_version": SCHEMA_VERSION,
@@ -140,14 +141,19 @@ def _load_ttpo(
 
 
 def _follow(
-    items: "tuple[Item, ...]", run: Run, judges: "list[Metric]", resume: Path | None, save: Path | None, terminal: Terminal
+    items: "tuple[Item, ...]",
+    run: Run,
+    judges: "list[Metric]",
+    what: dict[str, Any],
+    resume: Path | None,
+    save: Path | None,
+    terminal: Terminal,
 ) -> "list[Record]":
-    """Evaluate photo by photo: a line or a bar for people, a line in the journal, images where asked."""
+    """Evaluate photo by photo: a line or a bar for people, a line in the journal of `what` is evaluated, images where asked."""
     from ttpo_cli.batch.evaluation import evaluate as records_of
     from ttpo_cli.batch.journal import append_record, open_journal
     from ttpo_cli.report.record import jsonable
 
-    what = {"weights": run.weights, "settings": run.settings, "metrics": [judge.name for judge in judges]}
     finished = {} if resume is None else open_journal(resume, jsonable(what))
     on_images = None if save is None else _saver(save)
     records: list[Record] = []
