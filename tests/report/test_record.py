@@ -5,6 +5,7 @@ import json
 import pytest
 from fakes import tiny_engine, tiny_photo, tiny_result
 
+from ttpo_cli.pipeline import Settings, restore_photo
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
 from ttpo_cli.weights.checkpoint import file_sha256
 
@@ -57,3 +58,11 @@ def test_what_json_cannot_hold_becomes_null_or_text(tmp_path):
 
 def test_the_sidecar_keeps_the_whole_name(tmp_path):
     assert sidecar_path(tmp_path / "photo.tar.png").name == "photo.tar.png.ttpo.json"
+
+
+def test_of_a_photo_done_in_regions_no_pair_is_claimed():
+    photo = tiny_photo()
+    result = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(region=32, region_overlap=8))
+    told = record_result(result, photo, tiny_engine(), [])
+    assert told["preferred"] is None and told["dispreferred"] is None
+    assert {"restored", "result"} <= set(told["rows"])

@@ -1,5 +1,6 @@
 """The program `ttpo`: its commands, and the one place where an error becomes a line on stderr and an exit code."""
 
+import logging
 import os
 import signal
 import sys
@@ -57,6 +58,8 @@ def _program(
 
 def program(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code: usage errors 2, a TtpoError its own, Ctrl-C 130, a closed pipe quietly 1."""
+    # Where pyiqa brings bitsandbytes along, it complains on import about kernels that nothing here uses.
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
     try:
         app(args=arguments, prog_name="ttpo")
     except SystemExit as stop:

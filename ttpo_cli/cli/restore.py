@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from ttpo_cli.report.page import PagePhoto
 
 SCHEMA_VERSION = 1
-UNCHANGED = 100.0  # the fidelity, dB, of an image that is the restored one
 
 
 @dataclass
@@ -195,7 +194,9 @@ def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
 
 def guard_refused_all(result: "Result") -> bool:
     """Whether there were changes to the restored image, and the guard let none pass."""
-    changes = [row for row, decibel in result.fidelity.items() if decibel < UNCHANGED]
+    from ttpo_cli.report.table import IDENTICAL
+
+    changes = [row for row, decibel in result.fidelity.items() if decibel < IDENTICAL]
     return bool(changes) and all(result.guard[row] != "kept" for row in changes)
 
 

@@ -115,7 +115,7 @@ def _compare(photo: PagePhoto) -> str:
         f'<img class="{_sides(place, left, right)}" src="{uri}" alt="{escape(name)}: {escape(_names(places, place))}">'
         for place, uri in enumerate(distinct)
     )
-    shown = "shown exactly as written" if photo.lossless else f"shown as JPEG of quality {_JPEG_QUALITY}: the file itself is finer"
+    shown = "shown as computed" if photo.lossless else f"shown as JPEG of quality {_JPEG_QUALITY}: the file itself is finer"
     return f"""<div class="compare fit">
 <div class="controls">
 <label>Left {_select("left", places, "restored")}</label>

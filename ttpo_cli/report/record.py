@@ -36,7 +36,8 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 
     weights: what `weights_of` says of the engine, once for all photos.
     """
-    pair = result.preferred != result.dispreferred
+    # Without the stages there is no pair; of a photo done in regions, each region has its own, and no candidate has scores.
+    pair = result.preferred != result.dispreferred and result.candidate_labels[result.preferred] in result.scores
     return jsonable(
         {
             "schema_version": SCHEMA_VERSION,
