@@ -6,6 +6,7 @@ import pytest
 from fakes import tiny_engine, tiny_photo, tiny_result
 
 from ttpo_cli.pipeline import Settings, restore_photo
+from ttpo_cli.preference.outcome import RIVAL
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
 from ttpo_cli.weights.checkpoint import file_sha256
 
@@ -66,3 +67,12 @@ def test_of_a_photo_done_in_regions_no_pair_is_claimed():
     told = record_result(result, photo, tiny_engine(), [])
     assert told["preferred"] is None and told["dispreferred"] is None
     assert {"restored", "result"} <= set(told["rows"])
+
+
+def test_the_rival_has_a_row_at_guidances_calls_and_no_time_of_its_own():
+    photo = tiny_photo()
+    result = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(compare=True))
+    rows = record_result(result, photo, tiny_engine(), [])["rows"]
+    assert list(rows) == ["restored", "best candidate", RIVAL, "guided", "result"]
+    assert rows[RIVAL]["network_calls"] == rows["guided"]["network_calls"] and rows[RIVAL]["seconds"] is None
+    assert rows[RIVAL]["scores"]["fused_jointly"] is not None

@@ -73,6 +73,7 @@ KNOBS = (
     Knob("guard", "enabled", True, "Mend the low band of results, and refuse what strays."),
     Knob("guard", "low_band", 1.0, "How much of the low band is put back to the restored image's, 0 to 1."),
     Knob("guard", "band", 0.0, "Size of the low band, a fraction of the resolution; 0: 1 / scale, or 1/4 without a scale."),
+    Knob("guard", "rounds", 3, "How often the low band is put back."),
     Knob("guard", "consistency_margin", 1.0, "dB that agreement with the input may fall below the restored image's."),
     Knob("guard", "fidelity", 24.0, "Least PSNR to the restored image, dB."),
     Knob("guard", "grain", 3.0, "Largest growth of high-band energy in smooth regions, a factor."),

@@ -25,6 +25,10 @@ MetricWeights = Annotated[
 ]
 Ttpo = Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="Improve the restored image, or stop at it.", rich_help_panel=_MODEL)]
 
+Compare = Annotated[
+    bool, typer.Option("--compare", help="Also make the best of N at guidance's network calls, to compare.", rich_help_panel=_MODEL)
+]
+
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_COMPUTE)]
 Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Of the networks.", rich_help_panel=_COMPUTE)]
 Tile = Annotated[

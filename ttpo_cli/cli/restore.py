@@ -78,6 +78,7 @@ def restore(
     metrics: options.Metrics = "ranker,niqe",
     metric_weights: options.MetricWeights = None,
     ttpo: options.Ttpo = True,
+    compare: options.Compare = False,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.Tile = "auto",
@@ -121,7 +122,7 @@ def restore(
     from ttpo_cli.report.record import weights_of
 
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
+    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
     files = options.metric_files(metric_weights)
 
     def load() -> Work:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli import __version__
+from ttpo_cli.preference.outcome import RIVAL
 from ttpo_cli.weights.checkpoint import file_sha256
 from ttpo_cli.weights.manifest import read_manifest
 
@@ -24,8 +25,14 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _MADE = ("restore", "candidates", "selection")
-# Each row of the comparison, and the stages it costs.
-ROWS = {"restored": _MADE[:1], "best candidate": _MADE, "guided": (*_MADE, "guidance"), "result": (*_MADE, "guidance", "choice")}
+# Each row of the comparison, and the stages it costs. The rival spends guidance's network calls on further candidates; it is not timed.
+ROWS = {
+    "restored": _MADE[:1],
+    "best candidate": _MADE,
+    RIVAL: (*_MADE, "guidance"),
+    "guided": (*_MADE, "guidance"),
+    "result": (*_MADE, "guidance", "choice"),
+}
 # The embedded files that metrics read.
 _EMBEDDED = {"ranker": "ranker", "niqe": "niqe-pristine"}
 _PACKAGES = ("torch", "diffusers", "pyiqa", "spandrel", "safetensors")
@@ -47,7 +54,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "reason": result.reason,
             "preferred": result.candidate_labels[result.preferred] if pair else None,
             "dispreferred": result.candidate_labels[result.dispreferred] if pair else None,
-            "rows": {row: {**_row(result, row), **_cost(result, stages)} for row, stages in ROWS.items() if row in result.fidelity},
+            "rows": {row: {**_row(result, row), **_cost(result, row)} for row in ROWS if row in result.fidelity},
             "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
             "network_calls": result.network_calls,
             "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
@@ -120,12 +127,11 @@ def _row(result: Result, row: str) -> dict[str, Any]:
     }
 
 
-def _cost(result: Result, stages: Sequence[str]) -> dict[str, Any]:
+def _cost(result: Result, row: str) -> dict[str, Any]:
     """Calls of the prior's network and seconds, of all that a row needed."""
-    return {
-        "network_calls": sum(result.network_calls.get(stage, 0) for stage in stages),
-        "seconds": round(sum(result.seconds.get(stage, 0.0) for stage in stages), 3),
-    }
+    calls = sum(result.network_calls.get(stage, 0) for stage in ROWS[row])
+    seconds = sum(result.seconds.get(stage, 0.0) for stage in ROWS[row])
+    return {"network_calls": calls, "seconds": None if row == RIVAL else round(seconds, 3)}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -49,10 +49,10 @@ def _verdict(guard: str | None) -> str:
 
 
 def _metric_names(record: Mapping[str, Any]) -> dict[str, str]:
-    """Metric -> its column title, in the order of the first row; the fused score comes last, higher is better."""
+    """Metric -> its column title, in the order of the first row; fused scores come last, higher is better."""
     lower = {entry["name"]: entry["lower_is_better"] for entry in record["metrics"]}
     scored: Sequence[str] = [name for values in record["rows"].values() for name in values["scores"]]
-    names = sorted(dict.fromkeys(scored), key=lambda name: name == "fused")
+    names = sorted(dict.fromkeys(scored), key=lambda name: name.startswith("fused"))
     return {name: f"{name} {'↓' if lower.get(name, False) else '↑'}" for name in names}
 
 
