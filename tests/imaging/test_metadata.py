@@ -89,6 +89,10 @@ def test_exif_icc_and_xmp_go_from_every_format_to_every_format(before: str, afte
     photo = source_photo(before)
     assert photo.notes == ()
     assert photo.pixels.shape == (1, 3, 30, 20)
+    assert photo.metadata.exif is not None
+    assert len(photo.metadata.exif) < 600  # from a TIFF, too, where its pieces lay far apart
+    read = loaded(photo.metadata.exif)
+    assert (read.get_ifd(0x8769)[0xA002], read.get_ifd(0x8769)[0xA003], read.get(0x0112, 1)) == (20, 30, 1)
     larger = with_pixels(photo, torch.rand(1, 3, 60, 40))
     image, data = reread(larger, after)
     assert losses(larger, format=after) == ()
@@ -102,6 +106,7 @@ def test_exif_icc_and_xmp_go_from_every_format_to_every_format(before: str, afte
     assert {key: found.get(key) for key in expected} == expected
     xmp = pyvips.Image.new_from_buffer(data, "").get("xmp-data")
     assert xmp == XMP.replace(b'Orientation="6"', b'Orientation="1"').replace(b">4000<", b">40<")
+    assert after != "jpeg" or data.count(b"<x:xmpmeta") == 1
     back = read_photo(data)
     assert back.pixels.shape == (1, 3, 60, 40)  # not turned again
     assert back.notes == ()
@@ -174,6 +179,19 @@ def test_blocks_step_over_a_maker_note_wherever_it_stood() -> None:
         assert as_dict(loaded(written)) == expected, offset
 
 
+def test_values_of_odd_length_are_padded_to_even_offsets_in_exif_and_to_even_chunks_in_webp() -> None:
+    exif = Image.Exif()
+    exif[0x010E], exif[0x010F], exif[0x0110] = "even", "odd and long", "odd, too"
+    blob = exif_bytes(read_exif(exif_blob(exif)))
+    (count,) = struct.unpack_from(">H", blob, 8)
+    offsets = [struct.unpack_from(">I", blob, 10 + 12 * index + 8)[0] for index in range(count)]
+    assert [offset % 2 for offset in offsets] == [0, 0, 0]
+    assert len(blob) % 2 == 1
+    _, data = reread(replace(source_photo("png"), metadata=Metadata(exif=blob)), "webp")
+    assert len(data) % 2 == 0
+    assert struct.unpack_from("<I", data, 4) == (len(data) - 8,)
+
+
 def test_exif_in_the_other_byte_order_goes_into_a_tiff() -> None:
     photo = source_photo("jpeg")
     assert photo.metadata.exif is not None
@@ -181,6 +199,16 @@ def test_exif_in_the_other_byte_order_goes_into_a_tiff() -> None:
     image, data = reread(photo, "tiff")
     assert data[:2] == b"II"
     assert image.getexif().get_ifd(0x8825)[2] == (52.0, 30.0, 15.5)
+
+
+def test_exif_that_speaks_of_storage_does_not_reach_into_a_tiffs_own_tags() -> None:
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0103], exif[0x0111], exif[0x011A] = "Maker", 6, 12345, 7.0  # maker, JPEG compression, an offset, a resolution
+    photo = replace(source_photo("png"), metadata=Metadata(exif=exif_blob(exif), resolution=(10.0, 10.0)))
+    image, data = reread(photo, "tiff")
+    assert torch.equal(read_photo(data).pixels, photo.pixels)
+    assert read_photo(data).metadata.resolution == pytest.approx((10, 10))
+    assert image.getexif()[0x010F] == "Maker"
 
 
 def test_damage_to_one_entry_loses_that_entry_and_hostile_claims_are_refused() -> None:
@@ -226,6 +254,6 @@ def test_a_grey_profile_stays_with_grey_and_is_left_out_of_webp_which_has_none()
 
 
 def test_xmp_sizes_and_orientation_are_set_as_attributes_and_as_elements_and_nothing_else() -> None:
-    packet = b"""<a tiff:Orientation='8' exif:PixelXDimension="10"><tiff:Orientation>6</tiff:Orientation><x:Turn>6</x:Turn>"""
-    expected = b"""<a tiff:Orientation='1' exif:PixelXDimension="70"><tiff:Orientation>1</tiff:Orientation><x:Turn>6</x:Turn>"""
+    packet = b"""<a tiff:Orientation = '8' exif:PixelXDimension="10"><tiff:Orientation>6</tiff:Orientation><x:Turn>6</x:Turn>"""
+    expected = b"""<a tiff:Orientation = '1' exif:PixelXDimension="70"><tiff:Orientation>1</tiff:Orientation><x:Turn>6</x:Turn>"""
     assert settle_xmp(packet, 70, 50) == expected

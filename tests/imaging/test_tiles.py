@@ -67,6 +67,17 @@ def test_across_an_overlap_one_tile_fades_linearly_into_the_next() -> None:
     torch.testing.assert_close(result, expected.expand(1, 1, 4, 12))
 
 
+def test_tiles_are_the_fewest_that_do_and_spread_evenly() -> None:
+    starts = []
+
+    def remember(piece: Tensor) -> Tensor:
+        starts.append(int(piece.min()))
+        return piece
+
+    map_tiles(remember, torch.arange(101.0).expand(1, 1, 1, 101), tile=40, overlap=8)
+    assert starts == [0, 30, 61]
+
+
 def test_a_local_filter_has_no_seam_where_the_overlap_covers_its_reach() -> None:
     image = noise(40, 44, channels=1)
     blur = torch.full((1, 1, 3, 3), 1 / 9)

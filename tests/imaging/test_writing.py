@@ -187,6 +187,11 @@ def test_an_existing_file_is_kept_unless_overwriting_is_allowed(tmp_path: Path) 
     with pytest.raises(TtpoError, match="exists already"):
         write_photo(target, a_photo())
     assert target.read_bytes() == b"precious"
+    link = tmp_path / "link.png"
+    link.symlink_to(tmp_path / "gone.png")
+    with pytest.raises(TtpoError, match="exists already"):
+        write_photo(link, a_photo())
+    link.unlink()
     write_photo(target, a_photo(), overwrite=True)
     assert read_photo(target).pixels.shape == (1, 3, 6, 8)
     assert files_in(tmp_path) == ["photo.png"]

@@ -99,7 +99,7 @@ def atomic_write(path: Path, data: bytes, overwrite: bool = False) -> Path:
     Raises TtpoError where it exists and `overwrite` is not given, or where the system refuses; nothing is left behind then.
     """
     check_target(path, overwrite=overwrite)
-    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(4)}.part")
+    temporary = path.with_name(f".ttpo-{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:
