@@ -226,3 +226,11 @@ def test_an_unknown_backbone_lists_the_nearest_names(photo, monkeypatch, capsys)
     monkeypatch.undo()
     assert program(["restore", str(photo), "--backbone", "bicubik", "--prior", "haar-priro"]) == 2
     assert "did you mean haar-prior" in capsys.readouterr().err
+
+
+def test_a_report_of_nothing_is_said_beside_what_went_wrong(photo, capsys):
+    report = photo.with_name("report.html")
+    assert program(["restore", str(photo.with_name("gone.png")), "--report", str(report), "--json"]) == 1
+    failures = json.loads(capsys.readouterr().out)["failures"]
+    assert [failure["source"] for failure in failures] == [str(photo.with_name("gone.png")), str(report)]
+    assert not report.exists()

@@ -36,15 +36,14 @@ class Tally:
     pages: "list[PagePhoto]" = field(default_factory=list)
 
     @contextmanager
-    def attempt(self, job: "Job") -> Iterator[None]:
-        """What can be foreseen to go wrong with one photo is told, and does not stop the others."""
+    def attempt(self, label: str) -> Iterator[None]:
+        """What can be foreseen to go wrong with one photo, or with the report, is told, and does not stop the others."""
         try:
             yield
         except Exception as error:
             failure = foreseen(error)
             if failure is None:
                 raise
-            label = "standard input" if job.source is None else str(job.source)
             self.terminal.error(failure[0] if label in failure[0] else f"{label}: {failure[0]}")
             self.failures.append({"source": label, "error": failure[0], "exit_code": failure[1]})
 
@@ -135,19 +134,21 @@ def restore(
     for job in jobs:
         if skip_existing and not overwrite and _skip(job, tally):
             continue
-        photo = None
-        with tally.attempt(job):
+        photo, label = None, "standard input" if job.source is None else str(job.source)
+        with tally.attempt(label):
             photo = _read(job, overwrite)
         if photo is None:
             continue
         work = work or load()  # at the first photo that can be read; what goes wrong here concerns all of them
-        with tally.attempt(job):
+        with tally.attempt(label):
             if dry_run:
                 _foretell(photo, job, work, tally)
             else:
                 _restore_one(photo, job, work, tally)
     if report is not None and not dry_run:
-        write_page(tally.pages, report, overwrite)
+        with tally.attempt(str(report)):
+            write_page(tally.pages, report, overwrite)
+            terminal.say(f"report: {report.resolve()}")
     if json:
         write_json({"schema_version": SCHEMA_VERSION, "results": tally.records, "skipped": tally.skipped, "failures": tally.failures})
     raise typer.Exit(tally.exit_code())
