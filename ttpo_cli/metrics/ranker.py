@@ -38,20 +38,30 @@ class Ranker(nn.Module):
         return self.head(self.features(haar_dwt(image * 2 - 1) * BAND_GAINS.to(image)))
 
 
-# The fine bands of a photo are some ten times weaker than its low band: bring them to one scale.
-BAND_GAINS = torch.tensor([0.5] * 3 + [6.0] * 9)[None, :, None, None]
+# The fine bands of a photo are many times weaker than its low band: bring them to one scale.
+BAND_GAINS = torch.tensor([0.5] * 3 + [20.0] * 9)[None, :, None, None]
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity, without normalisation: the level of texture is the signal here."""
+    """Two 3x3 convolutions beside the identity, each after a norm over the channels of one place.
+
+    Without a norm the ranker hardly learns; one over the image (group norm) would make a score depend on what else is in the photo.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(channels, channels, 3, padding=1)
         self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.gains = nn.Parameter(torch.ones(2, channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(functional.silu(self.first(functional.silu(x))))
+        hidden = self.first(functional.silu(channel_norm(x) * self.gains[0]))
+        return x + self.second(functional.silu(channel_norm(hidden) * self.gains[1]))
+
+
+def channel_norm(x: Tensor, floor: float = 1e-2) -> Tensor:
+    """x over the root mean square of its channels at each place (RMSNorm, Zhang & Sennrich 2019): (N, C, h, w)."""
+    return x * torch.rsqrt(x.float().square().mean(dim=1, keepdim=True) + floor).to(x.dtype)
 
 
 def score_map(ranker: Ranker, image: Tensor) -> Tensor:
