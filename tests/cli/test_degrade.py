@@ -1,5 +1,6 @@
 """`ttpo degrade`: the samples are what the command makes, and each flag changes the picture."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,13 @@ def test_scale_1_without_anything_else_changes_nothing(photo):
 @pytest.mark.parametrize("flags", [["--blur", "1"], ["--noise", "5"], ["--jpeg", "50"]])
 def test_every_degradation_reaches_the_pixels(photo, flags):
     assert not torch.equal(degraded(photo), degraded(photo, *flags))
+
+
+def test_a_jpeg_output_is_compressed_once(photo):
+    once, plain = photo.with_name("once.jpg"), photo.with_name("plain.jpg")
+    assert program(["degrade", str(photo), "-o", str(once), "--jpeg", "30", "-q"]) == 0
+    write_photo(plain, replace(read_photo(photo), pixels=degraded(photo)), quality=30)
+    assert torch.equal(read_photo(once).pixels, read_photo(plain).pixels)
 
 
 def test_the_noise_follows_the_seed(photo):

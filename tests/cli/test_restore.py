@@ -182,6 +182,29 @@ def test_options_of_the_engine_reach_it(photo, engine):
     assert engine == [(("b", "p", ("m", "n"), "cpu", "fp32"), named)]
 
 
+@pytest.mark.parametrize(
+    ("flags", "path", "value"),
+    [
+        (["--seed", "5"], ("seed",), 5),
+        (["--region", "32", "--region-overlap", "8"], ("region",), 32),
+        (["--region-overlap", "8"], ("region_overlap",), 8),
+        (["--compare"], ("compare",), True),
+        (["--no-ttpo"], ("ttpo",), False),
+        (["--tile", "64"], ("restore", "tile"), 64),
+        (["--overlap", "3"], ("restore", "overlap"), 3),
+        (["--precision", "bf16"], ("restore", "precision"), "bf16"),
+        (["--guidance-steps", "2"], ("guidance", "steps"), 2),
+        (["--guard-enabled", "off"], ("guard", "enabled"), False),
+    ],
+)
+def test_settings_reach_the_pipeline_and_the_record(flags, path, value, photo):
+    assert program(["restore", str(photo), "-q", *flags]) == 0
+    found = json.loads(photo.with_name("photo_ttpo.png.ttpo.json").read_text())["settings"]
+    for name in path:
+        found = found[name]
+    assert found == value
+
+
 def test_format_depth_and_metadata_options_reach_the_file(photo):
     assert program(["restore", str(photo), "--format", "tiff", "--bit-depth", "16", "-q"]) == 0
     written = read_photo(photo.with_name("photo_ttpo.tif"))

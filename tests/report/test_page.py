@@ -66,7 +66,9 @@ def test_nothing_is_fetched():
 def test_names_labels_and_reasons_cannot_inject_markup():
     def tags(text):
         given = entry(text)
-        checker = parsed(replace(given, record={**given.record, "reason": text, "chosen": text, "notes": [text]}))
+        hostile = [{**row, "label": text, "guard": text} for row in given.record["candidates"]]
+        record = {**given.record, "reason": text, "chosen": text, "notes": [text], "candidates": hostile, "settings": {text: text}}
+        checker = parsed(replace(given, record=record))
         assert text in "".join(checker.text)
         return [(tag, sorted(attributes)) for tag, attributes in checker.tags]
 
