@@ -23,6 +23,14 @@ def l2_distance(high: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     return masked_mean((high - reference).square(), mask)
 
 
+def log_distance(high: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
+    """log of the mean squared difference: L_TTPO becomes log(1 + (d_w / d_l)^beta), least at the preferred image itself.
+
+    A plain difference of squares is linear in x0_hat and so pushes on, away from the dispreferred, past the preferred image.
+    """
+    return torch.log(l2_distance(high, reference, mask) + 1e-8)
+
+
 def energy_distance(high: Tensor, reference: Tensor, mask: Tensor, window: int = 9) -> Tensor:
     """Mean squared difference of local log energies: how much texture there is, not where its crests lie."""
     return masked_mean((local_log_energy(high, window) - local_log_energy(reference, window)).square(), mask)
@@ -35,7 +43,7 @@ def local_log_energy(high: Tensor, window: int, floor: float = 1e-5) -> Tensor:
     return torch.log(floor + functional.avg_pool2d(padded, 2 * reach + 1, stride=1))
 
 
-DISTANCES: dict[str, Distance] = {"l1": l1_distance, "l2": l2_distance, "energy": energy_distance}
+DISTANCES: dict[str, Distance] = {"l1": l1_distance, "l2": l2_distance, "log": log_distance, "energy": energy_distance}
 
 
 def pair_preference(
