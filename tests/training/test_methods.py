@@ -72,7 +72,8 @@ def test_a_run_killed_and_resumed_equals_an_undisturbed_one_bit_for_bit(method: 
 
 
 def test_the_prior_learns_to_denoise_and_loads(photos: list[Path], tmp_path: Path) -> None:
-    options = PriorOptions(channels=(16, 16), steps=80, batch=4, crop=32, bank=8, side=48, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
+    sizes = {"channels": (16, 16), "batch": 4, "crop": 32, "bank": 8, "side": 48}
+    options = PriorOptions(**sizes, steps=80, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
     records = list(train_prior(photos, [], tmp_path, options, CPU, every=20))
     # A loss of 1 is what the preconditioning alone reaches, with a network that answers 0.
     assert records[-1]["held_loss_0.1"] < min(0.95, records[0]["held_loss_0.1"])

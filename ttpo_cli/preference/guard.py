@@ -14,6 +14,9 @@ from ttpo_cli.imaging.colour import luma
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.wavelets import haar_dwt
 
+# Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
+ROUNDING = 50.0
+
 
 @dataclass(frozen=True)
 class GuardOptions:
@@ -58,7 +61,7 @@ def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOpt
     if not options.enabled or options.low_band == 0:
         return image
     if not 0 <= options.low_band <= 1:
-        raise UsageError(f"--low-band is a share between 0 and 1, got {options.low_band}")
+        raise UsageError(f"--guard-low-band is a share between 0 and 1, got {options.low_band}")
     factor = low_band_factor(scale, options)
     height, width = restored.shape[-2:]
     small = (max(1, round(height * factor)), max(1, round(width * factor)))
@@ -112,7 +115,7 @@ def judge(image: Tensor, restored: Tensor, lq: Tensor, scale: int, options: Guar
     if options.enabled:
         if fidelity < options.fidelity:
             refused = f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
-        elif scale > 1 and agreement < of_restored - options.consistency_margin:
+        elif scale > 1 and agreement < min(of_restored, ROUNDING) - options.consistency_margin:
             refused = f"contradicts the input: {agreement:.1f} dB, restored {of_restored:.1f}"
         elif grain > options.grain:
             refused = f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"

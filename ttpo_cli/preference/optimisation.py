@@ -164,7 +164,8 @@ def guided_denoise(
     """Stage III: from the start the options name, down the ODE, each x0_hat pulled towards the preferred reference. (1, C, h, w)."""
     preferred, dispreferred = (tools.prior.encode(pad_reflect(image, tools.prior.multiple)[0]) for image in references)
     low = make_split(options)
-    preference = pair_preference(preferred, dispreferred, lambda x: x - low(x), canvas.mask, options.distance, options.beta)
+    strengths = (options.distance, options.beta, options.repulsion)
+    preference = pair_preference(preferred, dispreferred, lambda x: x - low(x), canvas.mask, *strengths)
     if options.ranker_weight:
         preference = with_reward(
             preference, lambda x0: score_map(tools.ranker, tools.prior.decode(x0)).mean(dim=(1, 2, 3)), options.ranker_weight

@@ -47,11 +47,18 @@ DISTANCES: dict[str, Distance] = {"l1": l1_distance, "l2": l2_distance, "log": l
 
 
 def pair_preference(
-    preferred: Tensor, dispreferred: Tensor, high: Callable[[Tensor], Tensor], mask: Tensor, distance: str, beta: float
+    preferred: Tensor,
+    dispreferred: Tensor,
+    high: Callable[[Tensor], Tensor],
+    mask: Tensor,
+    distance: str,
+    beta: float,
+    repulsion: float = 1.0,
 ) -> Preference:
     """L_TTPO towards one image and away from another.
 
     preferred, dispreferred: (1, C, h, w) latents; high: the high-pass filter; mask (1, 1, h, w). Returns x0_hat -> (N,) losses.
+    repulsion: how much of the gradient away from the dispreferred image acts; the paper's is 1, and 0 leaves its weight but not its push.
     Raises UsageError for an unknown distance.
     """
     if distance not in DISTANCES:
@@ -62,6 +69,7 @@ def pair_preference(
     def loss(x0_hat: Tensor) -> Tensor:
         high_band = high(x0_hat)
         towards, away = measure(high_band, high_preferred, mask), measure(high_band, high_dispreferred, mask)
+        away = repulsion * away + (1 - repulsion) * away.detach()
         return -functional.logsigmoid(beta * (away - towards))
 
     return loss

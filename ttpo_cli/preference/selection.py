@@ -103,7 +103,7 @@ def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
             raise unknown_name("metric to weigh", name, names)
     weights = torch.tensor([float(options.weights.get(name, 0.0 if options.weights else 1.0)) for name in names], dtype=torch.float64)
     if options.fusion == "weights" and (not options.weights or bool((weights < 0).any()) or float(weights.sum()) == 0):
-        raise UsageError("the fusion 'weights' needs --weights METRIC=VALUE, none negative and at least one above 0")
+        raise UsageError("the fusion 'weights' needs --selection-weights METRIC=VALUE, none negative and at least one above 0")
     return weights
 
 
@@ -117,7 +117,7 @@ def choose_pair(fused: Tensor, options: SelectionOptions) -> tuple[int, int]:
         raise unknown_name("dispreferred", options.dispreferred, ("candidate", "any"))
     first = 1 if options.dispreferred == "candidate" else 0
     if len(fused) - first < 2:
-        raise UsageError("a pair needs at least two candidates: raise --seeds or give more --strengths")
+        raise UsageError("a pair needs at least two candidates: raise --candidates-seeds or give more --candidates-strengths")
     preferred = 1 + int(fused[1:].argmax())
     others = fused.clone()
     others[preferred] = torch.inf
