@@ -169,6 +169,8 @@ def _optimise(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, set
 
 def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
     """Each region goes through the three stages by itself; overlaps blend. Scores are means over the regions."""
+    if settings.region_overlap >= settings.region:
+        raise UsageError(f"--region {settings.region} must be larger than --region-overlap {settings.region_overlap}")
     outcomes: list[Outcome] = []
 
     def region(tile: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
 from ttpo_cli.pipeline import Engine, OnStep, Settings, restore_photo
+from ttpo_cli.preference.outcome import RIVAL
 
 Record = dict[str, Any]
 Scores = dict[str, float | None]
@@ -49,18 +50,21 @@ def backbone_restorer(backbone: Backbone, device: torch.device, options: Restore
 
 
 def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
-    """All three stages: the rows restored, best candidate, guided and result."""
+    """All three stages: the rows restored, best candidate, guided, result, and with `compare` the best of N at equal network calls."""
 
     def run(photo: Photo, on_step: OnStep | None) -> Restoration:
         result = restore_photo(photo.pixels, photo.content_hash, engine, settings, on_step)
         images = {"restored": result.restored, "best candidate": result.best}
         if result.guided is not None:
             images["guided"] = result.guided
+        if result.rival is not None:
+            images[RIVAL] = result.rival
         images["result"] = result.final
         facts = {
             "chosen": result.chosen,
             "reason": result.reason,
             "fused": {row: result.scores.get(row, {}).get("fused") for row in images},
+            "fused_jointly": {row: result.scores.get(row, {}).get("fused_jointly") for row in images},
             "fidelity_db": {row: result.fidelity.get(row) for row in images},
             "consistency_db": {row: result.consistency.get(row) for row in images},
             "guard": {row: result.guard.get(row) for row in images},

@@ -65,6 +65,7 @@ def evaluate(
     overlap: options.Overlap = 32,
     region: options.Region = 1024,
     region_overlap: options.RegionOverlap = 64,
+    compare: options.Compare = False,
     seed: options.Seed = 0,
     json: Json = False,
     csv: Csv = False,
@@ -84,7 +85,7 @@ def evaluate(
     items = find_items(dataset)[:limit]
     files = options.metric_files(metric_weights)
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
+    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
     if ttpo:
         run = _load_ttpo(backbone, scale, prior, prior_scale, options.names(select), files, device, precision, settings)
     else:
