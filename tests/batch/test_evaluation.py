@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 
 import pytest
 import torch
@@ -45,14 +44,11 @@ def bicubic():
     return backbone_restorer(load_backbone("bicubic"), CPU, RestoreOptions())
 
 
-SLOW = pytest.mark.skipif("TTPO_SLOW" not in os.environ, reason="minutes on one core; TTPO_SLOW=1 runs it")
-
-
 @pytest.mark.parametrize(
     ("checkpoint", "published"),
     [
-        pytest.param("DCTLSA_x4.pt", 32.53, marks=SLOW),
-        pytest.param("CRAFT_x4.pth", 32.39, marks=SLOW),
+        ("DCTLSA_x4.pt", 32.53),
+        ("CRAFT_x4.pth", 32.39),
         ("DITN_Real_x4.pth", 32.10),
         ("DITN_Real_GAN_x4.pth", 25.84),
         ("bicubic", 28.43),
