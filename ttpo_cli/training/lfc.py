@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +11,8 @@ from torch.nn import functional
 from ttpo_cli.backbones.lfc_sr import build_lfc_sr
 from ttpo_cli.imaging.colour import luma
 from ttpo_cli.training.data import Pair, bicubic_pairs, draw_crops, hold_back, read_photos, step_generator, to_float
-from ttpo_cli.training.run import Ema, Record, RunFolder, channels_last, cosine, stop_if_not_finite
+from ttpo_cli.training.loop import Method, Pace, train
+from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 
@@ -48,44 +48,18 @@ def train_lfc(
     pairs = bicubic_pairs(read_photos(training, minimum, options.scale)[0], options.scale)
     validation = bicubic_pairs(read_photos(held, minimum, options.scale)[0], options.scale) if held else pairs[:1]
     network = channels_last(build_lfc_sr(options.preset, options.scale).to(device))
-    ema = Ema(network, options.ema)
     optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
-    start = 0
-    if state is not None:
-        network.load_state_dict(state["network"])
-        ema.network.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-    began, losses = perf_counter(), []
-    with run.log(start) as append:
-        for step in range(start, options.steps):
-            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(100, options.steps // 10))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = pretraining_loss(network, pairs, options, step, device)
-            stop_if_not_finite(loss, step, folder)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            ema.update(network, step)
-            losses.append(float(loss.detach()))
-            if (step + 1) % every == 0 or step + 1 == options.steps:
-                record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
-                record |= validate(ema.network, validation, options, device)
-                record["seconds"] = perf_counter() - began
-                losses.clear()
-                append(record)
-                run.save(
-                    {
-                        "step": step + 1,
-                        "network": network.state_dict(),
-                        "ema": ema.network.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                    }
-                )
-                save_checkpoint(folder / "lfc-sr.safetensors", ema.network.state_dict(), checkpoint_metadata(options, step + 1))
-                yield record
+    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 100, options.ema, every)
+
+    def write(average: nn.Module, record: Record) -> None:
+        save_checkpoint(folder / "lfc-sr.safetensors", average.state_dict(), checkpoint_metadata(options, int(record["step"])))
+
+    method = Method[nn.Module](
+        lambda step: pretraining_loss(network, pairs, options, step, device),
+        lambda average: validate(average, validation, options, device),
+        write,
+    )
+    yield from train(run, state, network, optimizer, pace, method)
 
 
 def checkpoint_metadata(options: LfcOptions, step: int) -> dict[str, str]:

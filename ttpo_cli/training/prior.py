@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.training.data import hold_back, step_generator, to_float
+from ttpo_cli.training.loop import Method, Pace, train
 from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
-from ttpo_cli.training.run import Ema, Record, RunFolder, channels_last, cosine, stop_if_not_finite
+from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 VALIDATION_SIGMAS = (0.05, 0.1, 0.2, 0.4)
@@ -63,46 +63,20 @@ def train_prior(
     validation = load_or_make_bank(folder / "held.safetensors", held or training, ways, 4 * len(ways), options.side, options.seed + 1)
     torch.manual_seed(options.seed)
     denoiser = channels_last(HaarDenoiser(UNetSize(options.channels, options.layers), band_deviations(bank)).to(device))
-    ema = Ema(denoiser, options.ema)
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=options.learning_rate)
-    start = 0
-    if state is not None:
-        denoiser.load_state_dict(state["denoiser"])
-        ema.network.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-    began, losses = perf_counter(), []
-    with run.log(start) as append:
-        for step in range(start, options.steps):
-            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(200, options.steps // 10))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = denoising_loss(denoiser, bank, options, step, device)
-            stop_if_not_finite(loss, step, folder)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(denoiser.parameters(), 1.0)
-            optimizer.step()
-            ema.update(denoiser, step)
-            losses.append(float(loss.detach()))
-            if (step + 1) % every == 0 or step + 1 == options.steps:
-                record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
-                record |= validate(ema.network, validation, options, device)
-                record["seconds"] = perf_counter() - began
-                losses.clear()
-                append(record)
-                run.save(
-                    {
-                        "step": step + 1,
-                        "denoiser": denoiser.state_dict(),
-                        "ema": ema.network.state_dict(),
-                        "optimizer": optimizer.state_dict(),
-                    }
-                )
-                kinds = ", ".join(way.name for way in ways)
-                metadata = prior_metadata(denoiser, steps=str(step + 1), restorers=kinds, crop=str(options.crop), batch=str(options.batch))
-                save_checkpoint(folder / "haar-prior.safetensors", ema.network.state_dict(), metadata)
-                yield record
+    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 200, options.ema, every)
+
+    def write(average: HaarDenoiser, record: Record) -> None:
+        kinds = ", ".join(way.name for way in ways)
+        facts = {"steps": str(record["step"]), "restorers": kinds, "crop": str(options.crop), "batch": str(options.batch)}
+        save_checkpoint(folder / "haar-prior.safetensors", average.state_dict(), prior_metadata(average, **facts))
+
+    method = Method[HaarDenoiser](
+        lambda step: denoising_loss(denoiser, bank, options, step, device),
+        lambda average: validate(average, validation, options, device),
+        write,
+    )
+    yield from train(run, state, denoiser, optimizer, pace, method)
 
 
 def band_deviations(bank: Bank, most: int = 400) -> Tensor:

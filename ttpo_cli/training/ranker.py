@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 
 import torch
 from safetensors.torch import load_file
@@ -16,8 +15,9 @@ from ttpo_cli.preference.candidates import CandidateOptions, generate
 from ttpo_cli.preference.guard import GuardOptions, keep_low_band
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.judge import judge
+from ttpo_cli.training.loop import Method, Pace, train
 from ttpo_cli.training.restored import Bank
-from ttpo_cli.training.run import Ema, Record, RunFolder, channels_last, cosine, stop_if_not_finite
+from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.training.versions import FAULTS, HELD_BACK_FAULT, draw_fault
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -68,41 +68,20 @@ def train_ranker(
         other_made = load_or_make_candidates(folder / "held_prior.safetensors", held, held_prior, options, device)
     torch.manual_seed(options.seed)
     ranker = channels_last(Ranker(options.width).to(device))
-    ema = Ema(ranker, options.ema)
     optimizer = torch.optim.AdamW(ranker.parameters(), lr=options.learning_rate, weight_decay=1e-3)
-    start = 0
-    if state is not None:
-        ranker.load_state_dict(state["ranker"])
-        ema.network.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
-        start = state["step"]
-    began, losses = perf_counter(), []
-    with run.log(start) as append:
-        for step in range(start, options.steps):
-            rate = cosine(step, options.steps, options.learning_rate, options.final_learning_rate, warm_up=min(100, options.steps // 10))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            versions, judged = draw_versions(bank, made, options, step_generator(options.seed, step))
-            loss = ranking_loss(ranker, versions.to(device), judged.to(device), options)
-            stop_if_not_finite(loss, step, folder)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(ranker.parameters(), 1.0)
-            optimizer.step()
-            ema.update(ranker, step)
-            losses.append(float(loss.detach()))
-            if (step + 1) % every == 0 or step + 1 == options.steps:
-                record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
-                record |= validate(ema.network, held, held_made, other_made, options, device)
-                record["seconds"] = perf_counter() - began
-                losses.clear()
-                append(record)
-                average = ema.network.state_dict()
-                run.save({"step": step + 1, "ranker": ranker.state_dict(), "ema": average, "optimizer": optimizer.state_dict()})
-                facts = {name: round(float(value), 4) for name, value in record.items() if name not in ("learning_rate", "seconds")}
-                metadata = ranker_metadata(ranker, **facts, **levels(ema.network, held, device))
-                save_checkpoint(folder / "ranker.safetensors", average, metadata)
-                yield record
+    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 100, options.ema, every)
+
+    def loss(step: int) -> Tensor:
+        versions, judged = draw_versions(bank, made, options, step_generator(options.seed, step))
+        return ranking_loss(ranker, versions.to(device), judged.to(device), options)
+
+    def write(average: Ranker, record: Record) -> None:
+        facts = {name: round(float(value), 4) for name, value in record.items() if name not in ("learning_rate", "seconds")}
+        metadata = ranker_metadata(average, **facts, **levels(average, held, device))
+        save_checkpoint(folder / "ranker.safetensors", average.state_dict(), metadata)
+
+    method = Method[Ranker](loss, lambda average: validate(average, held, held_made, other_made, options, device), write)
+    yield from train(run, state, ranker, optimizer, pace, method)
 
 
 def spread(bank: Bank, count: int) -> Bank:
