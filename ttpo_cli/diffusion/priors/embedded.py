@@ -35,6 +35,10 @@ class UNetSize:
 
 def build_unet(size: UNetSize) -> nn.Module:
     """diffusers' UNet2DModel: noisy bands, condition bands and a flag in, 12 bands out; no attention, so any size and exact tiles."""
+    from diffusers.utils import import_utils
+
+    # diffusers imports bitsandbytes where it finds it, which takes a second and prints; nothing here is quantised.
+    import_utils._bitsandbytes_available = False
     from diffusers.models.unets.unet_2d import UNet2DModel
 
     levels = len(size.channels)
