@@ -24,7 +24,8 @@ def exact_ode(x: Tensor, centre: Tensor, deviation: float, start: float, end: fl
 
 def gaussian_prior(deviation: float = 0.2, multiple: int = 8) -> Prior:
     """The analytic prior over images in [-1, 1]."""
-    return Prior("analytic", gaussian_denoiser(deviation), lambda image: image * 2 - 1, lambda signed: (signed + 1) / 2, multiple)
+    denoise = gaussian_denoiser(deviation)
+    return Prior("gaussian", denoise, lambda image: image * 2 - 1, lambda signed: (signed + 1) / 2, multiple, "f" * 64, "Apache-2.0")
 
 
 def smooth_image(height: int = 48, width: int = 64) -> Tensor:

@@ -3,26 +3,13 @@
 from functools import cache
 
 import torch
+from analytic import gaussian_prior
 
 from ttpo_cli.backbones.catalog import bicubic
-from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.pipeline import Engine, Settings, restore_photo
-
-SIGMA_DATA = 0.02
-
-
-def gaussian_prior():
-    """The exact denoiser of images that scatter by SIGMA_DATA about the condition: no network, every property of one."""
-
-    def denoise(x, sigma, condition):
-        centre = torch.zeros_like(x) if condition is None else condition
-        trust = SIGMA_DATA**2 / (SIGMA_DATA**2 + sigma[:, None, None, None] ** 2)
-        return centre + trust * (x - centre)
-
-    return Prior("gaussian", denoise, lambda image: image * 2 - 1, lambda latent: (latent + 1) / 2, 2, "f" * 64, "Apache-2.0")
 
 
 def roughness(image):
@@ -37,7 +24,7 @@ def tiny_engine():
         Metric("roughness", roughness, False, False, 2, None, None, "Apache-2.0", "tests", True),
         Metric("calm", lambda image: -roughness(image).square(), True, False, 2, None, None, "Apache-2.0", "tests", True),
     )
-    return Engine(bicubic(None, 1.0), gaussian_prior(), metrics, Ranker(width=8).eval(), torch.device("cpu"))
+    return Engine(bicubic(None, 1.0), gaussian_prior(0.02, 2), metrics, Ranker(width=8).eval(), torch.device("cpu"))
 
 
 def tiny_photo(height=12, width=16, name="a & b <i>.png", seed=0):

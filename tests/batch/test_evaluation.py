@@ -18,6 +18,7 @@ from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.pipeline import Settings
+from ttpo_cli.preference.outcome import RIVAL
 
 CPU = torch.device("cpu")
 
@@ -76,6 +77,15 @@ def test_comparisons_leave_out_a_border_of_the_scale_and_see_8_bit_values(pairs)
     hurt = list(evaluate(pairs, spoilt, judges("psnr_y"), scale, CPU))
     for first, second in zip(clean, hurt, strict=True):
         assert first["rows"]["restored"]["psnr_y"] == pytest.approx(second["rows"]["restored"]["psnr_y"], abs=0.05)
+
+
+def test_the_rival_of_equal_calls_is_a_row_of_its_own(pairs):
+    engine = tiny_engine()
+    record = next(iter(evaluate(pairs, ttpo_restorer(engine, Settings(compare=True)), judges("psnr_y"), 4, CPU)))
+    assert list(record["rows"]) == ["restored", "best candidate", "guided", RIVAL, "result"]
+    joint = record["fused_jointly"]
+    assert set(joint) == set(record["rows"]) and all(joint[row] is not None for row in ("restored", "guided", RIVAL))
+    assert record["rows"][RIVAL]["psnr_y"] != record["rows"]["guided"]["psnr_y"]
 
 
 def test_ttpo_has_four_rows_and_its_facts_are_json(pairs):

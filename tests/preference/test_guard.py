@@ -6,7 +6,7 @@ from analytic import smooth_image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.preference.guard import GuardOptions, consistency, judge, keep_low_band, psnr, smooth_energy_ratio
+from ttpo_cli.preference.guard import GuardOptions, agreement, consistency, judge, keep_low_band, smooth_energy_ratio
 
 RESTORED = smooth_image(96, 96)
 LQ = imresize(RESTORED, 0.25).clamp(0, 1)
@@ -17,9 +17,9 @@ def _grain(amount: float) -> torch.Tensor:
     return (RESTORED + amount * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(3))).clamp(0, 1)
 
 
-def test_psnr_is_ten_log_of_the_mean_squared_error() -> None:
-    assert float(psnr(torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.6))) == pytest.approx(20, abs=1e-3)
-    assert float(psnr(RESTORED, RESTORED)) == 100
+def test_agreement_is_ten_log_of_the_mean_squared_error() -> None:
+    assert float(agreement(torch.full((1, 3, 4, 4), 0.5), torch.full((1, 3, 4, 4), 0.6))) == pytest.approx(20, abs=1e-3)
+    assert float(agreement(RESTORED, RESTORED)) == 100
 
 
 def test_the_restored_image_itself_passes() -> None:
@@ -85,7 +85,7 @@ def test_grain_is_measured_where_the_restored_image_is_smooth() -> None:
 def test_the_size_of_the_low_band_is_read() -> None:
     strayed = RESTORED + 0.05 * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(6))
     narrow, wide = (keep_low_band(strayed, RESTORED, 4, replace(OPTIONS, band=band)) for band in (0.1, 0.5))
-    assert float(psnr(wide, RESTORED)) > float(psnr(narrow, RESTORED)) + 0.5
+    assert float(agreement(wide, RESTORED)) > float(agreement(narrow, RESTORED)) + 0.5
 
 
 def test_a_photo_of_one_pixel_is_judged_without_error() -> None:

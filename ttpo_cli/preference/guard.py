@@ -5,7 +5,6 @@ It mends first (the low band of a result is put back to the restored image's), t
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -13,6 +12,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.colour import luma
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.wavelets import haar_dwt
+from ttpo_cli.metrics.psnr import psnr
 
 # Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
 ROUNDING = 50.0
@@ -47,10 +47,9 @@ class Verdict:
     refused: str | None
 
 
-def psnr(image: Tensor, reference: Tensor) -> Tensor:
+def agreement(image: Tensor, reference: Tensor) -> Tensor:
     """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100."""
-    error = (image.clamp(0, 1) - reference.clamp(0, 1)).square().mean(dim=(1, 2, 3))
-    return (-10 * torch.log10(error.clamp(min=1e-10))).clamp(max=100)
+    return psnr(image.clamp(0, 1), reference.clamp(0, 1), eight_bit=False).clamp(max=100)
 
 
 def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOptions) -> Tensor:
@@ -81,7 +80,7 @@ def low_band_factor(scale: int, options: GuardOptions) -> float:
 def consistency(image: Tensor, lq: Tensor, scale: int) -> Tensor:
     """PSNR of the result, shrunk as the task's degradation shrinks (bicubic; nothing for x1), to the input: (N,), dB."""
     small = image if scale == 1 else imresize(image, size=(lq.shape[-2], lq.shape[-1]))
-    return psnr(small, lq.expand_as(small))
+    return agreement(small, lq.expand_as(small))
 
 
 def smooth_energy_ratio(image: Tensor, restored: Tensor, window: int = 8, floor: float = 1e-6) -> Tensor:
@@ -107,16 +106,16 @@ def local_high_energy(image: Tensor, window: int) -> Tensor:
 
 def judge(image: Tensor, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> Verdict:
     """Whether one result (1, 3, H, W) may be returned. Images too small for Haar windows are judged on fidelity and consistency."""
-    fidelity = float(psnr(image, restored))
-    agreement = float(consistency(image, lq, scale))
+    fidelity = float(agreement(image, restored))
+    of_result = float(consistency(image, lq, scale))
     of_restored = float(consistency(restored, lq, scale))
     grain = float(smooth_energy_ratio(image, restored)) if min(image.shape[-2:]) >= 4 else 1.0
     refused = None
     if options.enabled:
         if fidelity < options.fidelity:
             refused = f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
-        elif scale > 1 and agreement < min(of_restored, ROUNDING) - options.consistency_margin:
-            refused = f"contradicts the input: {agreement:.1f} dB, restored {of_restored:.1f}"
+        elif scale > 1 and of_result < min(of_restored, ROUNDING) - options.consistency_margin:
+            refused = f"contradicts the input: {of_result:.1f} dB, restored {of_restored:.1f}"
         elif grain > options.grain:
             refused = f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"
-    return Verdict(fidelity, agreement, grain, refused)
+    return Verdict(fidelity, of_result, grain, refused)
