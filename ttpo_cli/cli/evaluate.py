@@ -192,6 +192,7 @@ def _saver(folder: Path) -> Any:
 
 
 def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:
+    from ttpo_cli.batch.comparison import compare_rows, mean_facts
     from ttpo_cli.batch.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
     from ttpo_cli.report.record import jsonable, versions
@@ -208,13 +209,16 @@ def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "
             "metrics": [describe(judge) for judge in judges],
             "photos": records,
             "mean": mean_rows(records),
+            "mean_facts": mean_facts(records),
+            "comparisons": [vars(comparison) for comparison in compare_rows(records, judges)],
             "seconds": round(sum(record.get("seconds", 0.0) for record in records), 3),
         }
     )
 
 
 def _write_table(records: "list[Record]", judges: "list[Metric]", csv: bool) -> None:
-    """A line a photo and row, then the means."""
+    """A line a photo and row, then the means; for people, then what the stages cost and who wins against whom."""
+    from ttpo_cli.batch.comparison import FACTS, compare_rows, mean_facts
     from ttpo_cli.batch.evaluation import mean_rows
 
     names = [judge.name for judge in judges]
@@ -223,3 +227,13 @@ def _write_table(records: "list[Record]", judges: "list[Metric]", csv: bool) -> 
     for photo, table in [*tables, ("mean", mean_rows(records))]:
         rows += [[photo, row, *(scores[name] for name in names)] for row, scores in table.items()]
     write_sheet(["photo", "row", *(names if csv else map(title, judges))], rows, as_csv=csv)
+    comparisons = compare_rows(records, judges)
+    if csv or not comparisons:
+        return
+    facts = mean_facts(records)
+    write_sheet(["row", *FACTS, "refused"], [[row, *(told.get(name) for name in (*FACTS, "refused"))] for row, told in facts.items()])
+    lines: list[list[Cell]] = [
+        [f"{one.row} over {one.other}", one.metric, f"{one.won}-{one.lost}-{one.drawn}", one.difference, one.low, one.high]
+        for one in comparisons
+    ]
+    write_sheet(["pair", "metric", "won-lost-drawn", "mean difference", "95 % from", "to"], lines)
