@@ -11,6 +11,7 @@ from fakes import tiny_engine, tiny_photo
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 
@@ -147,6 +148,25 @@ def test_ttpo_gives_a_row_a_stage_and_saves_every_image(dataset, tmp_path, monke
     rows = ["restored", "best candidate", "guided", "result"]
     assert [line[1] for line in table[1:]] == [*rows, *rows] and table[-1][0] == "mean"
     assert sorted(path.name for path in images.iterdir()) == sorted(f"0_{row.replace(' ', '_')}.png" for row in rows)
+
+
+def test_a_sheet_shows_every_row_of_every_photo_and_the_table_says_who_wins(dataset, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
+    sheet = tmp_path / "sheet.png"
+    command = ["eval", str(dataset), "--ttpo", "--compare", "--metrics", "psnr_y", "--guidance-steps", "2", "--sheet", str(sheet)]
+    assert program(command) == 0
+    shown = capsys.readouterr().out
+    assert "guided over best of N at equal calls\tpsnr_y\t" in shown and "consistency_db" in shown
+    drawn = read_photo(sheet).pixels
+    reference = read_photo(dataset / "0_HR.png").pixels
+    assert drawn.shape[-1] >= 6 * min(96, reference.shape[-1]) and drawn.shape[-2] >= 2 * reference.shape[-2]
+    corner = drawn[..., 8 : 8 + reference.shape[-2], :]
+    found = [
+        left
+        for left in range(drawn.shape[-1] - reference.shape[-1])
+        if torch.equal(corner[..., left : left + reference.shape[-1]], reference)
+    ]
+    assert len(found) == 1
 
 
 def test_a_folder_without_references_is_judged_without_them(photos, capsys):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ttpo_cli.report.contact_sheet import contact_sheet, from_pillow, most_different, to_pillow
+from ttpo_cli.report.contact_sheet import contact_sheet, from_pillow, most_different, stacked, to_pillow
 
 
 def flat(*values, height=20, width=30):
@@ -53,3 +53,11 @@ def test_the_crop_is_where_the_images_differ_most():
     top, left = most_different(images, 16)
     assert abs(top - 40) <= 2 and abs(left - 64) <= 2
     assert most_different(images, 500) == (0, 0)
+
+
+def test_stacked_sheets_keep_their_pixels_and_their_order():
+    first, second = torch.rand(1, 3, 4, 9), torch.rand(1, 3, 5, 6)
+    sheet = stacked([first, second])
+    assert sheet.shape == (1, 3, 9, 9)
+    assert torch.equal(sheet[..., :4, :], first) and torch.equal(sheet[..., 4:, :6], second)
+    assert sheet[..., 4:, 6:].std(dim=(-2, -1)).max() == 0

@@ -59,6 +59,9 @@ def evaluate(
         Path | None, typer.Option(help="A .jsonl of finished photos: written as they finish, passed over when it is there.")
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Folder for every image of every row, as PNG.")] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="One PNG: of each photo restored now, every row at 100 %, where the rows differ most.")
+    ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     tile: options.Tile = "auto",
@@ -93,11 +96,11 @@ def evaluate(
     names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
     judges = [load_metric(name, run.device, files.get(name)) for name in names]
     what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
-    records = _follow(items, run, judges, what, resume, save, terminal)
+    records = _follow(items, run, judges, what, resume, save, sheet, terminal)
     if json:
         report = {
             "schema_version": SCHEMA_VERSION,
-            "command": command_line(context, frozenset({"resume", "save"})),
+            "command": command_line(context, frozenset({"resume", "save", "sheet"})),
             "dataset": str(dataset),
         }
         write_json(_report(report, records, run, judges))
@@ -148,6 +151,7 @@ def _follow(
     what: dict[str, Any],
     resume: Path | None,
     save: Path | None,
+    sheet: Path | None,
     terminal: Terminal,
 ) -> "list[Record]":
     """Evaluate photo by photo: a line or a bar for people, a line in the journal of `what` is evaluated, images where asked."""
@@ -156,7 +160,14 @@ def _follow(
     from ttpo_cli.report.record import jsonable
 
     finished = {} if resume is None else open_journal(resume, jsonable(what))
-    on_images = None if save is None else _saver(save)
+    crops: list[torch.Tensor] = []
+
+    def on_images(item: "Item", photo: "Photo", images: "dict[str, torch.Tensor]") -> None:
+        if save is not None:
+            _save_images(save, item, photo, images)
+        if sheet is not None:
+            crops.append(_crops(item, images))
+
     records: list[Record] = []
     with terminal.progress("eval") as on_step:
         for record in records_of(items, run.restorer, judges, run.scale, run.device, finished, on_step, on_images):
@@ -168,6 +179,8 @@ def _follow(
                 terminal.say(f"{record['name']}: {_one_line(record, judges)}")
                 if resume is not None:
                     append_record(resume, records[-1])
+    if sheet is not None and crops:
+        _write_sheet_of_crops(sheet, crops)
     return records
 
 
@@ -178,17 +191,36 @@ def _one_line(record: "Record", judges: "list[Metric]") -> str:
     return f"{row} {', '.join(values)} ({record['seconds']:.1f} s)"
 
 
-def _saver(folder: Path) -> Any:
+def _save_images(folder: Path, item: "Item", photo: "Photo", images: "dict[str, torch.Tensor]") -> None:
     """Write every row's image as `<name>_<row>.png`."""
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.writing import write_photo
 
-    def write(item: "Item", photo: "Photo", images: dict[str, Any]) -> None:
-        for row, image in images.items():
-            path = folder / f"{item.name}_{row.replace(' ', '_')}.png"
-            write_photo(path, with_pixels(photo, image.cpu()), format="png", bit_depth="8", overwrite=True)
+    for row, image in images.items():
+        path = folder / f"{item.name}_{row.replace(' ', '_')}.png"
+        write_photo(path, with_pixels(photo, image.cpu()), format="png", bit_depth="8", overwrite=True)
 
-    return write
+
+def _crops(item: "Item", images: "dict[str, torch.Tensor]") -> "torch.Tensor":
+    """A row of the sheet: the same part of every row's image, and of the reference where there is one."""
+    import torch
+
+    from ttpo_cli.imaging.reading import read_photo
+    from ttpo_cli.report.contact_sheet import contact_sheet
+
+    shown = {row: image.cpu() for row, image in images.items()}
+    if item.hq is not None:
+        shown["reference"] = read_photo(item.hq).pixels
+    labels = [f"{item.name}: {row}" if number == 0 else row for number, row in enumerate(shown)]
+    return contact_sheet(torch.cat(list(shown.values())), labels, columns=len(shown), whole=False)
+
+
+def _write_sheet_of_crops(path: Path, crops: "list[torch.Tensor]") -> None:
+    from ttpo_cli.imaging.photo import Metadata, Photo
+    from ttpo_cli.imaging.writing import write_photo
+    from ttpo_cli.report.contact_sheet import stacked
+
+    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), format="png", overwrite=True)
 
 
 def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:

@@ -35,6 +35,18 @@ def contact_sheet(images: Tensor, labels: Sequence[str], *, columns: int | None 
     return from_pillow(sheet)
 
 
+def stacked(sheets: Sequence[Tensor]) -> Tensor:
+    """Sheets (1, 3, H, W) one below the other, the narrower ones filled up with paper: what many photos look like, a row each."""
+    width = max(sheet.shape[-1] for sheet in sheets)
+    paper = torch.tensor(_PAPER).view(1, 3, 1, 1) / 255
+    rows = []
+    for sheet in sheets:
+        row = paper.expand(1, 3, sheet.shape[-2], width).clone()
+        row[..., : sheet.shape[-1]] = sheet
+        rows.append(row)
+    return torch.cat(rows, dim=-2)
+
+
 def to_pillow(image: Tensor) -> Image.Image:
     """(1, 3, H, W) in [0, 1] -> an 8-bit RGB image, rounded."""
     pixels = (image[0].detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
