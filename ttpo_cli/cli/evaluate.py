@@ -60,7 +60,7 @@ def evaluate(
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Folder for every image of every row, as PNG.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="One PNG: of each photo restored now, every row at 100 %, where the rows differ most.")
+        Path | None, typer.Option(help="One PNG: input and every row of each photo restored now, at 100 %, where the rows differ most.")
     ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -166,7 +166,7 @@ def _follow(
         if save is not None:
             _save_images(save, item, photo, images)
         if sheet is not None:
-            crops.append(_crops(item, images))
+            crops.append(_crops(item, photo, images))
 
     records: list[Record] = []
     with terminal.progress("eval") as on_step:
@@ -201,18 +201,22 @@ def _save_images(folder: Path, item: "Item", photo: "Photo", images: "dict[str, 
         write_photo(path, with_pixels(photo, image.cpu()), format="png", bit_depth="8", overwrite=True)
 
 
-def _crops(item: "Item", images: "dict[str, torch.Tensor]") -> "torch.Tensor":
-    """A row of the sheet: the same part of every row's image, and of the reference where there is one."""
+def _crops(item: "Item", photo: "Photo", images: "dict[str, torch.Tensor]", side: int = 256) -> "torch.Tensor":
+    """A row of the sheet: where the rows differ most, the input (enlarged bicubically), every row, and the reference where there is one."""
     import torch
 
     from ttpo_cli.imaging.reading import read_photo
-    from ttpo_cli.report.contact_sheet import contact_sheet
+    from ttpo_cli.imaging.resize import imresize
+    from ttpo_cli.report.contact_sheet import contact_sheet, most_different
 
-    shown = {row: image.cpu() for row, image in images.items()}
+    rows = {row: image.cpu() for row, image in images.items()}
+    height, width = next(iter(rows.values())).shape[-2:]
+    shown = {f"{item.name}: input": imresize(photo.pixels, size=(height, width)).clamp(0, 1), **rows}
     if item.hq is not None:
         shown["reference"] = read_photo(item.hq).pixels
-    labels = [f"{item.name}: {row}" if number == 0 else row for number, row in enumerate(shown)]
-    return contact_sheet(torch.cat(list(shown.values())), labels, columns=len(shown), whole=False)
+    top, left = most_different(torch.cat(list(rows.values())), side)
+    crops = torch.cat([image[..., top : top + side, left : left + side] for image in shown.values()])
+    return contact_sheet(crops, list(shown), columns=len(shown), cell=side)
 
 
 def _write_sheet_of_crops(path: Path, crops: "list[torch.Tensor]") -> None:
