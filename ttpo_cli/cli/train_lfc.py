@@ -1,4 +1,4 @@
-"""`ttpo train lfc`: the LFC-SR super-resolver, joint L1 pretraining."""
+"""`ttpo train lfc`: the LFC-SR super-resolver, joint L1 pretraining and PD-ADMM."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,26 +8,53 @@ import typer
 
 def lfc(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records.")],
-    preset: Annotated[str, typer.Option(help="lfc-sr-small (0.7 M parameters) or lfc-sr (18.7 M, the paper's).")] = "lfc-sr-small",
-    scale: Annotated[int, typer.Option(help="Super-resolution factor: 2, 3 or 4.")] = 4,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = 3500,
-    batch: Annotated[int, typer.Option(help="Crops a step.")] = 8,
-    crop: Annotated[int, typer.Option(help="Side of a low-resolution crop, pixels.")] = 24,
-    learning_rate: Annotated[float, typer.Option(help="Adam's rate after warm-up; falls to --final-learning-rate by a cosine.")] = 3e-4,
-    final_learning_rate: Annotated[float, typer.Option(help="Rate at the last step.")] = 1e-5,
-    ema: Annotated[float, typer.Option(help="Decay of the moving average of the weights.")] = 0.999,
-    seed: Annotated[int, typer.Option(help="Seed of the crops and of the initial weights.")] = 0,
-    precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "fp32",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records, images.")],
+    config: Annotated[Path | None, typer.Option(help="TOML or YAML file of options; what is given here as well wins over it.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any option, for example --set admm.dual=shared; --show lists them."),
+    ] = None,
+    preset: Annotated[str | None, typer.Option(help="lfc-sr-small (0.7 M parameters) or lfc-sr (18.7 M, the paper's).")] = None,
+    scale: Annotated[int | None, typer.Option(help="Super-resolution factor: 2, 3 or 4.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Steps of joint L1 pretraining.")] = None,
+    admm_steps: Annotated[int | None, typer.Option(help="Steps of PD-ADMM after it; 0 for none.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="Checkpoint of this command to begin with; --steps 0 then leaves pretraining out.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the crops and of the initial weights.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16 (autocast).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
     every: Annotated[int, typer.Option(help="Steps between records, checkpoints and validations.")] = 250,
+    show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
 ) -> None:
-    """Train LFC-SR on a folder of photos: both stages together under L1; low-resolution crops are made on the fly."""
-    from ttpo_cli.cli.training_progress import choose_training_device, show_training
+    """Train LFC-SR on a folder of photos: both stages together under L1, then PD-ADMM; low-resolution crops are made on the fly.
+
+    On several GPUs: accelerate launch $(command -v ttpo) train lfc ...
+    """
+    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.lfc import LfcOptions, train_lfc
 
-    options = LfcOptions(preset, scale, steps, batch, crop, learning_rate, final_learning_rate, ema, seed, precision)
-    records = train_lfc(find_photos(photos), output, options, choose_training_device(device), resume=resume, every=every)
-    show_training(records, steps, output)
+    flags = {"preset": preset, "scale": scale, "steps": steps, "seed": seed, "precision": precision}
+    flags |= {"start": None if start is None else str(start), "admm": None if admm_steps is None else {"steps": admm_steps}}
+    options = read_options(LfcOptions(), config, settings or [], flags)
+    if show:
+        print_options(options)
+        return
+    training = train_lfc(
+        find_photos(photos), output, options, choose_training_device(device), resume=resume, every=every, left_out=name_left_out
+    )
+    show_training(training, options.steps + options.admm.steps, output)
+    if plot:
+        draw_curves(output)
+
+
+def draw_curves(run: Path) -> None:
+    """Fidelity, naturalness and constraint of a run, each as an SVG in its folder."""
+    from ttpo_cli.cli.train_plot import plot_records
+
+    plot_records(run, run / "psnr_y.svg", ["psnr_y_objective", "psnr_y_perceptual"])
+    plot_records(run, run / "piqe.svg", ["piqe_objective", "piqe_perceptual"])
+    plot_records(run, run / "low_mae.svg", ["low_mae", "low_mae_held", "dual_abs"])

@@ -14,6 +14,11 @@ def plot(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Draw recorded values against steps as an SVG."""
+    plot_records(run, output, values.split(","), log, overwrite)
+
+
+def plot_records(run: Path, output: Path, names: list[str], log: bool = False, overwrite: bool = True) -> None:
+    """Draw the recorded values that bear these names. Raises UsageError for a name no record has."""
     import json
 
     from ttpo_cli.errors import TtpoError, unknown_name
@@ -24,9 +29,9 @@ def plot(
     if not log_file.is_file():
         raise TtpoError(f"{run} holds no log.jsonl: give the folder of a training run")
     records = [json.loads(line) for line in log_file.read_text().splitlines()]
-    names = values.split(",")
+    known = dict.fromkeys(name for record in records for name in record)
     for name in names:
-        if not any(name in record for record in records):
-            raise unknown_name("recorded value", name, records[0] if records else ())
+        if name not in known:
+            raise unknown_name("recorded value", name, known)
     series = {name: [(float(record["step"]), float(record[name])) for record in records if name in record] for name in names}
     atomic_write(output, line_plot(series, run.name, Axis("step"), Axis(", ".join(names), log)).encode(), overwrite)

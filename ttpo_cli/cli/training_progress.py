@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -13,6 +16,37 @@ if TYPE_CHECKING:
     import torch
 
     from ttpo_cli.training.run import Record
+
+
+Options = TypeVar("Options")
+
+
+def read_options(defaults: Options, config: Path | None, settings: Sequence[str], flags: Mapping[str, Any]) -> Options:
+    """A training's options: the defaults, then the file, then --set, then the flags that were given (not None)."""
+    from ttpo_cli.training.config import read_config, read_setting, with_values
+
+    options = defaults if config is None else with_values(defaults, read_config(config))
+    for setting in settings:
+        options = with_values(options, read_setting(setting))
+    return with_values(options, {name: value for name, value in flags.items() if value is not None})
+
+
+def print_options(options: Any) -> None:
+    """All options as YAML on standard output: a file for --config."""
+    import json
+
+    import yaml
+
+    typer.echo(yaml.safe_dump(json.loads(json.dumps(asdict(options))), sort_keys=False), nl=False)
+
+
+def name_left_out(reasons: Sequence[str]) -> None:
+    """Say which photos a training cannot use, and how many they are."""
+    console = Console(stderr=True)
+    for reason in reasons:
+        console.print(f"left out: {reason}", highlight=False, markup=False, soft_wrap=True)
+    if reasons:
+        console.print(f"{len(reasons)} photos left out", highlight=False)
 
 
 def choose_training_device(name: str) -> torch.device:
@@ -30,7 +64,7 @@ def choose_training_device(name: str) -> torch.device:
 
 def show_training(records: Iterator[Record], steps: int, folder: Path) -> None:
     """Consume a training's records, showing each; the last line says where the result lies."""
-    console = Console(stderr=True)
+    console = Console(stderr=True, quiet=environ.get("RANK", "0") != "0")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=steps)

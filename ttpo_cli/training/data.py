@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ttpo_cli.errors import TtpoError
+from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.resize import imresize
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
@@ -91,6 +91,19 @@ def to_uint8(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
+@dataclass(frozen=True)
+class Crops:
+    """Aligned crops: lq, hq uint8 (N, 3, crop, crop) and (N, 3, crop * scale, crop * scale).
+
+    places: which fixed crop of a bank each is, or its slot in the batch; symmetries: how it was turned since it was put there.
+    """
+
+    lq: Tensor
+    hq: Tensor
+    places: Tensor
+    symmetries: Tensor
+
+
 def draw_crops(pairs: Sequence[Pair], batch: int, crop: int, scale: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw a batch of aligned crops with random flips and transposes.
 
@@ -110,6 +123,25 @@ def draw_crops(pairs: Sequence[Pair], batch: int, crop: int, scale: int, generat
     return torch.stack(lows), torch.stack(highs)
 
 
+def draw_from_bank(bank: Crops, batch: int, seed: int, step: int) -> Crops:
+    """The batch of one step from a bank of fixed crops, newly turned: every crop once before any comes again, never twice in a batch.
+
+    What is left of the bank when no full batch fits is passed over in that round. Raises UsageError for a bank smaller than a batch.
+    """
+    count = len(bank.lq)
+    if count < batch:
+        raise UsageError(f"a batch of {batch} cannot be drawn from {count} fixed crops: use more crops or a smaller batch")
+    a_round = count // batch
+    order = torch.randperm(count, generator=step_generator(seed, -1 - step // a_round))
+    places = order[step % a_round * batch :][:batch]
+    symmetries = torch.randint(8, (batch,), generator=step_generator(seed, step))
+    turned = [
+        torch.stack([dihedral(crop, symmetry) for crop, symmetry in zip(crops[places], symmetries.tolist(), strict=True)])
+        for crops in (bank.lq, bank.hq)
+    ]
+    return Crops(turned[0], turned[1], places, symmetries)
+
+
 def dihedral(image: Tensor, symmetry: int) -> Tensor:
     """One of the eight flips and transposes of a square's last two axes, by number 0 to 7."""
     if symmetry & 1:
@@ -117,6 +149,13 @@ def dihedral(image: Tensor, symmetry: int) -> Tensor:
     if symmetry & 2:
         image = image.flip(-2)
     return image.transpose(-1, -2) if symmetry & 4 else image
+
+
+def dihedral_inverse(image: Tensor, symmetry: int) -> Tensor:
+    """Undo `dihedral` of the same number."""
+    if symmetry & 4:
+        image = image.transpose(-1, -2)
+    return dihedral(image, symmetry & 3)
 
 
 def step_generator(seed: int, step: int) -> torch.Generator:

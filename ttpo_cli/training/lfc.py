@@ -1,27 +1,44 @@
-"""Joint L1 pretraining of LFC-SR's two stages (Zhang et al., ECCV 2022, Eq. 5 and section 4.1), before PD-ADMM couples them."""
+"""Training LFC-SR: joint L1 pretraining of both stages, then PD-ADMM, in one run (Zhang et al., ECCV 2022, section 4.1)."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Adam, Optimizer
 
-from ttpo_cli.backbones.lfc_sr import build_lfc_sr
-from ttpo_cli.imaging.colour import luma
-from ttpo_cli.training.data import Pair, bicubic_pairs, draw_crops, hold_back, read_photos, step_generator, to_float
-from ttpo_cli.training.loop import Method, Pace, train
-from ttpo_cli.training.run import Record, RunFolder, channels_last
+from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
+from ttpo_cli.errors import UsageError
+from ttpo_cli.training.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
+from ttpo_cli.training.contextual import Features, VggFeatures, patch_features
+from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, step_generator, to_float
+from ttpo_cli.training.discriminator import Discriminator
+from ttpo_cli.training.dual import Dual
+from ttpo_cli.training.lfc_data import DataOptions, read_pairs
+from ttpo_cli.training.lfc_start import start_weights
+from ttpo_cli.training.lfc_validation import validate
+from ttpo_cli.training.loop import Method, Pace, set_rate, train
+from ttpo_cli.training.low_pass import LOW_PASSES
+from ttpo_cli.training.processes import Processes, launched
+from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
+
+# What a step's draws are keyed by beside the seed: the bank and its rounds must not repeat the pretraining's crops.
+_BANK = 0x5EED
 
 
 @dataclass(frozen=True)
 class LfcOptions:
-    """What a pretraining depends on. The paper: preset lfc-sr, crop 36, batch 16, 400k steps at 1e-4; these are the small preset's."""
+    """What a run depends on. The paper: preset lfc-sr, crop 36, batch 16, 400k steps at 1e-4; these are the small preset's.
+
+    steps, learning_rate, final_learning_rate: of the pretraining. start: a checkpoint of `ttpo train lfc` to begin with.
+    """
 
     preset: str = "lfc-sr-small"
     scale: int = 4
+    start: str = ""
     steps: int = 3500
     batch: int = 8
     crop: int = 24
@@ -30,70 +47,165 @@ class LfcOptions:
     ema: float = 0.999
     seed: int = 0
     precision: str = "fp32"
+    data: DataOptions = field(default_factory=DataOptions)
+    admm: AdmmOptions = field(default_factory=AdmmOptions)
 
 
 def train_lfc(
-    photos: Sequence[Path], folder: Path, options: LfcOptions, device: torch.device, *, resume: bool = False, every: int = 250
+    photos: Sequence[Path],
+    folder: Path,
+    options: LfcOptions,
+    device: torch.device,
+    *,
+    resume: bool = False,
+    every: int = 250,
+    left_out: Callable[[Sequence[str]], None] = lambda names: None,
 ) -> Iterator[Record]:
-    """Minimise L1(Y', Y_hat) + L1(Y, Y_hat) over both stages together; yields a record every `every` steps.
+    """`options.steps` of L1(Y', Y_hat) + L1(Y, Y_hat), then `options.admm.steps` of PD-ADMM; yields a record every `every` steps.
 
-    Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads.
+    Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads, and the
+    pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why.
     Raises UsageError for a run that exists or differs, TtpoError for a loss that is not finite.
     """
-    run = RunFolder(folder, options)
+    check(options.admm)
+    processes = launched(device)
+    run = RunFolder(folder, options, processes.main)
     state = run.prepare(resume)
+    processes.wait()
     torch.manual_seed(options.seed)
-    training, held = hold_back(photos)
-    minimum = options.crop * options.scale
-    pairs = bicubic_pairs(read_photos(training, minimum, options.scale)[0], options.scale)
-    validation = bicubic_pairs(read_photos(held, minimum, options.scale)[0], options.scale) if held else pairs[:1]
-    network = channels_last(build_lfc_sr(options.preset, options.scale).to(device))
-    optimizer = torch.optim.Adam(network.parameters(), lr=options.learning_rate)
-    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 100, options.ema, every)
+    training, validation, unused = read_pairs(photos, options.crop, options.scale, options.data)
+    left_out(unused)
+    network = channels_last(build_lfc_sr(options.preset, options.scale).to(processes.device))
+    if options.start and state is None:
+        network.load_state_dict(start_weights(Path(options.start), options.preset, options.scale))
+    phases = Phases(network, training, options, processes, run)
+    pace = Pace(options.steps + options.admm.steps, 0, 0, 0, options.ema, every)
 
     def write(average: nn.Module, record: Record) -> None:
-        save_checkpoint(folder / "lfc-sr.safetensors", average.state_dict(), checkpoint_metadata(options, int(record["step"])))
+        if processes.main:
+            ended = [options.steps] if options.steps and record["step"] == options.steps else []
+            for name in ["lfc-sr", *("pretrained" for _ in ended)]:
+                save_checkpoint(folder / f"{name}.safetensors", average.state_dict(), checkpoint_metadata(options, int(record["step"])))
 
-    method = Method[nn.Module](
-        lambda step: pretraining_loss(network, pairs, options, step, device),
-        lambda average: validate(average, validation, options, device),
-        write,
-    )
-    yield from train(run, state, network, optimizer, pace, method)
+    def judged(average: nn.Module) -> tuple[Record, Images]:
+        return validate(average, validation, options.scale, processes.device)
+
+    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write))
 
 
 def checkpoint_metadata(options: LfcOptions, step: int) -> dict[str, str]:
     """What `load_backbone` needs to rebuild the network, and where the weights come from."""
-    return {"ttpo": "lfc-sr", "preset": options.preset, "scale": str(options.scale), "steps": str(step), "method": "joint L1 pretraining"}
+    admm = step - options.steps
+    method = "joint L1 pretraining" if admm <= 0 else f"PD-ADMM ({options.admm.constraint}, dual {options.admm.dual})"
+    order = options.admm.order if admm > 0 else "op"
+    return {"ttpo": "lfc-sr", "preset": options.preset, "scale": str(options.scale), "steps": str(step), "method": method, "order": order}
 
 
-def pretraining_loss(network: nn.Module, pairs: Sequence[Pair], options: LfcOptions, step: int, device: torch.device) -> Tensor:
-    """L1 of both stages on the crops of one step."""
-    lq, hq = draw_crops(pairs, options.batch, options.crop, options.scale, step_generator(options.seed, step))
-    lq, hq = (to_float(crop).to(device, memory_format=torch.channels_last) for crop in (lq, hq))
-    with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16"):
-        objective, perceptual = network(lq)
-    return functional.l1_loss(objective.float(), hq) + functional.l1_loss(perceptual.float(), hq)
+class Phases:
+    """The two phases of a run over one network: what a step of each does, and all that a resumed run must find again."""
+
+    def __init__(self, network: LFCSR, pairs: Sequence[Pair], options: LfcOptions, processes: Processes, run: RunFolder) -> None:
+        self.network, self.pairs, self.options, self.processes, self.run = network, pairs, options, processes, run
+        self.joint = Adam(network.parameters(), lr=options.learning_rate)
+        self.stages = (Adam(network.objective_stage.parameters()), Adam(network.perceptual_stage.parameters()))
+        admm, size = options.admm, options.crop * options.scale
+        paper = admm.discriminator == "paper"
+        self.judge = channels_last(Discriminator(64 if paper else 32, size if paper else None).to(processes.device))
+        self.judge_optimizer = Adam(self.judge.parameters())
+        self.features = load_features(admm.features, processes.device)
+        low = LOW_PASSES[admm.low_pass](torch.zeros(1, 3, size, size)).shape[1:]
+        mode = admm.dual if admm.constraint == "admm" else "none"
+        count = admm.crops if mode == "crop" else options.batch
+        self.dual = Dual(mode, count, tuple(low), admm.leak, admm.clamp, processes.device)
+        self.bank = draw_bank(pairs, options) if admm.steps and admm.crops else None
+        self.number = 0
+
+    def parts(self) -> Mapping[str, nn.Module | Optimizer | Dual]:
+        """By name, everything with a state."""
+        networks = {"network": self.network, "judge": self.judge, "dual": self.dual}
+        first, second = self.stages
+        return networks | {"optimizer": self.joint, "first": first, "second": second, "judge_optimizer": self.judge_optimizer}
+
+    def step(self, number: int) -> dict[str, float]:
+        """One update of the phase that step `number` belongs to."""
+        self.number = number
+        pretraining = number < self.options.steps
+        return self.processes.average(self.pretrain(number) if pretraining else self.couple(number - self.options.steps))
+
+    def pretrain(self, number: int) -> dict[str, float]:
+        """L1 of both stages on the crops of one step."""
+        options = self.options
+        rate = cosine(number, options.steps, options.learning_rate, options.final_learning_rate, min(100, options.steps // 10))
+        set_rate(self.joint, rate)
+        lq, hq = self.on_device(self.draw(number))
+        first = self.predict(self.network.objective_stage, lq)
+        loss = functional.l1_loss(first, hq) + functional.l1_loss(self.predict(self.network.perceptual_stage, first), hq)
+        self.update(loss, [self.joint], norm=1.0)
+        return {"loss": float(loss.detach()), "learning_rate": rate}
+
+    def couple(self, number: int) -> dict[str, float]:
+        """One round of PD-ADMM, or of a baseline, and its dual step."""
+        options = self.options.admm
+        rates = (options.objective_rate, options.perceptual_rate)
+        for optimizer, rate in zip(self.stages, rates if options.order == "op" else rates[::-1], strict=True):
+            set_rate(optimizer, decayed(rate, number, options))
+        set_rate(self.judge_optimizer, decayed(options.discriminator_rate, number, options))
+        if self.bank is None:
+            crops = self.draw(self.options.steps + number)
+        else:
+            crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
+        lq, hq = self.on_device(crops)
+        parts = Parts(self.network, self.judge, self.features, self.stages, self.judge_optimizer, self.predict, self.update)
+        if options.constraint == "regulariser":
+            values, difference = joint_round(lq, hq, parts, options)
+        else:
+            s = self.dual.read(crops)
+            values, difference = admm_round(lq, hq, self.processes.part(s) if s.dim() else s, parts, options)
+            self.dual.update(self.processes.join(difference), crops)
+        # LL has a gain of 2, the Gaussian one of 1: the difference is told in grey levels.
+        level = float(difference.abs().mean()) / (2 if options.low_pass == "haar" else 1)
+        held = self.dual.read(crops)
+        return values | {"low_mae": level, "dual_abs": float(held.abs().mean()), "dual_signed": float(held.mean())}
+
+    def draw(self, number: int) -> Crops:
+        options = self.options
+        lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, step_generator(options.seed, number))
+        return Crops(lq, hq, torch.arange(options.batch), torch.zeros(options.batch, dtype=torch.long))
+
+    def on_device(self, crops: Crops) -> list[Tensor]:
+        """This process's part of a batch as float (lq, hq) in [0, 1]."""
+        device = self.processes.device
+        return [to_float(self.processes.part(part)).to(device, memory_format=torch.channels_last) for part in (crops.lq, crops.hq)]
+
+    def predict(self, network: nn.Module, image: Tensor) -> Tensor:
+        with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"):
+            return network(image).float()
+
+    def update(self, loss: Tensor, optimizers: Iterable[Optimizer], norm: float = 0.0) -> None:
+        """Descend along a loss that is finite, with the gradients averaged over all processes and clipped."""
+        stop_if_not_finite(loss, self.number, self.run.path)
+        for optimizer in optimizers:
+            optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        for optimizer in optimizers:
+            parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+            self.processes.average_gradients(parameters)
+            if norm:
+                nn.utils.clip_grad_norm_(parameters, norm)
+            elif self.options.admm.clip:
+                nn.utils.clip_grad_value_(parameters, self.options.admm.clip)
+            optimizer.step()
 
 
-@torch.no_grad()
-def validate(
-    network: nn.Module, pairs: Sequence[Pair], options: LfcOptions, device: torch.device, side: int = 48, most: int = 12
-) -> Record:
-    """PSNR on Y of both stages over centre crops of held-back photos, 8-bit, border of `scale` pixels cut."""
-    scores: list[tuple[float, float]] = []
-    for pair in pairs[:most]:
-        height, width = (min(side, size) for size in pair.lq.shape[1:])
-        top, left = (pair.lq.shape[1] - height) // 2, (pair.lq.shape[2] - width) // 2
-        lq = to_float(pair.lq[None, :, top : top + height, left : left + width]).to(device)
-        size, top, left = options.scale, top * options.scale, left * options.scale
-        hq = to_float(pair.hq[None, :, top : top + height * size, left : left + width * size]).to(device)
-        scores.append(tuple(_psnr_y(stage, hq, options.scale) for stage in network(lq)))  # type: ignore[arg-type]
-    objective, perceptual = (sum(column) / len(scores) for column in zip(*scores, strict=True))
-    return {"psnr_y_objective": objective, "psnr_y_perceptual": perceptual}
+def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
+    """The fixed crops of a run's second phase. Raises UsageError for a crop whose enlargement has an odd side."""
+    if options.crop * options.scale % 2:
+        raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side: choose an even crop")
+    count = options.admm.crops
+    lq, hq = draw_crops(pairs, count, options.crop, options.scale, step_generator(options.seed ^ _BANK, -1))
+    return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
 
 
-def _psnr_y(image: Tensor, reference: Tensor, border: int) -> float:
-    rounded = (image.clamp(0, 1) * 255).round() / 255
-    difference = (luma(rounded) - luma(reference))[..., border:-border, border:-border]
-    return float(-10 * torch.log10(difference.square().mean()))
+def load_features(name: str, device: torch.device) -> Features:
+    """`patches`, or the VGG19 weights in a file. Raises WeightsError for a file that is none."""
+    return patch_features if name == "patches" else VggFeatures(Path(name)).to(device)

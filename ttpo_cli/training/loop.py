@@ -1,6 +1,7 @@
-"""The loop every training here shares: schedule, step, moving average, and at intervals a record, a checkpoint and the weights."""
+"""The loop every training here shares: step, moving average, and at intervals a record, a checkpoint and the weights."""
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Generic
@@ -8,7 +9,7 @@ from typing import Any, Generic
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ttpo_cli.training.run import Ema, Network, Record, RunFolder, cosine, stop_if_not_finite
+from ttpo_cli.training.run import Ema, Images, Network, Record, RunFolder, cosine, stop_if_not_finite
 
 
 @dataclass(frozen=True)
@@ -25,48 +26,71 @@ class Pace:
 
 @dataclass(frozen=True)
 class Method(Generic[Network]):
-    """What differs between trainings: the loss of a step, values to record of the averaged network, and how its weights are written."""
+    """What differs between trainings.
 
-    loss: Callable[[int], Tensor]
-    validate: Callable[[Network], Record]
+    network: what is averaged, validated and written. parts: everything a resumed run needs beside the average (each with
+    `state_dict` and `load_state_dict`). step: one update, returning values that are averaged between records. validate: values and
+    images of the averaged network; write: its weights, beside a record.
+    """
+
+    network: Network
+    parts: Mapping[str, Any]
+    step: Callable[[int], Mapping[str, float]]
+    validate: Callable[[Network], tuple[Record, Images]]
     write: Callable[[Network, Record], None]
 
 
-def train(
-    run: RunFolder, state: dict[str, Any] | None, network: Network, optimizer: Optimizer, pace: Pace, method: Method[Network]
-) -> Iterator[Record]:
+def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network]) -> Iterator[Record]:
     """Go on from `state` (None: from the start), yielding a record every `pace.every` steps, after its checkpoint is on disk.
 
     Raises TtpoError for a loss that is not finite or a checkpoint that cannot be written.
     """
-    ema = Ema(network, pace.ema)
+    ema = Ema(method.network, pace.ema)
     first = 0
     if state is not None:
-        network.load_state_dict(state["network"])
+        for name, part in method.parts.items():
+            part.load_state_dict(state[name])
         ema.network.load_state_dict(state["ema"])
-        optimizer.load_state_dict(state["optimizer"])
         first = state["step"]
-    began, losses = perf_counter(), []
+    began, values = perf_counter(), defaultdict[str, list[float]](list)
     with run.log(first) as append:
         for step in range(first, pace.steps):
-            rate = cosine(step, pace.steps, pace.start, pace.end, warm_up=min(pace.warm_up, pace.steps // 10))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss = method.loss(step)
-            stop_if_not_finite(loss, step, run.path)
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimizer.step()
-            ema.update(network, step)
-            losses.append(float(loss.detach()))
+            for name, value in method.step(step).items():
+                values[name].append(value)
+            ema.update(method.network, step)
             if (step + 1) % pace.every == 0 or step + 1 == pace.steps:
-                record: Record = {"step": step + 1, "loss": sum(losses) / len(losses), "learning_rate": rate}
-                record |= method.validate(ema.network)
+                record: Record = {"step": step + 1, **{name: sum(drawn) / len(drawn) for name, drawn in values.items()}}
+                validated, images = method.validate(ema.network)
+                record |= validated
                 record["seconds"] = perf_counter() - began
-                losses.clear()
-                append(record)
-                states = {"network": network.state_dict(), "ema": ema.network.state_dict(), "optimizer": optimizer.state_dict()}
-                run.save({"step": step + 1, **states})
+                values.clear()
+                append(record, images)
+                states = {name: part.state_dict() for name, part in method.parts.items()}
+                run.save({"step": step + 1, "ema": ema.network.state_dict(), **states})
                 method.write(ema.network, record)
                 yield record
+
+
+def descent(
+    network: nn.Module, optimizer: Optimizer, pace: Pace, loss: Callable[[int], Tensor], run: RunFolder
+) -> Callable[[int], dict[str, float]]:
+    """A step that minimises one loss with one optimiser: the cosine's rate, gradients clipped to a norm of 1."""
+
+    def step(number: int) -> dict[str, float]:
+        rate = cosine(number, pace.steps, pace.start, pace.end, warm_up=min(pace.warm_up, pace.steps // 10))
+        set_rate(optimizer, rate)
+        value = loss(number)
+        stop_if_not_finite(value, number, run.path)
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        return {"loss": float(value.detach()), "learning_rate": rate}
+
+    return step
+
+
+def set_rate(optimizer: Optimizer, rate: float) -> None:
+    """The learning rate of all of an optimiser's parameters."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -11,7 +11,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.training.data import hold_back, step_generator, to_float
-from ttpo_cli.training.loop import Method, Pace, train
+from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
@@ -72,11 +72,13 @@ def train_prior(
         save_checkpoint(folder / "haar-prior.safetensors", average.state_dict(), prior_metadata(average, **facts))
 
     method = Method[HaarDenoiser](
-        lambda step: denoising_loss(denoiser, bank, options, step, device),
-        lambda average: validate(average, validation, options, device),
+        denoiser,
+        {"network": denoiser, "optimizer": optimizer},
+        descent(denoiser, optimizer, pace, lambda step: denoising_loss(denoiser, bank, options, step, device), run),
+        lambda average: (validate(average, validation, options, device), {}),
         write,
     )
-    yield from train(run, state, denoiser, optimizer, pace, method)
+    yield from train(run, state, pace, method)
 
 
 def band_deviations(bank: Bank, most: int = 400) -> Tensor:

@@ -15,7 +15,7 @@ from ttpo_cli.preference.candidates import CandidateOptions, generate
 from ttpo_cli.preference.guard import GuardOptions, keep_low_band
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.judge import judge
-from ttpo_cli.training.loop import Method, Pace, train
+from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.restored import Bank
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.training.versions import FAULTS, HELD_BACK_FAULT, draw_fault
@@ -80,8 +80,14 @@ def train_ranker(
         metadata = ranker_metadata(average, **facts, **levels(average, held, device))
         save_checkpoint(folder / "ranker.safetensors", average.state_dict(), metadata)
 
-    method = Method[Ranker](loss, lambda average: validate(average, held, held_made, other_made, options, device), write)
-    yield from train(run, state, ranker, optimizer, pace, method)
+    method = Method[Ranker](
+        ranker,
+        {"network": ranker, "optimizer": optimizer},
+        descent(ranker, optimizer, pace, loss, run),
+        lambda average: (validate(average, held, held_made, other_made, options, device), {}),
+        write,
+    )
+    yield from train(run, state, pace, method)
 
 
 def spread(bank: Bank, count: int) -> Bank:

@@ -7,14 +7,18 @@ from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 
 from ttpo_cli.errors import TtpoError, UsageError
 
 Record = dict[str, float | int | str]
+# Names and pictures (3, H, W) in [0, 1] that a validation shows.
+Images = dict[str, Tensor]
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -36,10 +40,13 @@ class Ema(Generic[Network]):
 
 
 class RunFolder:
-    """Where one training writes: `options.json`, `log.jsonl`, TensorBoard events, `state.pt`, and the finished weights."""
+    """Where one training writes: `options.json`, `log.jsonl`, TensorBoard events, images, `state.pt`, and the finished weights.
 
-    def __init__(self, path: Path, options: Any) -> None:
-        self.path = path
+    Of several processes only the main one writes; the others read the state and keep silent.
+    """
+
+    def __init__(self, path: Path, options: Any, main: bool = True) -> None:
+        self.path, self.main = path, main
         self.options = json.loads(json.dumps(asdict(options)))
 
     def prepare(self, resume: bool) -> dict[str, Any] | None:
@@ -51,11 +58,14 @@ class RunFolder:
         state = load_state(state_file) if state_file.exists() else None
         if state is not None:
             refuse_other_options(state["options"], self.options)
-        (self.path / "options.json").write_text(json.dumps(self.options, indent=2) + "\n")
+        if self.main:
+            (self.path / "options.json").write_text(json.dumps(self.options, indent=2) + "\n")
         return state
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write the state atomically: a full disk or a kill leaves the previous one standing."""
+        if not self.main:
+            return
         temporary = self.path / "state.pt.part"
         try:
             torch.save({**state, "options": self.options}, temporary)
@@ -68,7 +78,10 @@ class RunFolder:
 
     @contextmanager
     def log(self, start: int) -> Iterator[Any]:
-        """Yield a function that appends one record; records from `start` on, left by a killed run, are cut off first."""
+        """Yield a function that appends one record and its images; records from `start` on, left by a killed run, are cut off first."""
+        if not self.main:
+            yield lambda record, images: None
+            return
         try:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
@@ -78,12 +91,17 @@ class RunFolder:
         log_file.write_text("".join(line + "\n" for line in kept))
         writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=start + 1)
 
-        def append(record: Record) -> None:
+        def append(record: Record, images: Mapping[str, Tensor] = MappingProxyType({})) -> None:
             with log_file.open("a") as stream:
                 stream.write(json.dumps(record) + "\n")
             for name, value in record.items():
                 if name != "step" and not isinstance(value, str):
                     writer.add_scalar(name, value, int(record["step"]))
+            for name, image in images.items():
+                pixels = (image.clamp(0, 1) * 255).round().byte().cpu()
+                writer.add_image(name, pixels, int(record["step"]))
+                (self.path / "images").mkdir(exist_ok=True)
+                Image.fromarray(pixels.permute(1, 2, 0).numpy()).save(self.path / "images" / f"{name}_{int(record['step']):07d}.png")
 
         try:
             yield append
@@ -100,11 +118,20 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def refuse_other_options(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise UsageError listing every option in which a resumed run differs from the one it continues."""
-    names = sorted(set(saved) | set(current))
-    differing = [f"{name}: {saved.get(name)} -> {current.get(name)}" for name in names if saved.get(name) != current.get(name)]
+    """Raise UsageError listing every option in which a resumed run differs from the one it continues, nested ones as `a.b`."""
+    before, now = flat(saved), flat(current)
+    names = sorted(set(before) | set(now))
+    differing = [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
     if differing:
         raise UsageError(f"the run was started with other options ({'; '.join(differing)}): use the same, or another folder")
+
+
+def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with names joined by dots."""
+    values: dict[str, Any] = {}
+    for name, value in options.items():
+        values |= flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {f"{prefix}{name}": value}
+    return values
 
 
 def cosine(step: int, steps: int, start: float, end: float, warm_up: int = 0) -> float:

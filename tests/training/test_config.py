@@ -1,0 +1,74 @@
+"""Options from files and from the command line: what is known arrives with its type, what is not is refused with the nearest name."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from ttpo_cli.errors import UsageError
+from ttpo_cli.training.config import read_config, read_setting, with_values
+
+
+@dataclass(frozen=True)
+class Inner:
+    rho: float = 0.1
+    shares: tuple[float, ...] = (0.5,)
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Outer:
+    steps: int = 10
+    name: str = "small"
+    inner: Inner = field(default_factory=Inner)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".toml", 'steps = 20\nname = "large"\n[inner]\nrho = 1e-4\nshares = [0.4, 1]\nmirrored = true\n'),
+        (".yaml", "steps: 20\nname: large\ninner:\n  rho: 1e-4\n  shares: [0.4, 1]\n  mirrored: true\n"),
+    ],
+)
+def test_toml_and_yaml_say_the_same(tmp_path: Path, suffix: str, text: str) -> None:
+    path = tmp_path / f"run{suffix}"
+    path.write_text(text)
+    assert with_values(Outer(), read_config(path)) == Outer(20, "large", Inner(1e-4, (0.4, 1.0), True))
+
+
+def test_a_setting_changes_one_nested_value_and_leaves_the_others() -> None:
+    changed = with_values(Outer(inner=Inner(mirrored=True)), read_setting("inner.rho=1e-3"))
+    assert changed == Outer(inner=Inner(rho=1e-3, mirrored=True))
+    assert isinstance(with_values(Outer(), read_setting("inner.rho=2")).inner.rho, float)
+
+
+@pytest.mark.parametrize(
+    ("setting", "says"),
+    [
+        ("inner.rhoo=1", r"inner\.rhoo.*did you mean inner\.rho"),
+        ("step=1", "did you mean steps"),
+        ("steps=many", "steps is of type int, got 'many'"),
+        ("steps=1.5", "steps is of type int"),
+        ("steps=true", "steps is of type int"),
+        ("inner.rho=true", r"inner\.rho is of type float"),
+        ("inner.mirrored=1", r"inner\.mirrored is of type bool"),
+        ("name=3", "name is of type str"),
+        ("inner=3", "a group of options"),
+        ("inner.shares=0.5", r"inner\.shares is a list"),
+        ("inner.shares=[a]", r"inner\.shares is of type float"),
+        ("steps", "name=value"),
+        ("=3", "name=value"),
+        ("steps=[", "cannot be read"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_by_name(setting: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        with_values(Outer(), read_setting(setting))
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.toml", "steps = = 3"), ("a.yaml", "steps: [3"), ("b.yaml", "- 1\n- 2\n"), ("c.toml", None)])
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, name: str, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match="configuration"):
+        read_config(tmp_path / name)

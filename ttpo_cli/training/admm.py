@@ -1,0 +1,175 @@
+"""PD-ADMM for LFC-SR: two stages, two losses, one low band between them (Zhang et al., ECCV 2022, Eq. 5-13)."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.optim import Optimizer
+
+from ttpo_cli.backbones.lfc_sr import LFCSR
+from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.training.contextual import Features, contextual_loss
+from ttpo_cli.training.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from ttpo_cli.training.low_pass import LOW_PASSES, LowPass, downscaled
+
+CONSTRAINTS = ("admm", "regulariser", "none")
+ORDERS = ("op", "po")
+NORMS = ("mean", "sum")
+
+
+@dataclass(frozen=True)
+class AdmmOptions:
+    """What PD-ADMM depends on; losses, s and rho are in 0-255 units, as the paper's. Defaults are for the small preset.
+
+    The paper: 200k steps, rho 1e-4, lambda_cx .1, lambda_gen .001, lambda_d 1, rates 5e-5, dual shared, clip 1e-4.
+    constraint: admm; regulariser (Eq. 7: lambda_r / 2 |LF_P - LF_O|^2 in one joint loss); none (the stages are trained each for itself).
+    order: op, the paper's, makes the objective image first; po the perceptual image first. low_pass: haar or gaussian.
+    norm: of the penalty, mean or sum of squares over an image. dual: crop, shared or none, with leak and clamp. crops: fixed training
+    crops that all modes draw from; 0 draws new ones each step (not with dual crop). features: patches, or the file of VGG19's weights.
+    discriminator: small (any crop) or paper. decay: factor on all three rates at each share of the steps in decay_at.
+    clip: gradients are clipped to this value, 0 = never.
+    """
+
+    steps: int = 2300
+    constraint: str = "admm"
+    order: str = "op"
+    low_pass: str = "haar"
+    rho: float = 0.1
+    lambda_r: float = 0.1
+    norm: str = "mean"
+    dual: str = "crop"
+    leak: float = 0.0
+    clamp: float = 0.0
+    crops: int = 2000
+    lambda_cx: float = 20.0
+    lambda_gen: float = 0.3
+    lambda_d: float = 1.0
+    features: str = "patches"
+    discriminator: str = "small"
+    objective_rate: float = 5e-5
+    perceptual_rate: float = 1e-4
+    discriminator_rate: float = 2e-4
+    decay: float = 0.5
+    decay_at: tuple[float, ...] = (0.4, 0.65, 0.85)
+    clip: float = 0.0
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What one run works with. `update` applies an optimiser to a finite loss's gradients; predict runs a stage, in bf16 where asked."""
+
+    network: LFCSR
+    judge: Discriminator
+    features: Features
+    stage_optimizers: tuple[Optimizer, Optimizer]
+    judge_optimizer: Optimizer
+    predict: Callable[[nn.Module, Tensor], Tensor]
+    update: Callable[[Tensor, Iterable[Optimizer]], None]
+
+
+def check(options: AdmmOptions) -> None:
+    """Raise UsageError for a name that no choice bears, or choices that exclude each other."""
+    for kind, chosen, known in (
+        ("constraint", options.constraint, CONSTRAINTS),
+        ("order", options.order, ORDERS),
+        ("norm", options.norm, NORMS),
+        ("low pass", options.low_pass, LOW_PASSES),
+        ("discriminator", options.discriminator, ("small", "paper")),
+    ):
+        if chosen not in known:
+            raise unknown_name(kind, chosen, known)
+    if options.constraint == "admm" and options.dual == "crop" and options.crops == 0:
+        raise UsageError("a dual variable for each crop needs fixed crops: set admm.crops above 0, or admm.dual to shared or none")
+
+
+def penalty(difference: Tensor, weight: float, norm: str) -> Tensor:
+    """weight / 2 * |difference|^2 of (N, C, h, w), a mean over the batch; `mean` also over an image's samples, `sum` their sum (Eq. 11)."""
+    squared = difference.square()
+    return weight / 2 * (squared.mean() if norm == "mean" else squared.sum() / len(squared))
+
+
+def objective_loss(image: Tensor, hq: Tensor) -> Tensor:
+    """L_O: L1 in 0-255 units (Eq. 5)."""
+    return 255 * functional.l1_loss(image, hq)
+
+
+def perceptual_loss(image: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_P = lambda_cx L_CX + lambda_d L1 of what the input shows + lambda_gen L_Gen (Eq. 6), and its three terms."""
+    scale = parts.network.scale
+    terms = {
+        "loss_contextual": contextual_loss(parts.features(image), parts.features(hq)),
+        "loss_low": 255 * functional.l1_loss(downscaled(image, scale), downscaled(hq, scale)),
+        "loss_adversarial": adversarial_loss(parts.predict(parts.judge, image)),
+    }
+    weights = (options.lambda_cx, options.lambda_d, options.lambda_gen)
+    total = torch.stack([weight * term for weight, term in zip(weights, terms.values(), strict=True)]).sum()
+    return total, terms
+
+
+def admm_round(lq: Tensor, hq: Tensor, s: Tensor, parts: Parts, options: AdmmOptions) -> tuple[dict[str, float], Tensor]:
+    """One round of Eq. 13a, 13b on a batch in [0, 1]: (recorded values, LF_P - LF_O in 0-255 units, for the dual step 12c).
+
+    In the order `op` that is two forwards of the first stage and three of the second.
+    """
+    low: LowPass = lambda image: 255 * LOW_PASSES[options.low_pass](image)  # noqa: E731
+    rho = options.rho if options.constraint == "admm" else 0.0
+    first, second = parts.network.objective_stage, parts.network.perceptual_stage
+    in_order = options.order == "op"
+    images: dict[str, Tensor] = {"first": parts.predict(first, lq)}
+    with torch.set_grad_enabled(in_order):
+        images["second"] = parts.predict(second, images["first"].detach())
+    perceptual, objective = ("second", "first") if in_order else ("first", "second")
+    losses = {"loss_discriminator": judge_step(images[perceptual], hq, parts)}
+
+    total, terms = perceptual_loss(images[perceptual], hq, parts, options)
+    coupling = penalty(low(images[perceptual]) - low(images[objective].detach()) + s, rho, options.norm)
+    parts.update(total + coupling, [parts.stage_optimizers[in_order]])
+
+    with torch.no_grad():
+        images[perceptual] = parts.predict(second, images["first"]) if in_order else parts.predict(first, lq)
+    if not in_order:
+        images["second"] = parts.predict(second, images["first"])
+    fidelity = objective_loss(images[objective], hq)
+    coupling = penalty(low(images[perceptual]) - low(images[objective]) + s, rho, options.norm)
+    parts.update(fidelity + coupling, [parts.stage_optimizers[not in_order]])
+
+    with torch.no_grad():
+        images["first"] = parts.predict(first, lq) if in_order else images["first"]
+        images["second"] = parts.predict(second, images["first"])
+        difference = low(images[perceptual]) - low(images[objective])
+    return recorded({**losses, **terms, "loss_objective": fidelity, "penalty": coupling}), difference
+
+
+def joint_round(lq: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions) -> tuple[dict[str, float], Tensor]:
+    """The regulariser's round: L_O + L_P + lambda_r / 2 |LF_P - LF_O|^2, minimised over both stages together (Eq. 7)."""
+    low: LowPass = lambda image: 255 * LOW_PASSES[options.low_pass](image)  # noqa: E731
+    first = parts.predict(parts.network.objective_stage, lq)
+    second = parts.predict(parts.network.perceptual_stage, first)
+    losses = {"loss_discriminator": judge_step(second, hq, parts)}
+    total, terms = perceptual_loss(second, hq, parts, options)
+    fidelity, difference = objective_loss(first, hq), low(second) - low(first)
+    coupling = penalty(difference, options.lambda_r, options.norm)
+    parts.update(total + fidelity + coupling, parts.stage_optimizers)
+    return recorded({**losses, **terms, "loss_objective": fidelity, "penalty": coupling}), difference.detach()
+
+
+def judge_step(fake: Tensor, hq: Tensor, parts: Parts) -> Tensor:
+    """Update the discriminator on real photos and on restored ones, each a batch of its own; it is frozen otherwise."""
+    parts.judge.requires_grad_(True)
+    loss = discriminator_loss(parts.predict(parts.judge, hq), parts.predict(parts.judge, fake.detach()))
+    parts.update(loss, [parts.judge_optimizer])
+    parts.judge.requires_grad_(False)
+    return loss
+
+
+def recorded(values: dict[str, Tensor]) -> dict[str, float]:
+    """Plain numbers, with the penalty's share of the objective loss: whether the constraint weighs anything."""
+    numbers = {name: float(value.detach()) for name, value in values.items()}
+    return numbers | {"penalty_share": numbers["penalty"] / max(numbers["loss_objective"], 1e-12)}
+
+
+def decayed(rate: float, step: int, options: AdmmOptions) -> float:
+    """A learning rate after the decays that lie behind `step`."""
+    return rate * options.decay ** sum(step >= share * options.steps for share in options.decay_at)

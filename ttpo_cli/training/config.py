@@ -1,0 +1,86 @@
+"""Options of a training from a TOML or YAML file and from `a.b=c`, checked against the dataclass that holds them."""
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+import yaml
+
+from ttpo_cli.errors import UsageError, unknown_name
+
+Options = TypeVar("Options")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The nested values of a .toml, .yaml, .yml or .json file. Raises UsageError for one that cannot be read as such."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = _toml(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise UsageError(f"the configuration {path} cannot be read: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise UsageError(f"the configuration {path} holds no options: write them as name = value")
+    return content
+
+
+def _toml(text: str) -> dict[str, Any]:
+    try:
+        import tomllib  # Python 3.11 and later
+    except ModuleNotFoundError:
+        import tomli as tomllib  # pyright: ignore[reportMissingImports]
+    return tomllib.loads(text)
+
+
+def read_setting(text: str) -> dict[str, Any]:
+    """`a.b=c` as {"a": {"b": c}}, c read as YAML reads it: 3, 0.1, true, [1, 2], text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"--set {text}: write it as name=value, for example --set admm.rho=0.1")
+    try:
+        nested: Any = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UsageError(f"--set {text}: the value cannot be read ({' '.join(str(error).split())})") from error
+    for part in reversed(name.strip().split(".")):
+        nested = {part: nested}
+    return nested
+
+
+def with_values(options: Options, values: Mapping[str, Any], prefix: str = "") -> Options:
+    """A copy of a (nested) dataclass with other values. Raises UsageError for an unknown name, the nearest first, or a wrong type."""
+    assert is_dataclass(options) and not isinstance(options, type)
+    hints = get_type_hints(type(options))
+    known = [field.name for field in fields(options)]
+    changed = {}
+    for name, value in values.items():
+        if name not in known:
+            raise unknown_name("option", f"{prefix}{name}", [f"{prefix}{each}" for each in known])
+        current = getattr(options, name)
+        if is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{prefix}{name} is a group of options, not one value: set {prefix}{name}.NAME")
+            changed[name] = with_values(current, value, f"{prefix}{name}.")
+        else:
+            changed[name] = converted(value, hints[name], f"{prefix}{name}")
+    return replace(options, **changed)
+
+
+def converted(value: Any, kind: Any, name: str) -> Any:
+    """A value of a file as the type of its field: int, float, str, bool or a tuple of one of them. Raises UsageError otherwise."""
+    if get_origin(kind) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise UsageError(f"{name} is a list, got {value!r}: write [a, b]")
+        return tuple(converted(item, get_args(kind)[0], name) for item in value)
+    if kind is float and isinstance(value, str):
+        value = _number(value)  # YAML 1.1 reads 1e-4 as text
+    right = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
+    if not right:
+        raise UsageError(f"{name} is of type {kind.__name__}, got {value!r}")
+    return kind(value)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text

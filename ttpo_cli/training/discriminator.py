@@ -1,0 +1,41 @@
+"""SRGAN's discriminator and its losses (Ledig et al., CVPR 2017), as deep as LFC-SR's code has it, and one for any crop."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Discriminator(nn.Module):
+    """(N, 3, H, W) RGB in [0, 1] -> logits (N, 1), high for real photos.
+
+    Six 3x3 convolutions with batch norm and LeakyReLU(0.2), every second one halving the size; `crop` pixels a side are flattened
+    into 1024 units (the paper's: 64 features at 144 pixels, 86.1 M parameters), or, with crop = None, averaged (any size).
+    """
+
+    def __init__(self, features: int = 64, crop: int | None = 144) -> None:
+        super().__init__()
+        widths = [3, *(features * factor for factor in (1, 1, 2, 2, 4, 4))]
+        layers: list[nn.Module] = []
+        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False)):
+            layers.append(nn.Conv2d(inputs, outputs, 3, stride=1 + index % 2, padding=1, bias=False))
+            layers += [nn.BatchNorm2d(outputs), nn.LeakyReLU(0.2, inplace=True)]
+        self.layers = nn.Sequential(*layers)
+        if crop is None:
+            self.judge = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1))
+        else:
+            flat = widths[-1] * (crop // 8) ** 2
+            self.judge = nn.Sequential(nn.Flatten(), nn.Linear(flat, 1024), nn.LeakyReLU(0.2, inplace=True), nn.Linear(1024, 1))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.judge(self.layers(image))
+
+
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Binary cross-entropy of logits: real photos are 1, restored ones 0."""
+    wrong = functional.binary_cross_entropy_with_logits(fake, torch.zeros_like(fake))
+    return functional.binary_cross_entropy_with_logits(real, torch.ones_like(real)) + wrong
+
+
+def adversarial_loss(fake: Tensor) -> Tensor:
+    """The non-saturating loss of the network that is judged: its images should be taken for photos."""
+    return functional.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))

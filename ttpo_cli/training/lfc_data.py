@@ -1,0 +1,61 @@
+"""The photos LFC-SR learns from: sharp ones shrunk as MATLAB does or worn as real ones are, or pairs from two folders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from ttpo_cli.errors import TtpoError, UsageError, unknown_name
+from ttpo_cli.training.data import Pair, bicubic_pairs, hold_back, read_photos, read_uint8
+
+DEGRADATIONS = ("bicubic",)
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """degradation: how the low-resolution photo is made. lq: a folder with a low-resolution partner, of the same name, for each photo."""
+
+    degradation: str = "bicubic"
+    lq: str = ""
+
+
+def read_pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) -> tuple[list[Pair], list[Pair], list[str]]:
+    """(to train on, held back, left out and why). Every tenth photo is held back; where there are fewer than ten, the first is shown.
+
+    Raises UsageError for an unknown degradation, TtpoError where nothing is left.
+    """
+    if options.degradation not in DEGRADATIONS:
+        raise unknown_name("degradation", options.degradation, DEGRADATIONS)
+    training, held = hold_back(photos)
+    pairs, left_out = _pairs(training, crop, scale, options)
+    validation, others = _pairs(held, crop, scale, options) if held else (pairs[:1], [])
+    return pairs, validation, left_out + others
+
+
+def _pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) -> tuple[list[Pair], list[str]]:
+    readable, left_out = read_photos(photos, crop * scale, scale)
+    if not options.lq:
+        return bicubic_pairs(readable, scale), left_out
+    partners = {path.name: path for path in Path(options.lq).iterdir()} if Path(options.lq).is_dir() else None
+    if partners is None:
+        raise UsageError(f"{options.lq} is no folder: give the folder of the low-resolution photos")
+    pairs = []
+    for name, hq in readable:
+        try:
+            pairs.append(_paired(name, hq, partners.get(name), scale))
+        except TtpoError as error:
+            left_out.append(str(error))
+    if not pairs:
+        raise TtpoError(f"no pair is left to train on: {'; '.join(left_out[:3])}")
+    return pairs, left_out
+
+
+def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:
+    if partner is None:
+        raise TtpoError(f"{name}: the low-resolution folder holds no photo of this name")
+    lq = read_uint8(partner)
+    if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
+        sizes = f"{lq.shape[2]}x{lq.shape[1]} beside {hq.shape[2]}x{hq.shape[1]}"
+        raise TtpoError(f"{name}: {sizes} is no pair of scale {scale}")
+    return Pair(name, hq, lq)

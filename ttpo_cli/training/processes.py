@@ -1,0 +1,82 @@
+"""One training on several GPUs: each process takes its part of every batch, and gradients are averaged (through Accelerate)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from os import environ
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.errors import TtpoError
+
+
+@dataclass(frozen=True)
+class Processes:
+    """rank of this process among `count`; mean: a tensor's average over all of them; join: their rows in order."""
+
+    rank: int
+    count: int
+    device: torch.device
+    mean: Callable[[Tensor], Tensor]
+    join: Callable[[Tensor], Tensor]
+    wait: Callable[[], None]
+
+    @property
+    def main(self) -> bool:
+        """Whether this process writes files and speaks."""
+        return self.rank == 0
+
+    def part(self, batch: Tensor) -> Tensor:
+        """This process's rows of a batch that all have drawn alike. Raises TtpoError where it cannot be shared equally."""
+        if len(batch) % self.count:
+            raise TtpoError(f"a batch of {len(batch)} cannot be shared by {self.count} processes: choose a multiple of them")
+        size = len(batch) // self.count
+        return batch[self.rank * size : (self.rank + 1) * size]
+
+    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
+        """Replace each gradient by its mean over the processes, in one exchange."""
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        if self.count == 1 or not gradients:
+            return
+        joined = self.mean(torch.cat([gradient.flatten() for gradient in gradients]))
+        for gradient, averaged in zip(gradients, joined.split([gradient.numel() for gradient in gradients]), strict=True):
+            gradient.copy_(averaged.view_as(gradient))
+
+    def average(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Recorded values, each averaged over the processes."""
+        if self.count == 1:
+            return dict(values)
+        averaged = self.mean(torch.tensor(list(values.values()), dtype=torch.float64 if self.device.type == "cpu" else torch.float32))
+        return dict(zip(values, averaged.tolist(), strict=True))
+
+
+def alone(device: torch.device) -> Processes:
+    """This process and no other."""
+    return Processes(0, 1, device, lambda tensor: tensor, lambda tensor: tensor, lambda: None)
+
+
+def launched(device: torch.device) -> Processes:
+    """The processes that `accelerate launch` or `torchrun` started together with this one; alone where nothing did.
+
+    Raises TtpoError where Accelerate is not installed.
+    """
+    if int(environ.get("WORLD_SIZE", "1")) == 1:
+        return alone(device)
+    try:
+        from accelerate import Accelerator
+    except ImportError as error:
+        raise TtpoError("training in several processes needs the package accelerate: pip install 'ttpo[train]'") from error
+    accelerator = Accelerator(cpu=device.type == "cpu")
+    return Processes(
+        accelerator.process_index,
+        accelerator.num_processes,
+        accelerator.device,
+        lambda tensor: _tensor(accelerator.reduce(tensor.to(accelerator.device), "mean")),
+        lambda tensor: _tensor(accelerator.gather(tensor.contiguous())),
+        accelerator.wait_for_everyone,
+    )
+
+
+def _tensor(value: object) -> Tensor:
+    assert isinstance(value, Tensor)
+    return value
