@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+import torch
+from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -11,6 +13,18 @@ def shared_data() -> Path:
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("needs shared/data beside the checkout: benchmark photos that the project does not contain")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three small soft-edged pictures as PNG: enough to train on."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = torch.Generator().manual_seed(0)
+    for index in range(3):
+        coarse = torch.rand(1, 3, 12, 12, generator=generator)
+        image = torch.nn.functional.interpolate(coarse, size=(96, 80), mode="bicubic").clamp(0, 1)
+        Image.fromarray((image[0].permute(1, 2, 0) * 255).byte().numpy()).save(folder / f"{index}.png")
     return folder
 
 

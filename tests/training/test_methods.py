@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from analytic import gaussian_prior
-from PIL import Image
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
@@ -29,14 +28,8 @@ RANKER = RankerOptions(width=8, crops=4, strengths=(0.1, 0.3), denoising_steps=2
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("photos")
-    generator = torch.Generator().manual_seed(0)
-    for index in range(3):
-        coarse = torch.rand(1, 3, 12, 12, generator=generator)
-        image = torch.nn.functional.interpolate(coarse, size=(96, 80), mode="bicubic").clamp(0, 1)
-        Image.fromarray((image[0].permute(1, 2, 0) * 255).byte().numpy()).save(folder / f"{index}.png")
-    return sorted(folder.iterdir())
+def photos(photo_folder: Path) -> list[Path]:
+    return sorted(photo_folder.iterdir())
 
 
 @pytest.fixture(scope="module")

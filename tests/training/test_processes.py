@@ -1,0 +1,79 @@
+"""Two processes that share every batch train as one does."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.training.processes import Processes, alone
+
+COMMAND = "from ttpo_cli.cli.app import main; main()"
+SETTINGS = ("batch=4", "crop=8", "admm.lambda_gen=0", "admm.lambda_cx=0", "admm.crops=8", "admm.rho=1.0")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run_together(count: int, photos: Path, output: Path) -> list[dict[str, float]]:
+    arguments = ["train", "lfc", str(photos), "-o", str(output), "--steps", "2", "--admm-steps", "2", "--every", "1", "--device", "cpu"]
+    for setting in SETTINGS:
+        arguments += ["--set", setting]
+    shared = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env=shared | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(count)
+    ]
+    errors = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * count, errors
+    return [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+
+
+def test_two_processes_have_the_losses_of_one_through_both_phases(photo_folder: Path, tmp_path: Path) -> None:
+    """Without the batch norm and the contextual mean, which are each process's own, everything is a mean over the batch."""
+    one, two = (run_together(count, photo_folder, tmp_path / str(count)) for count in (1, 2))
+    assert [record["step"] for record in two] == [1, 2, 3, 4]
+    for first, second in zip(one, two, strict=True):
+        assert first.keys() == second.keys()
+        for name in first.keys() - {"seconds", "loss_discriminator", "loss_adversarial", "loss_contextual"}:
+            assert second[name] == pytest.approx(first[name], rel=2e-3, abs=1e-6), name
+    assert one[-1]["dual_abs"] > 0
+
+
+def test_a_batch_is_cut_into_equal_parts_in_order_or_refused() -> None:
+    processes = [Processes(rank, 2, torch.device("cpu"), lambda t: t, lambda t: t, lambda: None) for rank in range(2)]
+    batch = torch.arange(6)
+    assert torch.equal(torch.cat([each.part(batch) for each in processes]), batch)
+    with pytest.raises(TtpoError, match="batch of 5 cannot be shared by 2"):
+        processes[0].part(torch.arange(5))
+
+
+def test_gradients_are_exchanged_once_and_land_in_their_own_parameters() -> None:
+    calls = []
+
+    def halved(tensor: torch.Tensor) -> torch.Tensor:
+        calls.append(tensor.numel())
+        return tensor / 2
+
+    parameters = [torch.nn.Parameter(torch.zeros(2, 3)), torch.nn.Parameter(torch.zeros(4)), torch.nn.Parameter(torch.zeros(1))]
+    parameters[0].grad, parameters[1].grad = torch.full((2, 3), 4.0), torch.arange(4.0)
+    Processes(0, 2, torch.device("cpu"), halved, halved, lambda: None).average_gradients(parameters)
+    assert calls == [10]
+    assert torch.equal(parameters[0].grad, torch.full((2, 3), 2.0))
+    assert torch.equal(parameters[1].grad, torch.arange(4.0) / 2)
+    assert parameters[2].grad is None
+    alone(torch.device("cpu")).average_gradients(parameters)
+    assert float(parameters[0].grad.mean()) == 2
