@@ -31,10 +31,15 @@ def high_band_textured(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def window_energy(image: Tensor) -> Tensor:
-    """Mean squared high-band coefficient of luma in windows of 32 px without overlap: (N, 3, H, W) -> (N, H // 32, W // 32)."""
+    """`local_energy` in windows of 32 px without overlap, a remainder left out: (N, 3, H, W) -> (N, H // 32, W // 32)."""
     rows, columns = (size // WINDOW * WINDOW for size in image.shape[-2:])
-    high = haar_dwt(luma(image[..., :rows, :columns]))[:, 1:]
-    return functional.avg_pool2d(high.square().sum(dim=1), WINDOW // 2)
+    return local_energy(image[..., :rows, :columns], WINDOW // 2, WINDOW // 2)[:, 0]
+
+
+def local_energy(image: Tensor, window: int, stride: int) -> Tensor:
+    """Mean square of luma's HL, LH and HH bands over windows of band samples: (N, 3, H, W) -> (N, 1, h, w). Odd sides lose a row."""
+    grey = luma(image[..., : image.shape[-2] // 2 * 2, : image.shape[-1] // 2 * 2])
+    return functional.avg_pool2d(haar_dwt(grey)[:, 1:].square().mean(dim=1, keepdim=True), window, stride)
 
 
 def _ratio_where(image: Tensor, reference: Tensor, textured: bool) -> Tensor:

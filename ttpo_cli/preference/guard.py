@@ -6,12 +6,10 @@ It mends first (the low band of a result is put back to the restored image's), t
 from dataclasses import dataclass
 
 from torch import Tensor
-from torch.nn import functional
 
 from ttpo_cli.errors import UsageError
-from ttpo_cli.imaging.colour import luma
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.imaging.wavelets import haar_dwt
+from ttpo_cli.metrics.high_band import local_energy
 from ttpo_cli.metrics.psnr import psnr
 
 # Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
@@ -88,20 +86,11 @@ def smooth_energy_ratio(image: Tensor, restored: Tensor, window: int = 8, floor:
 
     Grain and woven patterns are added energy where the restored image has least.
     """
-    local = local_high_energy(image, window)
-    reference = local_high_energy(restored, window)
+    size = min(window, *(side // 2 for side in image.shape[-2:]))
+    local, reference = (local_energy(each, size, max(1, size // 2)) for each in (image, restored))
     smooth = (reference <= reference.flatten(1).quantile(1 / 3, dim=1)[:, None, None, None])[0, 0]
     energy, own = local[:, 0, smooth].median(dim=1).values, reference[:, 0, smooth].median(dim=1).values
     return ((energy + floor) / (own + floor)).sqrt()
-
-
-def local_high_energy(image: Tensor, window: int) -> Tensor:
-    """Mean square of the luma's HL, LH and HH bands over windows of `window` band samples: (N, 3, H, W) -> (N, 1, h, w)."""
-    grey = luma(image)
-    even = grey[..., : grey.shape[-2] // 2 * 2, : grey.shape[-1] // 2 * 2]
-    high = haar_dwt(even)[:, 1:].square().mean(dim=1, keepdim=True)
-    size = min(window, *high.shape[-2:])
-    return functional.avg_pool2d(high, size, stride=max(1, size // 2))
 
 
 def judge(image: Tensor, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> Verdict:
