@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.lfc_checkpoint import lfc_backbone
+from ttpo_cli.backbones.pdasr_checkpoint import convert_pdasr, is_pdasr
 from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
 from ttpo_cli.imaging.resize import imresize
@@ -70,7 +71,10 @@ def load_file(path: Path, blend: float = 1.0) -> Backbone:
     with path.open("rb") as stream:
         start = stream.read(32)
     if is_pickled(start):
-        return spandrel_backbone(path, load_pickled(path), sha256)
+        content = load_pickled(path)
+        if is_pdasr(content):
+            return lfc_backbone(path.stem, convert_pdasr(content, path.name), {"preset": "lfc-sr", "scale": 4}, sha256, blend)
+        return spandrel_backbone(path, content, sha256)
     state, metadata = load_checkpoint(path)
     kind = metadata.get("ttpo")
     if kind == "lfc-sr":

@@ -38,7 +38,9 @@ def lfc_backbone(
     except (KeyError, ValueError, TypeError, RuntimeError, UsageError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{name} says it is LFC-SR, but its weights do not fit ({reason}): train it again") from error
-    blended = BlendedLFCSR(network, blend).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    # Trained perceptual stage first, the two outputs have changed places; a blend is about what they are, not where they come from.
+    share = 1 - blend if metadata.get("order") == "po" else blend
+    blended = BlendedLFCSR(network, share).to(memory_format=torch.channels_last).eval().requires_grad_(False)
     return Backbone(
         name=name,
         task="super-resolution",
