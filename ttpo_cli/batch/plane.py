@@ -1,0 +1,106 @@
+"""The perception-distortion plane of two-stage super-resolvers (Blau & Michaeli, CVPR 2018; LFC-SR's Fig. 3, 6 and 8)."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.batch.dataset import Item
+from ttpo_cli.batch.evaluation import Scores, judge_image
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.wavelets import low_band
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.psnr import on_8_bit_grid
+
+OUTPUTS = ("objective", "perceptual")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One checkpoint of two stages, as a backbone that gives the objective image and one that gives the perceptual image."""
+
+    name: str
+    objective: Backbone
+    perceptual: Backbone
+
+
+@dataclass(frozen=True)
+class Point:
+    """Means over a dataset. low_mae: mean |LL| difference of the model's two images, grey levels; None on an interpolation curve."""
+
+    model: str
+    output: str
+    scores: Scores
+    low_mae: float | None
+
+
+def measure(
+    items: Sequence[Item], models: Sequence[Model], judges: Sequence[Metric], device: torch.device, on_step: Callable[[int, int], None]
+) -> Iterator[Point]:
+    """Both outputs of each model over a dataset of pairs. Raises UsageError where a photo has no reference."""
+    for number, model in enumerate(models):
+        rows: dict[str, list[Scores]] = {output: [] for output in OUTPUTS}
+        differences = []
+        for done, item in enumerate(items):
+            lq, hq = _read(item)
+            images = {"objective": _made(model.objective, lq, device), "perceptual": _made(model.perceptual, lq, device)}
+            differences.append(low_difference(images["objective"], images["perceptual"]))
+            for output, image in images.items():
+                rows[output].append(judge_image(image.to(device), hq.to(device), judges, model.objective.scale))
+            on_step(number * len(items) + done + 1, len(models) * len(items))
+        for output in OUTPUTS:
+            yield Point(model.name, output, _means(rows[output]), fmean(differences))
+
+
+def interpolate(
+    items: Sequence[Item], objective: Model, perceptual: Model, judges: Sequence[Metric], device: torch.device, shares: Sequence[float]
+) -> list[Point]:
+    """The curve of alpha Y_O + (1 - alpha) Y_P between one model's objective and another's perceptual images, Eq. 14.
+
+    shares: of the perceptual image. What a constraint must lie beyond to have gained anything.
+    """
+    rows: dict[float, list[Scores]] = {share: [] for share in shares}
+    for item in items:
+        lq, hq = _read(item)
+        first, second = _made(objective.objective, lq, device), _made(perceptual.perceptual, lq, device)
+        for share in shares:
+            mixed = on_8_bit_grid(torch.lerp(first, second, share))
+            rows[share].append(judge_image(mixed.to(device), hq.to(device), judges, objective.objective.scale))
+    name = f"{objective.name} .. {perceptual.name}"
+    return [Point(name, f"{share:.2f}", _means(rows[share]), None) for share in shares]
+
+
+def best_of(points: Sequence[Point], output: str, judge: Metric) -> str:
+    """The name of the model whose `output` has the best mean score. Raises UsageError where the metric could judge none."""
+    sign = 1 if judge.lower_is_better else -1
+    found = {point.model: sign * value for point in points if point.output == output and (value := point.scores[judge.name]) is not None}
+    if not found:
+        raise UsageError(f"{judge.name} could judge no photo of this dataset: choose another metric")
+    return min(found, key=lambda name: found[name])
+
+
+def low_difference(first: Tensor, second: Tensor) -> float:
+    """Mean |LL(second) - LL(first)| of images in [0, 1], in grey levels of 255; an odd row or column is left out."""
+    height, width = (side // 2 * 2 for side in first.shape[-2:])
+    return float(255 * low_band((second - first)[..., :height, :width]).abs().mean() / 2)
+
+
+def _read(item: Item) -> tuple[Tensor, Tensor]:
+    if item.hq is None:
+        raise UsageError(f"{item.name} has no reference: the plane needs a dataset of HR/LR pairs")
+    return read_photo(item.lq).pixels, read_photo(item.hq).pixels
+
+
+def _made(backbone: Backbone, lq: Tensor, device: torch.device) -> Tensor:
+    """As written into an 8-bit file."""
+    return on_8_bit_grid(restore(backbone, lq, device, RestoreOptions()).image.cpu())
+
+
+def _means(rows: Sequence[Scores]) -> Scores:
+    known = {name: [value for row in rows if (value := row[name]) is not None] for name in rows[0]}
+    return {name: fmean(values) if values else None for name, values in known.items()}
