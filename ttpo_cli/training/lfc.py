@@ -16,7 +16,7 @@ from ttpo_cli.training.contextual import Features, VggFeatures, patch_features
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, step_generator, to_float
 from ttpo_cli.training.discriminator import Discriminator
 from ttpo_cli.training.dual import Dual
-from ttpo_cli.training.lfc_data import DataOptions, read_pairs
+from ttpo_cli.training.lfc_data import DataOptions, read_pairs, worn
 from ttpo_cli.training.lfc_start import start_weights
 from ttpo_cli.training.lfc_validation import validate
 from ttpo_cli.training.loop import Method, Pace, set_rate, train
@@ -168,8 +168,9 @@ class Phases:
         return values | {"low_mae": level, "dual_abs": float(held.abs().mean()), "dual_signed": float(held.mean())}
 
     def draw(self, number: int) -> Crops:
-        options = self.options
-        lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, step_generator(options.seed, number))
+        options, generator = self.options, step_generator(self.options.seed, number)
+        lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, generator)
+        lq = worn(hq, lq, options.scale, options.data, generator)
         return Crops(lq, hq, torch.arange(options.batch), torch.zeros(options.batch, dtype=torch.long))
 
     def on_device(self, crops: Crops) -> list[Tensor]:
@@ -201,8 +202,9 @@ def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
     """The fixed crops of a run's second phase. Raises UsageError for a crop whose enlargement has an odd side."""
     if options.crop * options.scale % 2:
         raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side: choose an even crop")
-    count = options.admm.crops
-    lq, hq = draw_crops(pairs, count, options.crop, options.scale, step_generator(options.seed ^ _BANK, -1))
+    count, generator = options.admm.crops, step_generator(options.seed ^ _BANK, -1)
+    lq, hq = draw_crops(pairs, count, options.crop, options.scale, generator)
+    lq = worn(hq, lq, options.scale, options.data, generator)
     return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
 
 

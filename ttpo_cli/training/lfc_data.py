@@ -4,17 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError, unknown_name
-from ttpo_cli.training.data import Pair, bicubic_pairs, hold_back, read_photos, read_uint8
+from ttpo_cli.training.data import Pair, bicubic_pairs, hold_back, read_photos, read_uint8, step_generator, to_float, to_uint8
+from ttpo_cli.training.real_world import degrade_twice
 
-DEGRADATIONS = ("bicubic",)
+DEGRADATIONS = ("bicubic", "real")
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """degradation: how the low-resolution photo is made. lq: a folder with a low-resolution partner, of the same name, for each photo."""
+    """degradation: how low-resolution crops are made: bicubic, MATLAB's, once; real, second order, anew for each crop.
+
+    lq: a folder with a low-resolution partner, of the same name, for each photo, in place of that.
+    """
 
     degradation: str = "bicubic"
     lq: str = ""
@@ -36,7 +41,7 @@ def read_pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptio
 def _pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) -> tuple[list[Pair], list[str]]:
     readable, left_out = read_photos(photos, crop * scale, scale)
     if not options.lq:
-        return bicubic_pairs(readable, scale), left_out
+        return [_made(pair, number, scale, options) for number, pair in enumerate(bicubic_pairs(readable, scale))], left_out
     partners = {path.name: path for path in Path(options.lq).iterdir()} if Path(options.lq).is_dir() else None
     if partners is None:
         raise UsageError(f"{options.lq} is no folder: give the folder of the low-resolution photos")
@@ -49,6 +54,18 @@ def _pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) 
     if not pairs:
         raise TtpoError(f"no pair is left to train on: {'; '.join(left_out[:3])}")
     return pairs, left_out
+
+
+def worn(hq: Tensor, lq: Tensor, scale: int, options: DataOptions, generator: torch.Generator) -> Tensor:
+    """The low-resolution crops of a batch: lq as it is, or hq (N, 3, H, W) degraded anew. uint8 both."""
+    if options.lq or options.degradation == "bicubic":
+        return lq
+    return torch.cat([to_uint8(degrade_twice(to_float(crop[None]), scale, generator)) for crop in hq])
+
+
+def _made(pair: Pair, number: int, scale: int, options: DataOptions) -> Pair:
+    """For validation: a photo is always worn in the same way."""
+    return Pair(pair.name, pair.hq, worn(pair.hq[None], pair.lq[None], scale, options, step_generator(number, 0))[0])
 
 
 def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:

@@ -1,0 +1,129 @@
+"""Second-order real-world degradation: blur, resize, noise and JPEG twice, with sinc ringing (Real-ESRGAN, Wang et al., ICCVW 2021)."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ttpo_cli.training.blur_kernels import blur_kernel, sinc_kernel
+from ttpo_cli.training.degradation import jpeg
+
+_RESIZES = ("area", "bilinear", "bicubic")
+# (profile, whether the two deviations differ, probability)
+_KERNELS = (
+    ("gaussian", False, 0.45),
+    ("gaussian", True, 0.25),
+    ("generalised", False, 0.12),
+    ("generalised", True, 0.03),
+    ("plateau", False, 0.12),
+    ("plateau", True, 0.03),
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """One of the two rounds; pairs are ends of a uniform draw. resize: probabilities of enlarging, shrinking and neither."""
+
+    blur: float
+    sigma: tuple[float, float]
+    resize: tuple[float, float, float]
+    factor: tuple[float, float]
+    noise: tuple[float, float]
+    poisson: tuple[float, float]
+
+
+FIRST = Order(1.0, (0.2, 3.0), (0.2, 0.7, 0.1), (0.15, 1.5), (1, 30), (0.05, 3.0))
+SECOND = Order(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1, 25), (0.05, 2.5))
+SINC, FINAL_SINC, GREY_NOISE, QUALITY = 0.1, 0.8, 0.4, (30, 95)
+
+
+def degrade_twice(hq: Tensor, scale: int, generator: torch.Generator) -> Tensor:
+    """(1, 3, H, W) in [0, 1] -> (1, 3, H // scale, W // scale) on the 8-bit grid, worn at random: all draws are from `generator`."""
+    size = (hq.shape[-2] // scale, hq.shape[-1] // scale)
+    image = jpeg(_once(hq, FIRST, generator).clamp(0, 1), _quality(generator))
+    image = _once(image, SECOND, generator, size)
+    ringing = sinc_kernel(_odd(generator), _between(math.pi / 3, math.pi, generator)) if _draw(generator) < FINAL_SINC else None
+    if _draw(generator) < 0.5:
+        image = jpeg(_finished(image, size, ringing, generator).clamp(0, 1), _quality(generator))
+    else:
+        image = _finished(jpeg(image.clamp(0, 1), _quality(generator)), size, ringing, generator)
+    return (image.clamp(0, 1) * 255).round() / 255
+
+
+def _once(image: Tensor, order: Order, generator: torch.Generator, base: tuple[int, int] | None = None) -> Tensor:
+    """Blur, resize to a random multiple of `base` (the image's own size if None), add noise."""
+    if _draw(generator) < order.blur:
+        image = filtered(image, _kernel(order, generator))
+    height, width = base or (image.shape[-2], image.shape[-1])
+    factor = _factor(order, generator)
+    image = _resized(image, (max(1, round(height * factor)), max(1, round(width * factor))), generator)
+    return _noisy(image, order, generator)
+
+
+def filtered(image: Tensor, kernel: Tensor) -> Tensor:
+    """Convolve each channel with an odd kernel; edges reflected, or repeated where the image is smaller."""
+    reach = kernel.shape[-1] // 2
+    mode = "reflect" if reach < min(image.shape[-2:]) else "replicate"
+    padded = functional.pad(image, (reach,) * 4, mode=mode)
+    return functional.conv2d(padded, kernel.to(image).expand(image.shape[1], 1, -1, -1), groups=image.shape[1])
+
+
+def _kernel(order: Order, generator: torch.Generator) -> Tensor:
+    size = _odd(generator)
+    if _draw(generator) < SINC:
+        return sinc_kernel(size, _between(math.pi / 3 if size < 13 else math.pi / 5, math.pi, generator))
+    choice = int(torch.multinomial(torch.tensor([share for _, _, share in _KERNELS]), 1, generator=generator))
+    profile, long, _ = _KERNELS[choice]
+    first = _between(*order.sigma, generator)
+    second = _between(*order.sigma, generator) if long else first
+    low, high = (0.5, 4.0) if profile == "generalised" else (1.0, 2.0)
+    beta = _between(low, 1.0, generator) if _draw(generator) < 0.5 else _between(1.0, high, generator)
+    return blur_kernel(size, first, second, _between(-math.pi, math.pi, generator), profile, beta)
+
+
+def _factor(order: Order, generator: torch.Generator) -> float:
+    way = int(torch.multinomial(torch.tensor(order.resize), 1, generator=generator))
+    low, high = order.factor
+    return (_between(1.0, high, generator), _between(low, 1.0, generator), 1.0)[way]
+
+
+def _resized(image: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    mode = _RESIZES[int(torch.randint(len(_RESIZES), (1,), generator=generator))]
+    return functional.interpolate(image, size=size, mode=mode)
+
+
+def _noisy(image: Tensor, order: Order, generator: torch.Generator) -> Tensor:
+    """Gaussian noise (deviation of 255), or shot noise: the difference between an image and its Poisson draw, scaled."""
+    channels = 1 if _draw(generator) < GREY_NOISE else 3
+    if _draw(generator) < 0.5:
+        deviation = _between(*order.noise, generator) / 255
+        return image + deviation * torch.randn(1, channels, *image.shape[-2:], generator=generator).to(image)
+    scale = _between(*order.poisson, generator)
+    clean = (image.clamp(0, 1) * 255).round() / 255
+    seen = clean if channels == 3 else clean.mean(dim=1, keepdim=True)
+    levels = 2.0 ** math.ceil(math.log2(max(2, len(seen.unique()))))
+    return image + scale * (torch.poisson((seen * levels).cpu(), generator=generator).to(image) / levels - seen)
+
+
+def _finished(image: Tensor, size: tuple[int, int], ringing: Tensor | None, generator: torch.Generator) -> Tensor:
+    image = _resized(image, size, generator)
+    return image if ringing is None else filtered(image, ringing)
+
+
+def _odd(generator: torch.Generator) -> int:
+    """A kernel size of 7, 9, ... 21."""
+    return 7 + 2 * int(torch.randint(8, (1,), generator=generator))
+
+
+def _quality(generator: torch.Generator) -> int:
+    return int(torch.randint(QUALITY[0], QUALITY[1] + 1, (1,), generator=generator))
+
+
+def _draw(generator: torch.Generator) -> float:
+    return float(torch.rand(1, generator=generator))
+
+
+def _between(low: float, high: float, generator: torch.Generator) -> float:
+    return low + (high - low) * _draw(generator)
