@@ -5,6 +5,13 @@ from typing import Annotated
 
 import typer
 
+CURVES = {
+    "psnr_y": ("psnr_y_objective", "psnr_y_perceptual"),
+    "niqe": ("niqe_objective", "niqe_perceptual"),
+    "piqe": ("piqe_objective", "piqe_perceptual"),
+    "low_mae": ("low_mae", "low_mae_held", "dual_abs"),
+}
+
 
 def lfc(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
@@ -52,9 +59,11 @@ def lfc(
 
 
 def draw_curves(run: Path) -> None:
-    """Fidelity, naturalness and constraint of a run, each as an SVG in its folder."""
-    from ttpo_cli.cli.train_plot import plot_records
+    """Fidelity, naturalness and constraint of a run, as far as they were recorded, each as an SVG in its folder."""
+    from ttpo_cli.cli.train_plot import plot_records, recorded_names
 
-    plot_records(run, run / "psnr_y.svg", ["psnr_y_objective", "psnr_y_perceptual"])
-    plot_records(run, run / "piqe.svg", ["piqe_objective", "piqe_perceptual"])
-    plot_records(run, run / "low_mae.svg", ["low_mae", "low_mae_held", "dual_abs"])
+    known = recorded_names(run)
+    for kind, wanted in CURVES.items():
+        names = [name for name in wanted if name in known]
+        if names:
+            plot_records(run, run / f"{kind}.svg", names)

@@ -1,7 +1,7 @@
 """`ttpo train plot`: the curves of a finished or running training, from its records."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,19 +19,30 @@ def plot(
 
 def plot_records(run: Path, output: Path, names: list[str], log: bool = False, overwrite: bool = True) -> None:
     """Draw the recorded values that bear these names. Raises UsageError for a name no record has."""
-    import json
-
-    from ttpo_cli.errors import TtpoError, unknown_name
+    from ttpo_cli.errors import unknown_name
     from ttpo_cli.imaging.writing import atomic_write
     from ttpo_cli.report.plot import Axis, line_plot
 
-    log_file = run / "log.jsonl"
-    if not log_file.is_file():
-        raise TtpoError(f"{run} holds no log.jsonl: give the folder of a training run")
-    records = [json.loads(line) for line in log_file.read_text().splitlines()]
-    known = dict.fromkeys(name for record in records for name in record)
+    records, known = read_records(run), recorded_names(run)
     for name in names:
         if name not in known:
             raise unknown_name("recorded value", name, known)
     series = {name: [(float(record["step"]), float(record[name])) for record in records if name in record] for name in names}
     atomic_write(output, line_plot(series, run.name, Axis("step"), Axis(", ".join(names), log)).encode(), overwrite)
+
+
+def recorded_names(run: Path) -> list[str]:
+    """What a run's records tell, in order of appearance."""
+    return list(dict.fromkeys(name for record in read_records(run) for name in record))
+
+
+def read_records(run: Path) -> list[dict[str, Any]]:
+    """The records of a training run's folder. Raises TtpoError for a folder that holds none."""
+    import json
+
+    from ttpo_cli.errors import TtpoError
+
+    log_file = run / "log.jsonl"
+    if not log_file.is_file():
+        raise TtpoError(f"{run} holds no log.jsonl: give the folder of a training run")
+    return [json.loads(line) for line in log_file.read_text().splitlines()]

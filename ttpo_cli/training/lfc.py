@@ -68,6 +68,8 @@ def train_lfc(
     Raises UsageError for a run that exists or differs, TtpoError for a loss that is not finite.
     """
     check(options.admm)
+    if options.crop * options.scale % 2:
+        raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side, and the low band needs an even one")
     processes = launched(device)
     run = RunFolder(folder, options, processes.main)
     state = run.prepare(resume)
@@ -199,9 +201,7 @@ class Phases:
 
 
 def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
-    """The fixed crops of a run's second phase. Raises UsageError for a crop whose enlargement has an odd side."""
-    if options.crop * options.scale % 2:
-        raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side: choose an even crop")
+    """The fixed crops of a run's second phase."""
     count, generator = options.admm.crops, step_generator(options.seed ^ _BANK, -1)
     lq, hq = draw_crops(pairs, count, options.crop, options.scale, generator)
     lq = worn(hq, lq, options.scale, options.data, generator)

@@ -1,6 +1,7 @@
 """A training run's folder: options, records as JSONL and TensorBoard, and a state that resumes to the same numbers."""
 
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -152,7 +153,6 @@ def channels_last(network: Network) -> Network:
 
 def stop_if_not_finite(loss: Tensor, step: int, folder: Path) -> None:
     """Raise TtpoError on a NaN or infinite loss, naming the step and the last good checkpoint."""
-    if not bool(torch.isfinite(loss)):
-        raise TtpoError(
-            f"the loss is {float(loss)} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume with a lower rate"
-        )
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise TtpoError(f"the loss is {value} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume at a lower rate")
