@@ -96,3 +96,19 @@ def test_a_photo_of_one_pixel_is_judged_without_error() -> None:
 def test_a_share_outside_zero_to_one_is_refused() -> None:
     with pytest.raises(UsageError, match="between 0 and 1"):
         keep_low_band(RESTORED, RESTORED, 4, replace(OPTIONS, low_band=1.5))
+
+
+def test_agreement_beyond_the_rounding_of_files_is_not_asked_for() -> None:
+    """RESTORED shrinks to LQ exactly, at more than 60 dB: a result at 54 dB has lost nothing a file could hold."""
+    assert float(consistency(RESTORED, LQ, 4)) > 60
+    near, far = ((RESTORED + shift / 255).clamp(0, 1) for shift in (0.5, 1.0))
+    assert 52 < float(consistency(near, LQ, 4)) < 56
+    assert judge(near, RESTORED, LQ, 4, OPTIONS).refused is None
+    assert "contradicts" in str(judge(far, RESTORED, LQ, 4, OPTIONS).refused)
+
+
+@pytest.mark.parametrize(("shift", "refused"), [(0.0628, False), (0.0634, True)])
+def test_the_least_fidelity_is_24_db_and_no_less(shift: float, refused: bool) -> None:
+    grey = torch.full((1, 3, 32, 32), 0.4)
+    options = replace(OPTIONS, consistency_margin=60.0)
+    assert (judge(grey + shift, grey, grey[..., ::4, ::4], 4, options).refused is not None) is refused
