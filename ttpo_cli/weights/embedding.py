@@ -74,11 +74,11 @@ def update_manifest_entry(
         atomic_write(target, source.read_bytes(), overwrite=True)
     entry = replace(entries.get(name, EMBEDDED[name]), bytes=target.stat().st_size, sha256=file_sha256(target))
     entries[name] = entry if trained_by is None else replace(entry, trained_by=trained_by)
-    atomic_write(manifest, (HEADER + _yaml(entries)).encode(), overwrite=True)
+    atomic_write(manifest, (HEADER + manifest_text(entries)).encode(), overwrite=True)
     return entries[name]
 
 
-def _yaml(entries: dict[str, ManifestEntry]) -> str:
+def manifest_text(entries: dict[str, ManifestEntry]) -> str:
     """Embedded entries first, by name, the others in their order; fields that say nothing beyond their default left out."""
     first = sorted(name for name, entry in entries.items() if entry.file is not None)
     order = [*first, *(name for name in entries if name not in first)]

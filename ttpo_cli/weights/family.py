@@ -38,6 +38,17 @@ def choose(
     return fitting[0]
 
 
+def meant(entries: Mapping[str, ManifestEntry], name: str) -> ManifestEntry:
+    """The entry of a name of any role, or what `choose` makes of a family's. Raises UsageError."""
+    if name in entries:
+        return entries[name]
+    for role in dict.fromkeys(entry.role for entry in entries.values() if entry.answers_to(name)):
+        found = choose(entries, name, role)
+        if found is not None:
+            return found
+    raise unknown_name("model", name, entries)
+
+
 def known_task(text: str, entries: Iterable[ManifestEntry]) -> str:
     """The task that `text` begins, whatever the case. Raises UsageError that lists the tasks there are."""
     tasks = sorted({entry.task for entry in entries})

@@ -1,6 +1,5 @@
 """Where weights are kept, as the environment says: TTPO_HOME, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE, TTPO_MANIFEST."""
 
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,8 +32,3 @@ def hub_cache(environment: Mapping[str, str]) -> Path:
 def is_offline(environment: Mapping[str, str]) -> bool:
     """HF_HUB_OFFLINE, read as huggingface_hub reads it."""
     return environment.get("HF_HUB_OFFLINE", "").lower() in TRUE
-
-
-def set_offline() -> None:
-    """Forbid the network to this process and its children. huggingface_hub reads the variable on import: call this before."""
-    os.environ["HF_HUB_OFFLINE"] = "1"

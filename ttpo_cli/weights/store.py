@@ -70,10 +70,10 @@ class Store:
         if entry.urls:
             return self._local_file(entry)
         receipt = read_receipt(self.folder(entry))
-        snapshot = self._snapshot(entry, receipt)
+        snapshot = self.snapshot(entry, receipt)
         if snapshot is None or (receipt is None and not self.offline):
             return None
-        source = entry.hub[0]
+        source = next((one for one in entry.hub if receipt is not None and one.repo == receipt.repo), entry.hub[0])
         if receipt is not None:
             if missing(snapshot, receipt):
                 return None
@@ -103,12 +103,23 @@ class Store:
     def folder(self, entry: ManifestEntry) -> Path:
         return self.home / "models" / entry.name
 
+    def is_here(self, entry: ManifestEntry) -> bool:
+        """Whether it lies on this machine, whole or not: no byte is read."""
+        if entry.file is not None:
+            return True
+        if entry.urls:
+            return (self.folder(entry) / entry.file_name).is_file()
+        receipt = read_receipt(self.folder(entry))
+        snapshot = self.snapshot(entry, receipt)
+        return snapshot is not None and (receipt is None or not missing(snapshot, receipt))
+
     def _local_file(self, entry: ManifestEntry) -> Path | None:
         path = self.folder(entry) / entry.file_name
         if not path.is_file():
             return None
         receipt = read_receipt(self.folder(entry))
-        expected = entry.sha256 or (None if receipt is None else receipt.files[entry.file_name].sha256)
+        known = None if receipt is None else receipt.files.get(entry.file_name)
+        expected = entry.sha256 or (None if known is None else known.sha256)
         if expected is None:
             return None  # put there by somebody else, or interrupted before it was recorded: fetched anew
         if file_sha256(path) != expected:
@@ -116,7 +127,7 @@ class Store:
             raise WeightsError(f"{path.name} is not {since}: damaged or exchanged; `ttpo models fetch {entry.name}` replaces it")
         return path
 
-    def _snapshot(self, entry: ManifestEntry, receipt: Receipt | None) -> Path | None:
+    def snapshot(self, entry: ManifestEntry, receipt: Receipt | None) -> Path | None:
         """A bundle's copy, else what the hub's cache has of the recorded commit, or of the entry's revision."""
         copy = self.folder(entry) / SNAPSHOT
         if copy.is_dir():
@@ -129,7 +140,7 @@ class Store:
     def _clear(self, entry: ManifestEntry) -> None:
         """Delete the files of an entry, not its receipt. In the hub's cache: the blobs this entry names, which other tools fetch again."""
         receipt = read_receipt(self.folder(entry))
-        snapshot = self._snapshot(entry, receipt) if entry.hub else None
+        snapshot = self.snapshot(entry, receipt) if entry.hub else None
         if snapshot is not None and receipt is not None:
             for name in receipt.files:
                 link = snapshot / name
@@ -144,8 +155,8 @@ class Store:
         """Fetch, check, record; another process that fetches the same is waited for, and its result used."""
         if self.offline:
             raise WeightsError(
-                f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): `ttpo models fetch {entry.name}` "
-                "with a network, or carry a bundle (`ttpo models bundle`) here"
+                f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): "
+                f"`ttpo models fetch {entry.name}` with a network, or carry a bundle (`ttpo models bundle`) here"
             )
         folder = self.folder(entry)
         try:
