@@ -12,9 +12,17 @@ from ttpo_cli.errors import TtpoError, WeightsError
 
 Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of `ttpo models list`.", show_default=False)]
 
+Scale = Annotated[int | None, typer.Option(min=1, help="For the name of a family: what it enlarges by.", show_default=False)]
+
 
 def fetch(
-    names: Names, offline: options.Offline = False, manifest: options.Manifest = None, quiet: Quiet = False, no_color: NoColor = False
+    names: Names,
+    task: options.Task = None,
+    scale: Scale = None,
+    offline: options.Offline = False,
+    manifest: options.Manifest = None,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
     """Download and verify; what is here and whole is left alone. Prints where each lies."""
     from ttpo_cli.weights.family import meant
@@ -22,7 +30,7 @@ def fetch(
     terminal = Terminal(quiet, no_color=no_color)
     failed = []
     with opened_store(terminal) as store:
-        entries = [meant(store.entries, name) for name in names]
+        entries = [meant(store.entries, name, task=task, scale=scale) for name in names]
         for entry in entries:
             try:
                 write_line(str(store.fetch(entry.name)))

@@ -13,10 +13,14 @@ from ttpo_cli.weights.transfer import Again, Elsewhere, Part, receive
 OnBytes = Callable[[int, int | None], None]
 
 
+# Bytes that an attempt must add to count as having got further: a server that gives a handful at a time is not worth waiting for.
+PROGRESS = 2**16
+
+
 @dataclass(frozen=True)
 class Patience:
-    """timeout: seconds without a byte before a connection counts as dead; attempts: failures in a row, none getting further than the
-    ones before, until the next mirror is tried; first_wait, longest_wait: seconds between attempts, doubling from one to the other."""
+    """timeout: seconds without a byte before a connection counts as dead; attempts: failures in a row, none getting much further than
+    the ones before, until the next mirror is tried; first_wait, longest_wait: seconds between attempts, doubling from one to the other."""
 
     timeout: float = 30.0
     attempts: int = 5
@@ -69,11 +73,12 @@ def _from_mirror(url: str, part: Part, size: int | None, sha256: str | None, pat
         try:
             digest = receive(url, part, size, sha256, patience.timeout, on_bytes)
         except Again as reason:
-            failures = 0 if part.size() > furthest else failures + 1
-            furthest = max(furthest, part.size())
+            if part.size() >= furthest + PROGRESS:
+                failures, furthest = 0, part.size()
+            failures += 1
             if failures >= patience.attempts:
                 raise Elsewhere(f"{reason}, {failures} times") from reason
-            time.sleep(min(patience.longest_wait, max(reason.wait, patience.first_wait * 2 ** max(failures - 1, 0))))
+            time.sleep(min(patience.longest_wait, max(reason.wait, patience.first_wait * 2 ** (failures - 1))))
             continue
         if sha256 is None or digest == sha256:
             return Delivered(url, part.size(), digest)

@@ -38,12 +38,13 @@ def choose(
     return fitting[0]
 
 
-def meant(entries: Mapping[str, ManifestEntry], name: str) -> ManifestEntry:
+def meant(entries: Mapping[str, ManifestEntry], name: str, *, task: str | None = None, scale: int | None = None) -> ManifestEntry:
     """The entry of a name of any role, or what `choose` makes of a family's. Raises UsageError."""
     if name in entries:
         return entries[name]
-    for role in dict.fromkeys(entry.role for entry in entries.values() if entry.answers_to(name)):
-        found = choose(entries, name, role)
+    roles: dict[Role, None] = dict.fromkeys(entry.role for entry in entries.values() if entry.answers_to(name))
+    for role in roles:
+        found = choose(entries, name, role, task=task, scale=scale)
         if found is not None:
             return found
     raise unknown_name("model", name, entries)

@@ -141,9 +141,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self.must_stay_secure = must_stay_secure
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> urllib.request.Request | None:
-        if not newurl.startswith(("https://", "http://")) or (
-            self.must_stay_secure and req.full_url.startswith("https://") and newurl.startswith("http://")
-        ):
+        if self.must_stay_secure and req.full_url.startswith("https://") and newurl.startswith("http://"):
             raise Elsewhere(f"redirects to {newurl[:60]}, which is not HTTPS")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
