@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pytest
@@ -113,7 +114,7 @@ def test_two_processes_that_want_the_same_file_fetch_it_once(mirror, tmp_path):
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path), "HOME": str(tmp_path), **place}
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     while len(mirror.downloads("/clean.pth")) < 1 and any(one.poll() is None for one in both):
-        pass
+        time.sleep(0.02)
     mirror.stop.set()  # the stall ends: that connection closes before the end, and the one that holds the lock goes on
     assert [one.communicate(timeout=120)[0].strip() for one in both] == ["True", "True"]
     assert [request[2] for request in mirror.downloads("/clean.pth")] == [None, "bytes=1000-"]
