@@ -11,6 +11,7 @@ import zipfile
 
 import torch
 from safetensors.torch import save
+from spandrel.architectures.Compact import Compact
 
 WEIGHTS = {"conv.weight": torch.arange(12.0).view(1, 3, 2, 2), "conv.bias": torch.zeros(1)}
 MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
@@ -94,11 +95,13 @@ def opcodes(canary):
         "deep lists": b"\x80\x02" + b"]" * 200_000 + b"a" * 199_999 + b".",
         "a text of 2**62 letters": b"\x80\x04\x8d" + struct.pack("<Q", 2**62) + b"x.",
         "a number of 2**30 bytes": b"\x80\x02\x8b" + struct.pack("<i", 2**30) + b"\x01.",
-        "an array of 32 GB": b"\x80\x02cbuiltins\nbytearray\n" + pickle.dumps((2**35,), 2)[2:-1] + b"R.",
+        "an array of 2 GB": b"\x80\x02cbuiltins\nbytearray\n" + pickle.dumps((2**31,), 2)[2:-1] + b"R.",
         "a protocol to come": b"\x80\x63}.",
         "nothing": b"",
     }
-    return {f"opcodes: {name}": zipped(content) for name, content in body.items()}
+    array = body["an array of 2 GB"]
+    files = {f"opcodes: {name}": zipped(content) for name, content in body.items()}
+    return files | {"an array of 2 GB, legacy": pickle.dumps(int.from_bytes(MAGIC, "little"), 2) + pickle.dumps(1001, 2) + array}
 
 
 def containers(canary):
@@ -138,26 +141,25 @@ def states():
         doubled = {"a": doubled, "b": doubled}
     own = {"weight": torch.zeros(1)}
     own["self"] = own
-    esrgan = {
-        f"model.{name}.{kind}": torch.zeros(2, 2, 3, 3)[: 2 if kind == "weight" else 1] for name in (0, 3) for kind in ("weight", "bias")
-    }
-    compact = {
-        f"body.{index}.{kind}": torch.zeros(*shape) for index in (0, 2, 4) for kind, shape in (("weight", (3, 3, 3, 3)), ("bias", (3,)))
-    }
+    compact = honest()
+    misshapen = compact | {"body.2.weight": torch.zeros(4, 5, 3, 3)}
     spoilt = {name: torch.full_like(tensor, float("nan")) for name, tensor in compact.items()}
     return {
         "doubled 60 times": pickled(doubled),
         "a dict that holds itself": pickled(own),
         "one number for 2**40": pickled({"weight": torch.zeros(1).expand(2**40)}),
-        "no values in a huge shape": pickled({"conv_first.weight": torch.zeros(3 * 10**8, 0, 3, 3), **compact}),
+        "no values in a huge shape": pickled(
+            {"body.0.bias": torch.zeros(3 * 10**8, 0), **{k: v for k, v in compact.items() if k != "body.0.bias"}}
+        ),
         "a hundred million layers": pickled({**compact, "body.100000000.weight": torch.zeros(3, 3, 3, 3)}),
         "a name of a million digits": pickled({**compact, f"body.{'9' * 10**6}.weight": torch.zeros(1)}),
         "sparse": pickled({"weight": torch.zeros(4, 4).to_sparse()}),
         "names of numbers": pickled({1: {2: torch.zeros(3)}}),
-        "wrong shapes": pickled(esrgan),
+        "wrong shapes": pickled(misshapen),
         "texts for weights": pickled({"params": {"conv_first.weight": "no tensor"}, "epoch": torch.zeros(1)}),
         "a list": pickled([torch.zeros(3)]),
         "weights that are no numbers": save(spoilt),
+        "an infinite weight": save(compact | {"body.0.bias": torch.full((4,), float("inf"))}),
     }
 
 
@@ -181,11 +183,17 @@ def headers():
     return files
 
 
+def honest():
+    """A network small enough for tests, whole and finite."""
+    torch.manual_seed(0)
+    return Compact(num_in_ch=3, num_out_ch=3, num_feat=4, num_conv=2, upscale=2).state_dict()
+
+
 def write_all(folder, canary):
     """Every file, in `folder`; returns their names."""
     files = {**globals_that_run(canary), **opcodes(canary), **containers(canary), **states(), **headers()}
     canary.with_name(f"{canary.name}.py").write_text(f"open({str(canary)!r}, 'w').close()")
     for index, (name, content) in enumerate(files.items()):
         suffix = ".safetensors" if name.startswith("safetensors") else (".pth", ".pt", ".ckpt")[index % 3]
-        (folder / f"{index:02d}{suffix}").write_bytes(content)
+        (folder / f"{index:03d}{suffix}").write_bytes(content)
     return list(files)

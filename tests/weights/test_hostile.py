@@ -7,7 +7,9 @@ import sys
 
 import pytest
 import torch
-from hostile_files import WEIGHTS, reduce_of, write_all
+from hostile_files import honest, reduce_of, write_all
+
+from ttpo_cli.backbones.catalog import load_backbone
 
 # One process for all files: the command line on each, then what it said, its exit code, and how far the memory's peak had risen.
 PROGRAM = """
@@ -79,8 +81,7 @@ def test_the_programs_in_them_are_indeed_programs(tmp_path):
     assert (tmp_path / "canary").exists()
 
 
-def test_the_same_containers_with_honest_weights_are_read(tmp_path):
-    from ttpo_cli.weights.pickled import load_pickled
-
-    torch.save(WEIGHTS, tmp_path / "honest.pth")
-    assert set(load_pickled(tmp_path / "honest.pth")) == set(WEIGHTS)
+@pytest.mark.parametrize("legacy", [False, True])
+def test_the_same_network_with_honest_weights_is_loaded(tmp_path, legacy):
+    torch.save({"params": honest()}, tmp_path / "honest.pth", _use_new_zipfile_serialization=not legacy)
+    assert load_backbone(tmp_path / "honest.pth").scale == 2

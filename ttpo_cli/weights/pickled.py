@@ -1,5 +1,6 @@
 """Read .pth, .pt and .ckpt checkpoints without running what is in them: PyTorch's restricted unpickler, and nothing that is a program."""
 
+import mmap
 import pickle
 import struct
 import warnings
@@ -17,6 +18,8 @@ LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 
 # Weights that share storage, or an archive somebody compressed, may honestly unfold by this factor.
 UNFOLDS = 4
+
+_ARRAY = b"bytearray"
 
 # What the unpickler and the zip reader raise on a damaged file; a hostile one raises pickle.UnpicklingError.
 DAMAGE = (
@@ -79,8 +82,24 @@ def _refuse_programs(path: Path) -> None:
     except (zipfile.BadZipFile, *DAMAGE) as error:
         raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
     _refuse_bomb(path, sum(record.file_size for record in records))
+    _refuse_arrays(path, [record.filename for record in records if record.filename.endswith(".pkl")])
     if any(record.filename.endswith("constants.pkl") for record in records):
         raise WeightsError(f"{path.name} is TorchScript, a program rather than weights: ask its maker for the state dict or .safetensors")
+
+
+def _refuse_arrays(path: Path, pickles: list[str]) -> None:
+    """PyTorch's unpickler lets a file make a bytearray of any length, which no weights need and which would fill the memory."""
+    try:
+        if pickles:
+            with zipfile.ZipFile(path) as archive:
+                found = any(_ARRAY in archive.read(name) for name in pickles)
+        else:
+            with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                found = content.find(_ARRAY) >= 0
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
+    if found:
+        raise WeightsError(f"{path.name} asks for memory beside its weights: do not trust this file")
 
 
 def _refuse_bomb(path: Path, claimed: int) -> None:
