@@ -69,8 +69,14 @@ def info(
         if number:
             write_line("")
         for key, value in _facts(entry, store).items():
-            if value not in (None, [], False):
-                write_line(f"{key}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+            if value not in (None, []):
+                write_line(f"{key}: {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
