@@ -30,7 +30,7 @@ class Store:
 
     home: Path
     hub_cache: Path
-    entries: Mapping[str, ManifestEntry]
+    entries: Mapping[str, ManifestEntry] = field(repr=False)
     offline: bool = False
     endpoint: str | None = None
     on_bytes: OnBytes | None = None
