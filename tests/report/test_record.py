@@ -50,7 +50,7 @@ def test_a_metric_file_is_named_by_its_sha256(tmp_path):
     listed = weights_of(tiny_engine(), {"calm": path})
     expected = {"role": "metric", "name": "calm", "sha256": file_sha256(path), "licence": "Apache-2.0", "commercial_use": None}
     assert expected in listed
-    assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0"}
+    assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0", "commercial_use": None}
 
 
 def test_what_json_cannot_hold_becomes_null_or_text(tmp_path):
