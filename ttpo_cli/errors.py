@@ -34,8 +34,11 @@ class GuardRejected(TtpoError):
     exit_code = 5
 
 
+MANY = 30
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that no entry bears: the nearest names first, then all of them.
+    """The error for a name that no entry bears: the nearest names first, then all of them, or how many where that would fill a screen.
 
     A tool's own candidates are compared without regard to case, since `--backbone SwinIR` and `swinir` mean the same.
     """
@@ -43,4 +46,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
     by_lower = {entry.lower(): entry for entry in names}
     near = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    return UsageError(f"unknown {kind} '{name}': {hint}known: {', '.join(names)}")
+    listed = ", ".join(names) if len(names) <= MANY else f"{len(names)} names, which `ttpo models list` shows"
+    return UsageError(f"unknown {kind} '{name}': {hint}known: {listed}")

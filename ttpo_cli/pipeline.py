@@ -26,6 +26,7 @@ from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.weights.store import Store
 
 # What the progress of a long run is told: stage, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
@@ -121,8 +122,11 @@ def load_engine(
     scale: int | None = None,
     metric_files: dict[str, Path] | None = None,
     prior_scale: float = 1.0,
+    task: str | None = None,
+    store: Store | None = None,
 ) -> Engine:
-    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`.
+    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`; task: of the backbone, where its family
+    knows several; store: where named weights are found or fetched to (None: as the environment says).
 
     Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
     """
@@ -136,7 +140,7 @@ def load_engine(
         if metric.needs_reference:
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
     return Engine(
-        load_backbone(backbone, scale=scale),
+        load_backbone(backbone, scale=scale, task=task, store=store),
         load_haar_prior(prior_file, chosen, precision, prior_scale),
         loaded,
         load_ranker(chosen, files.get("ranker"))[0],

@@ -175,11 +175,15 @@ def test_report_and_candidates_are_written_where_told(photo):
     assert "photo.png" in report.read_text()
 
 
-def test_options_of_the_engine_reach_it(photo, engine):
+def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     flags = ["--backbone", "b", "--prior", "p", "--metrics", "m, n", "--device", "cpu", "--precision", "fp32", "--scale", "3"]
-    assert program(["restore", str(photo), *flags, "--metric-weights", "m=file", "--prior-scale", "2", "-q"]) == 0
-    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_scale": 2.0}
+    more = ["--metric-weights", "m=file", "--prior-scale", "2", "--task", "deblur", "--offline", "-q"]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    assert program(["restore", str(photo), *flags, *more]) == 0
+    store = engine[0][1].pop("store")
+    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_scale": 2.0, "task": "deblur"}
     assert engine == [(("b", "p", ("m", "n"), "cpu", "fp32"), named)]
+    assert store.offline
 
 
 @pytest.mark.parametrize(

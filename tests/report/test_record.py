@@ -48,8 +48,9 @@ def test_a_metric_file_is_named_by_its_sha256(tmp_path):
     path = tmp_path / "calm.safetensors"
     path.write_bytes(b"weights")
     listed = weights_of(tiny_engine(), {"calm": path})
-    assert {"role": "metric", "name": "calm", "sha256": file_sha256(path), "licence": "Apache-2.0"} in listed
-    assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0"}
+    expected = {"role": "metric", "name": "calm", "sha256": file_sha256(path), "licence": "Apache-2.0", "commercial_use": None}
+    assert expected in listed
+    assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0", "commercial_use": None}
 
 
 def test_what_json_cannot_hold_becomes_null_or_text(tmp_path):

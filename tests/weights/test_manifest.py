@@ -1,5 +1,7 @@
 """The manifest: strict entries, embedded files verified, and an embedding that writes what reading expects."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import yaml
@@ -7,8 +9,11 @@ import yaml
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights import manifest as manifest_module
 from ttpo_cli.weights.checkpoint import file_sha256, save_checkpoint
-from ttpo_cli.weights.embedding import EMBEDDED, update_manifest_entry
-from ttpo_cli.weights.manifest import BUILTIN, embedded_path, read_manifest
+from ttpo_cli.weights.embedding import EMBEDDED, HEADER, manifest_text, update_manifest_entry
+from ttpo_cli.weights.entry import HubSource
+from ttpo_cli.weights.manifest import BUILTIN, PACKAGE, embedded_path, manifest_path, read_manifest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ENTRY = {
     "aliases": ["short"],
@@ -43,10 +48,10 @@ def house(tmp_path, monkeypatch):
     return path, tmp_path / "builtin", tmp_path / "trained.safetensors"
 
 
-def test_every_entry_of_the_package_names_a_file_that_is_there_and_verified():
-    entries = read_manifest()
-    assert {embedded_path(name).name for name in entries} == {path.name for path in BUILTIN.glob("*.safetensors")}
-    assert set(entries) <= set(EMBEDDED)
+def test_every_embedded_entry_names_a_file_that_is_there_and_verified():
+    embedded = {name for name, entry in read_manifest().items() if entry.file is not None}
+    assert {embedded_path(name).name for name in embedded} == {path.name for path in BUILTIN.glob("*.safetensors")}
+    assert embedded <= set(EMBEDDED)
 
 
 def test_an_entry_is_read_as_it_is_written(tmp_path):
@@ -64,11 +69,95 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"file": "../../etc/passwd"}, "plain file name"),
         ({"url": "x"}, "url"),
         ({"aliases": ["long"]}, "two entries"),
+        ({"aliases": "short"}, "no list of words"),
+        ({"scale": 0}, "scale"),
+        ({"sha256": "0" * 63}, "64 hexadecimal digits"),
+        ({"file": None}, "exactly one of file, urls and hub"),
+        ({"urls": ["https://example.org/a.pth"]}, "exactly one of file, urls and hub"),
+        ({"file": None, "urls": ["ftp://example.org/a.pth"]}, "https://"),
+        ({"file": None, "urls": ["http://example.org/a.pth"], "sha256": None}, "without a sha256"),
+        ({"file": None, "hub": {"file": "a.safetensors"}}, "give repo"),
+        ({"file": None, "hub": {"repo": "no-owner"}}, "OWNER/NAME"),
+        ({"file": None, "hub": {"repo": "a/b", "file": "../c"}}, "no path inside"),
+        ({"file": None, "hub": {"repo": "a/b", "commit": "c"}}, "commit"),
     ],
 )
 def test_a_wrong_entry_is_refused_by_its_field(tmp_path, change, word):
     with pytest.raises(WeightsError, match=word):
         read_manifest(written(tmp_path, {"long": ENTRY | change}))
+
+
+@pytest.mark.parametrize("name", ["../up", "Large", "a/b", "", "a b"])
+def test_a_name_that_is_no_plain_word_is_refused(tmp_path, name):
+    with pytest.raises(WeightsError, match="is no name"):
+        read_manifest(written(tmp_path, {name: ENTRY}))
+
+
+def test_a_hub_is_one_repository_or_mirrors_in_order(tmp_path):
+    plain = {**ENTRY, "file": None, "aliases": []}
+    one = plain | {"hub": {"repo": "a/b", "revision": None, "file": "c.pth"}}
+    two = plain | {"hub": [{"repo": "a/b", "allow_patterns": ["*.json"]}, {"repo": "c/d", "revision": "v1"}]}
+    entries = read_manifest(written(tmp_path, {"one": one, "two": two}))
+    assert entries["one"].hub == (HubSource("a/b", "main", "c.pth"),)
+    assert entries["two"].hub == (HubSource("a/b", "main", None, ("*.json",)), HubSource("c/d", "v1"))
+
+
+def test_entries_of_one_role_may_share_an_alias_and_others_may_not(tmp_path):
+    other = ENTRY | {"file": "other.safetensors"}
+    assert len(read_manifest(written(tmp_path, {"long": ENTRY, "other": other}))) == 2
+    for wrong in (other | {"role": "metric"}, other | {"aliases": ["long"]}):
+        with pytest.raises(WeightsError, match="two entries"):
+            read_manifest(written(tmp_path, {"long": ENTRY, "other": wrong}))
+
+
+def test_the_package_names_checkpoints_for_every_job_and_priors_of_every_family():
+    entries = read_manifest().values()
+    fetched = [entry for entry in entries if entry.role == "backbone" and entry.file is None]
+    assert len(fetched) >= 60
+    assert {1, 2, 3, 4, 8} <= {entry.scale for entry in fetched}
+    jobs = {"super-resolution", "real-world super-resolution", "denoise", "deblur", "derain", "dehaze", "low light", "JPEG artefacts"}
+    assert jobs | {"face restoration"} <= {entry.task for entry in fetched}
+    priors = {"sd15", "sd21", "sd-turbo", "sdxl", "sd3", "sd35-medium", "sd35-large", "flux1-dev", "flux1-schnell", "flux2-dev"}
+    assert priors | {"taesd", "controlnet-tile-sd15"} <= {entry.name for entry in entries if entry.role == "prior"}
+
+
+def test_a_licence_that_says_non_commercial_is_never_given_as_free():
+    for entry in read_manifest().values():
+        forbids = entry.licence is not None and ("-NC" in entry.licence or "non-commercial" in entry.licence.lower())
+        assert entry.commercial_use is False if forbids else entry.licence is not None or entry.commercial_use is None, entry.name
+
+
+def test_every_address_of_the_package_is_https_and_every_file_has_a_name_of_its_own():
+    entries = [entry for entry in read_manifest().values() if entry.urls]
+    assert [url for entry in entries for url in entry.urls if not url.startswith("https://")] == []
+    assert len({entry.file_name for entry in entries}) == len(entries)
+    hashes = [entry.sha256 for entry in entries if entry.sha256 is not None]
+    assert len(hashes) == len(set(hashes)) >= 40
+
+
+def test_the_manifest_is_as_its_writer_writes_it():
+    assert manifest_path().read_text("utf-8") == HEADER + manifest_text(read_manifest())
+
+
+def test_a_wheel_carries_the_manifest_where_it_is_looked_for():
+    tomllib = pytest.importorskip("tomllib", reason="Python reads TOML from 3.11 on")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    build = project["tool"]["hatch"]["build"]["targets"]
+    assert build["wheel"]["force-include"] == {"weights_manifest.yaml": "ttpo_cli/weights_manifest.yaml"}
+    assert build["wheel"]["packages"] == [PACKAGE.name] == ["ttpo_cli"]
+    assert "/weights_manifest.yaml" in build["sdist"]["include"]
+    assert manifest_path() == ROOT / "weights_manifest.yaml"
+
+
+def test_the_manifest_inside_the_package_is_taken_before_one_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "package").mkdir()
+    monkeypatch.setattr(manifest_module, "PACKAGE", tmp_path / "package")
+    with pytest.raises(WeightsError, match="install ttpo again"):
+        manifest_path()
+    beside = written(tmp_path, "# beside\n")
+    assert manifest_path() == beside
+    inside = written(tmp_path / "package", "# inside\n")
+    assert manifest_path() == inside
 
 
 def test_a_missing_field_is_named(tmp_path):

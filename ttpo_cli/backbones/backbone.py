@@ -14,8 +14,8 @@ class Backbone:
     task: what it undoes, in words; architecture: the family's name; channels: 3, or 1 for a network of grey images;
     multiple, minimum: input sides must be multiples of the one and at least the other; supports_half, supports_bfloat16: whether fp16
     and bf16 are known to work; tiling: whether an image may be cut into tiles without doubt (False: it looks at the whole image);
-    sha256, licence: of the weight file, None where there is none or nobody said; noise_sigma: deviation, in [0, 1] units, of the noise
-    that a denoiser is told to expect, None where it is not told; tags: the architecture's variant.
+    sha256, licence, commercial_use: of the weight file, None where there is none or nobody said; noise_sigma: deviation, in [0, 1]
+    units, of the noise that a denoiser is told to expect, None where it is not told; tags: the architecture's variant.
     """
 
     name: str
@@ -31,5 +31,6 @@ class Backbone:
     tiling: bool = True
     sha256: str | None = None
     licence: str | None = None
+    commercial_use: bool | None = None
     noise_sigma: float | None = None
     tags: tuple[str, ...] = ()

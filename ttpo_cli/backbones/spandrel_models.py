@@ -1,5 +1,6 @@
 """Every architecture spandrel recognises by its weights' names and shapes, as a Backbone (chaiNNer-org/spandrel)."""
 
+import importlib.util
 import warnings
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.pickled import DAMAGE
+from ttpo_cli.weights.plausible import check_finite, check_plausible
 
 # What an architecture undoes, where spandrel only says "Restoration".
 TASKS = {
@@ -45,6 +48,8 @@ def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbon
     """
     import spandrel
 
+    check_plausible(path.name, state)
+    _add_extra_architectures()
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="torch.meshgrid")
@@ -54,7 +59,7 @@ def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbon
             f"{path.name} was made for a network that ttpo does not know: give a checkpoint of one of the {len(spandrel.MAIN_REGISTRY)} "
             "that it does, such as ESRGAN, Compact, SwinIR, HAT, DAT, SCUNet or NAFNet"
         ) from error
-    except (KeyError, IndexError, RuntimeError, ValueError, TypeError, AttributeError, AssertionError, ZeroDivisionError) as error:
+    except (NameError, *DAMAGE) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
             f"{path.name} looks like a known network but does not fit it ({reason}): a variant, or damaged; give another checkpoint"
@@ -66,7 +71,16 @@ def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbon
         raise WeightsError(
             f"{path.name} turns {channels} channels into {descriptor.output_channels}: ttpo needs one of colour (3) or grey (1) images"
         )
+    check_finite(path.name, descriptor.model)
     return _backbone(path.stem, descriptor, sha256)
+
+
+def _add_extra_architectures() -> None:
+    """Restormer, CodeFormer and others under licences of their own, where their package is installed."""
+    if importlib.util.find_spec("spandrel_extra_arches") is not None:
+        import spandrel_extra_arches  # pyright: ignore[reportMissingImports]
+
+        spandrel_extra_arches.install(ignore_duplicates=True)
 
 
 def _backbone(name: str, descriptor: Any, sha256: str) -> Backbone:

@@ -32,6 +32,7 @@ class EngineOptions:
     scale: int | None = None
     metric_files: dict[str, Path] = field(default_factory=dict)
     prior_scale: float = 1.0
+    task: str | None = None
 
     def load(self) -> Engine:
         return load_engine(
@@ -43,6 +44,7 @@ class EngineOptions:
             scale=self.scale,
             metric_files=self.metric_files,
             prior_scale=self.prior_scale,
+            task=self.task,
         )
 
 

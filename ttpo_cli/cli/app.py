@@ -18,6 +18,7 @@ from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
+from ttpo_cli.cli.models import models
 from ttpo_cli.cli.restore import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line
@@ -38,6 +39,7 @@ app = typer.Typer(
 for _command in (restore, score, degrade, bench, invert, doctor):
     app.command()(_command)
 app.command("eval")(evaluate)
+app.add_typer(models, name="models")
 app.add_typer(train, name="train")
 
 

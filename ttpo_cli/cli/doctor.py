@@ -111,11 +111,13 @@ def _version(package: str) -> str | None:
 
 def _caches() -> dict[str, dict[str, Any]]:
     """Where downloads of others are kept, and how large that has grown."""
+    from ttpo_cli.weights.home import ttpo_home
+
     cache = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser()
     folders = {
         "HF_HOME": Path(os.environ.get("HF_HOME", cache / "huggingface")),
         "TORCH_HOME": Path(os.environ.get("TORCH_HOME", cache / "torch")),
-        "TTPO_HOME": Path(os.environ.get("TTPO_HOME", cache / "ttpo")),
+        "TTPO_HOME": ttpo_home(os.environ),
     }
     return {
         name: {"path": str(path), "set": name in os.environ, "exists": path.is_dir(), "bytes": _size(path)}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.command_line import command_line, describe_machine
 from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
 from ttpo_cli.cli.score import title
@@ -46,6 +47,7 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="A folder of HR/LR pairs (..._HR.png and ..._LR.png, or HR/ and LR/), or of photos.")],
     backbone: options.Backbone = "lfc-sr-small",
     scale: options.Scale = None,
+    task: options.Task = None,
     ttpo: Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="All three stages, or the backbone alone.")] = False,
     metrics: Annotated[
         str | None, typer.Option(help=f"Judges, by commas; {OF_PHOTOS}, for pairs {OF_PAIRS}.", metavar="A,B,..", show_default=False)
@@ -70,6 +72,8 @@ def evaluate(
     region_overlap: options.RegionOverlap = 64,
     compare: options.Compare = False,
     seed: options.Seed = 0,
+    offline: options.Offline = False,
+    manifest: options.Manifest = None,
     json: Json = False,
     csv: Csv = False,
     quiet: Quiet = False,
@@ -89,10 +93,13 @@ def evaluate(
     files = options.metric_files(metric_weights)
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
-    if ttpo:
-        run = _load_ttpo(backbone, scale, prior, prior_scale, options.names(select), files, device, precision, settings)
-    else:
-        run = _load_backbone(backbone, scale, device, settings)
+    with opened_store(terminal) as store:
+        if ttpo:
+            named = {"scale": scale, "prior_scale": prior_scale, "metric_files": files, "task": task, "store": store}
+            run = _load_ttpo(backbone, prior, options.names(select), device, precision, named, settings)
+        else:
+            run = _load_backbone(backbone, {"scale": scale, "task": task, "store": store}, device, settings)
+    warn_of_licences(run.weights, terminal)
     names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
     judges = [load_metric(name, run.device, files.get(name)) for name in names]
     what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
@@ -111,37 +118,32 @@ def evaluate(
         raise typer.Exit(failed[0]["exit_code"])
 
 
-def _load_backbone(backbone: str, scale: int | None, device: str, settings: "Settings") -> Run:
+def _load_backbone(backbone: str, named: dict[str, Any], device: str, settings: "Settings") -> Run:
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.batch.evaluation import backbone_restorer
     from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.report.record import describe_weights
 
     chosen = choose_device(device)
-    loaded = load_backbone(backbone, scale=scale)
-    weights = [{"role": "backbone", "name": loaded.name, "sha256": loaded.sha256, "licence": loaded.licence}]
+    loaded = load_backbone(backbone, **named)
+    weights = [describe_weights("backbone", loaded)]
     return Run(backbone_restorer(loaded, chosen, settings.restore), loaded.scale, chosen, weights, {"restore": vars(settings.restore)})
 
 
 def _load_ttpo(
-    backbone: str,
-    scale: int | None,
-    prior: str,
-    prior_scale: float,
-    select: tuple[str, ...],
-    files: dict[str, Path],
-    device: str,
-    precision: str,
-    settings: "Settings",
+    backbone: str, prior: str, select: tuple[str, ...], device: str, precision: str, named: dict[str, Any], settings: "Settings"
 ) -> Run:
+    """named: what else `load_engine` takes."""
     from dataclasses import asdict
 
     from ttpo_cli.batch.evaluation import ttpo_restorer
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    engine = load_engine(backbone, prior, select, device, precision, scale=scale, metric_files=files, prior_scale=prior_scale)
-    facts = {**asdict(settings), "select": list(select), "prior_scale": prior_scale}
-    return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights_of(engine, files), facts)
+    engine = load_engine(backbone, prior, select, device, precision, **named)
+    facts = {**asdict(settings), "select": list(select), "prior_scale": named["prior_scale"]}
+    weights = weights_of(engine, named["metric_files"])
+    return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights, facts)
 
 
 def _follow(

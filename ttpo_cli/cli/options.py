@@ -1,5 +1,6 @@
 """Options that several commands share, with one wording each, and how their text is read."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,9 +13,17 @@ _MODEL, _COMPUTE, _FILES = "What restores", "How it computes", "Files"
 
 Backbone = Annotated[
     str,
-    typer.Option(help="A built-in name (lfc-sr-small, bicubic, none) or a checkpoint file that spandrel reads.", rich_help_panel=_MODEL),
+    typer.Option(
+        help="A built-in name (lfc-sr-small, bicubic, none), a name of `ttpo models list`, or a checkpoint file that spandrel reads.",
+        rich_help_panel=_MODEL,
+    ),
 ]
-Scale = Annotated[int | None, typer.Option(min=1, help="Factor for a backbone that takes any (bicubic).", rich_help_panel=_MODEL)]
+Scale = Annotated[
+    int | None, typer.Option(min=1, help="Factor for a backbone that takes any (bicubic), or is a family.", rich_help_panel=_MODEL)
+]
+Task = Annotated[
+    str | None, typer.Option(help="For a backbone's name that does several: denoise, deblur, derain, ...", rich_help_panel=_MODEL)
+]
 Prior = Annotated[str, typer.Option(help="The diffusion prior: a built-in name or a file of `ttpo train prior`.", rich_help_panel=_MODEL)]
 PriorScale = Annotated[
     float, typer.Option(help="Classifier-free guidance of the prior; 1: none, at half the cost.", rich_help_panel=_MODEL)
@@ -27,6 +36,38 @@ Ttpo = Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="Improve the restor
 
 Compare = Annotated[
     bool, typer.Option("--compare", help="Also make the best of N at guidance's network calls, to compare.", rich_help_panel=_MODEL)
+]
+
+
+def _forbid_network(wanted: bool) -> None:
+    """Before anything that reads the environment on import is imported; children inherit it."""
+    if wanted:
+        os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def _use_manifest(path: Path | None) -> None:
+    if path is not None:
+        os.environ["TTPO_MANIFEST"] = str(path.resolve())
+
+
+Offline = Annotated[
+    bool,
+    typer.Option(
+        "--offline",
+        help="Never use the network (so does HF_HUB_OFFLINE=1).",
+        callback=_forbid_network,
+        is_eager=True,
+        rich_help_panel=_FILES,
+    ),
+]
+Manifest = Annotated[
+    Path | None,
+    typer.Option(
+        help="Entries beside, or in place of, those ttpo knows (so does TTPO_MANIFEST).",
+        callback=_use_manifest,
+        is_eager=True,
+        rich_help_panel=_FILES,
+    ),
 ]
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_COMPUTE)]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
 from ttpo_cli.cli.outputs import Outputs, check_outputs, write_page, write_result
@@ -72,6 +73,7 @@ def restore(
     output: options.Output = None,
     backbone: options.Backbone = "lfc-sr-small",
     scale: options.Scale = None,
+    task: options.Task = None,
     prior: options.Prior = "haar-prior",
     prior_scale: options.PriorScale = 1.0,
     metrics: options.Metrics = "ranker,niqe",
@@ -98,6 +100,8 @@ def restore(
     keep_candidates: options.KeepCandidates = None,
     sidecar: options.Sidecar = True,
     strict: options.Strict = False,
+    offline: options.Offline = False,
+    manifest: options.Manifest = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -125,10 +129,12 @@ def restore(
     files = options.metric_files(metric_weights)
 
     def load() -> Work:
-        engine = load_engine(
-            backbone, prior, options.names(metrics), device, precision, scale=scale, metric_files=files, prior_scale=prior_scale
-        )
-        return Work(engine, weights_of(engine, files), settings, outputs, strict, json, terminal)
+        names, named = options.names(metrics), {"scale": scale, "metric_files": files, "prior_scale": prior_scale, "task": task}
+        with opened_store(terminal) as store:
+            engine = load_engine(backbone, prior, names, device, precision, **named, store=store)
+        weights = weights_of(engine, files)
+        warn_of_licences(weights if ttpo else weights[:1], terminal)
+        return Work(engine, weights, settings, outputs, strict, json, terminal)
 
     tally, work = Tally(terminal), None
     for job in jobs:

@@ -23,6 +23,7 @@ class Prior:
     multiple: int
     sha256: str | None = None
     licence: str | None = None
+    commercial_use: bool | None = None
 
 
 @dataclass

@@ -19,6 +19,8 @@ from ttpo_cli.weights.checkpoint import file_sha256
 from ttpo_cli.weights.manifest import read_manifest
 
 if TYPE_CHECKING:
+    from ttpo_cli.backbones.backbone import Backbone
+    from ttpo_cli.diffusion.denoiser import Prior
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.metrics.metric import Metric
     from ttpo_cli.pipeline import Engine, Result
@@ -69,17 +71,25 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 
 
 def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[str, Any]]:
-    """Every weight file that takes part, by role, with its sha256 and licence; None where a part needs no file or states no licence."""
-    models = (("backbone", engine.backbone), ("prior", engine.prior))
-    listed = [{"role": role, "name": model.name, "sha256": model.sha256, "licence": model.licence} for role, model in models]
+    """Every weight file that takes part, by role, with its sha256, its licence and whether that allows commercial use; None where a
+    part needs no file, or nobody said."""
+    listed = [describe_weights("backbone", engine.backbone), describe_weights("prior", engine.prior)]
     manifest = read_manifest()
     for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in engine.metrics}}.items():
         entry = manifest.get(_EMBEDDED.get(name, ""))
         if name in metric_files:
-            listed.append({"role": "metric", "name": name, "sha256": file_sha256(metric_files[name]), "licence": licence})
+            sha256 = file_sha256(metric_files[name])
+            listed.append({"role": "metric", "name": name, "sha256": sha256, "licence": licence, "commercial_use": None})
         elif entry is not None:
-            listed.append({"role": "metric", "name": entry.name, "sha256": entry.sha256, "licence": entry.licence})
+            facts = {"sha256": entry.sha256, "licence": entry.licence, "commercial_use": entry.commercial_use}
+            listed.append({"role": "metric", "name": entry.name, **facts})
     return listed
+
+
+def describe_weights(role: str, model: Backbone | Prior) -> dict[str, Any]:
+    """What a record says of one model."""
+    facts = {"sha256": model.sha256, "licence": model.licence, "commercial_use": model.commercial_use}
+    return {"role": role, "name": model.name, **facts}
 
 
 @cache

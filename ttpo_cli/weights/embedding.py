@@ -1,17 +1,21 @@
 """Ship a trained file with the package: copy it to `weights/builtin` and write its entry, with size and SHA-256, into the manifest."""
 
-from dataclasses import asdict, replace
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.writing import atomic_write
 from ttpo_cli.weights.checkpoint import check_header, file_sha256
-from ttpo_cli.weights.manifest import BUILTIN, ManifestEntry, manifest_path, read_manifest
+from ttpo_cli.weights.entry import ManifestEntry, Role
+from ttpo_cli.weights.manifest import BUILTIN, manifest_path, read_manifest
 
 HEADER = """\
-# The weights this package ships, one entry a file of ttpo_cli/weights/builtin. Written by ttpo_cli/weights/embedding.py:
+# Every checkpoint, prior and metric that ttpo knows by name; ttpo_cli/weights/entry.py says what each field means. Order matters: the
+# first entry that fits a family's name, task and scale is taken. bytes and sha256 are as published; null where nobody published them.
+# Entries with `file` ship with the package (in ttpo_cli/weights/builtin) and are written by ttpo_cli/weights/embedding.py:
 #   python -c "from pathlib import Path; from ttpo_cli.weights.embedding import update_manifest_entry as update; update(NAME, Path(FILE))"
 """
 
@@ -21,10 +25,22 @@ _BRADLEY_TERRY = "Bradley and Terry, Rank Analysis of Incomplete Block Designs, 
 _NIQE = "Mittal et al., Making a Completely Blind Image Quality Analyzer, IEEE Signal Processing Letters 2013"
 
 
-def _facts(name: str, role: str, task: str, architecture: str, scale: int, trained_by: str, paper: str, *aliases: str) -> ManifestEntry:
-    assert role in ("backbone", "prior", "metric")
-    file = f"{name}.safetensors"
-    return ManifestEntry(name, aliases, role, task, architecture, scale, file, 0, "", "Apache-2.0", True, trained_by, paper)
+def _facts(name: str, role: Role, task: str, architecture: str, scale: int, trained_by: str, paper: str, *aliases: str) -> ManifestEntry:
+    return ManifestEntry(
+        name=name,
+        aliases=aliases,
+        role=role,
+        task=task,
+        architecture=architecture,
+        scale=scale,
+        bytes=None,
+        sha256=None,
+        licence="Apache-2.0",
+        commercial_use=True,
+        paper=paper,
+        file=f"{name}.safetensors",
+        trained_by=trained_by,
+    )
 
 
 # What is known of each embedded file before it exists; its size and hash are filled in when a training delivers it.
@@ -53,17 +69,27 @@ def update_manifest_entry(
     check_header(source)
     manifest = manifest_path() if manifest is None else manifest
     entries = read_manifest(manifest)
-    target = builtin / EMBEDDED[name].file
+    target = builtin / f"{name}.safetensors"
     if source.resolve() != target.resolve():
         atomic_write(target, source.read_bytes(), overwrite=True)
     entry = replace(entries.get(name, EMBEDDED[name]), bytes=target.stat().st_size, sha256=file_sha256(target))
     entries[name] = entry if trained_by is None else replace(entry, trained_by=trained_by)
-    atomic_write(manifest, (HEADER + _yaml(entries)).encode(), overwrite=True)
+    atomic_write(manifest, (HEADER + manifest_text(entries)).encode(), overwrite=True)
     return entries[name]
 
 
-def _yaml(entries: dict[str, ManifestEntry]) -> str:
-    content = {name: {**asdict(entry), "aliases": list(entry.aliases)} for name, entry in sorted(entries.items())}
-    for fields in content.values():
-        del fields["name"]
-    return "\n".join(yaml.safe_dump({name: fields}, sort_keys=False, allow_unicode=True, width=200) for name, fields in content.items())
+def manifest_text(entries: dict[str, ManifestEntry]) -> str:
+    """Embedded entries first, by name, the others in their order; fields that say nothing beyond their default left out."""
+    first = sorted(name for name, entry in entries.items() if entry.file is not None)
+    order = [*first, *(name for name in entries if name not in first)]
+    return "\n".join(yaml.safe_dump({name: _fields(entries[name])}, sort_keys=False, allow_unicode=True, width=200) for name in order)
+
+
+def _fields(entry: ManifestEntry) -> dict[str, Any]:
+    values = {field.name: field.default for field in fields(entry) if field.default is not MISSING}
+    given = {key: value for key, value in asdict(entry).items() if key != "name" and (key not in values or value != values[key])}
+    if entry.hub:
+        given["hub"] = [
+            {key: list(value) if key == "allow_patterns" else value for key, value in source.items() if value} for source in given["hub"]
+        ]
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}

@@ -1,20 +1,25 @@
 """Read .pth, .pt and .ckpt checkpoints without running what is in them: PyTorch's restricted unpickler, and nothing that is a program."""
 
+import mmap
 import pickle
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.plausible import named_tensors
 
 # torch.save before PyTorch 1.6 begins with a pickle of this number, 0x1950a86a20f9469cfc6c.
 LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
+
+# Weights that share storage, or an archive somebody compressed, may honestly unfold by this factor.
+UNFOLDS = 4
+
+_ARRAY = b"bytearray"
 
 # What the unpickler and the zip reader raise on a damaged file; a hostile one raises pickle.UnpicklingError.
 DAMAGE = (
@@ -51,11 +56,10 @@ def load_pickled(path: Path) -> dict[str, Any]:
         ) from error
     except DAMAGE as error:
         raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
-    if not isinstance(content, dict) or not any(True for _ in _tensors(content)):
+    tensors = [tensor for _, tensor in named_tensors(content)] if isinstance(content, dict) else []
+    if not tensors:
         raise WeightsError(f"{path.name} holds no named weights: give a checkpoint, the file with a network's state dict")
-    claimed = sum(tensor.numel() * tensor.element_size() for tensor in _tensors(content))
-    if claimed > 4 * path.stat().st_size:
-        raise WeightsError(f"{path.name} unfolds to {claimed} bytes of weights from {path.stat().st_size}: do not trust this file")
+    _refuse_bomb(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors))
     return content
 
 
@@ -74,16 +78,32 @@ def _refuse_programs(path: Path) -> None:
     if not is_pickled(start):
         raise WeightsError(f"{path.name} is no checkpoint: its first bytes are none that PyTorch writes")
     try:
-        names = zipfile.ZipFile(path).namelist() if start.startswith(b"PK") else []
+        records = zipfile.ZipFile(path).infolist() if start.startswith(b"PK") else []
     except (zipfile.BadZipFile, *DAMAGE) as error:
         raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
-    if any(name.endswith("constants.pkl") for name in names):
+    _refuse_bomb(path, sum(record.file_size for record in records))
+    _refuse_arrays(path, [record.filename for record in records if record.filename.endswith(".pkl")])
+    if any(record.filename.endswith("constants.pkl") for record in records):
         raise WeightsError(f"{path.name} is TorchScript, a program rather than weights: ask its maker for the state dict or .safetensors")
 
 
-def _tensors(content: Any) -> Iterator[Tensor]:
-    if isinstance(content, Tensor):
-        yield content
-    elif isinstance(content, dict):
-        for value in content.values():
-            yield from _tensors(value)
+def _refuse_arrays(path: Path, pickles: list[str]) -> None:
+    """PyTorch's unpickler lets a file make a bytearray of any length, which no weights need and which would fill the memory."""
+    try:
+        if pickles:
+            with zipfile.ZipFile(path) as archive:
+                found = any(_ARRAY in archive.read(name) for name in pickles)
+        else:
+            with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                found = content.find(_ARRAY) >= 0
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
+    if found:
+        raise WeightsError(f"{path.name} asks for memory beside its weights: do not trust this file")
+
+
+def _refuse_bomb(path: Path, claimed: int) -> None:
+    """Before and after unpacking: no honest checkpoint is a small part of what it unfolds to."""
+    size = path.stat().st_size
+    if claimed > UNFOLDS * size:
+        raise WeightsError(f"{path.name} unfolds to {claimed} bytes of weights from {size}: do not trust this file")

@@ -138,7 +138,9 @@ def load_haar_prior(path: Path | None, device: torch.device, precision: str = "a
             dropped = denoiser(x, sigma, None)
         return dropped + scale * (given - dropped)
 
-    return Prior("haar" if path is None else path.stem, denoise, _to_signed, _to_unit, denoiser.multiple, file_sha256(file), "Apache-2.0")
+    return Prior(
+        "haar" if path is None else path.stem, denoise, _to_signed, _to_unit, denoiser.multiple, file_sha256(file), "Apache-2.0", True
+    )
 
 
 def _to_signed(image: Tensor) -> Tensor:

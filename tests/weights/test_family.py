@@ -1,0 +1,65 @@
+"""From what a photographer types to one checkpoint: names, families, tasks, scales, and errors that list what could be meant."""
+
+import pytest
+
+from ttpo_cli.errors import UsageError
+from ttpo_cli.weights.family import choose, meant
+from ttpo_cli.weights.manifest import read_manifest
+
+ENTRIES = read_manifest()
+
+
+def chosen(name, **wanted):
+    found = choose(ENTRIES, name, "backbone", **wanted)
+    return None if found is None else found.name
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "expected"),
+    [
+        ("swinir-light-x3", {}, "swinir-light-x3"),
+        ("swinir-light-x3", {"scale": 2}, "swinir-light-x3"),
+        ("swinir", {}, "swinir-real-l-x4"),
+        ("SwinIR", {"scale": 2}, "swinir-real-m-x2"),
+        ("swinir", {"scale": 8}, "swinir-classical-x8"),
+        ("swinir", {"task": "super-resolution"}, "swinir-classical-x4"),
+        ("swinir-light", {}, "swinir-light-x4"),
+        ("realesrgan", {}, "realesrgan-x4plus"),
+        ("realesrgan", {"scale": 2}, "realesrgan-x2plus"),
+        ("hat", {}, "nomos8ksc-hat-s-x4"),
+        ("hat", {"scale": 3}, "hat-x3"),
+        ("nafnet", {"task": "deblur"}, "nafnet-gopro-64"),
+        ("restormer", {"task": "derain"}, "restormer-derain"),
+        ("scunet", {}, "scunet-real-gan"),
+        ("gfpgan", {}, "gfpgan-1.4"),
+        ("codeformer", {}, "codeformer-v0.1"),
+        ("fbcnn", {"task": "JPEG"}, "fbcnn-color"),
+        ("bsrgan", {}, "bsrgan-x4"),
+        ("sd21", {}, None),
+        ("no such name", {}, None),
+    ],
+)
+def test_a_name_with_task_and_scale_means_one_entry(name, wanted, expected):
+    assert chosen(name, **wanted) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted", "words"),
+    [
+        ("nafnet", {}, r"could be any of nafnet-sidd-64 \(denoise\).*nafnet-gopro-64 \(deblur\).*--task"),
+        ("swinir", {"scale": 5}, r"no swinir that enlarges by 5; there are: .*swinir-classical-x8 \(super-resolution x8\)"),
+        ("nafnet", {"task": "dehaze"}, "no nafnet for dehaze"),
+        ("nafnet", {"task": "debblur"}, "unknown task 'debblur': did you mean deblur"),
+    ],
+)
+def test_what_cannot_be_decided_lists_what_there_is(name, wanted, words):
+    with pytest.raises(UsageError, match=words):
+        chosen(name, **wanted)
+
+
+def test_a_name_of_any_role_is_meant():
+    assert meant(ENTRIES, "sd21").role == "prior"
+    assert meant(ENTRIES, "SD2.1").name == "sd21"
+    assert meant(ENTRIES, "ranker").role == "metric"
+    with pytest.raises(UsageError, match="unknown model 'swinirr': did you mean"):
+        meant(ENTRIES, "swinirr")

@@ -1,0 +1,138 @@
+"""`ttpo models list` and `info`: the manifest, filtered, as a table, as JSON, or as the page of the documentation."""
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from ttpo_cli.cli import options
+from ttpo_cli.cli.sheet import Cell, write_sheet
+from ttpo_cli.cli.terminal import Json, write_json, write_line
+from ttpo_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from ttpo_cli.weights.entry import ManifestEntry
+    from ttpo_cli.weights.store import Store
+
+SCHEMA_VERSION = 1
+COLUMNS = ("name", "role", "task", "architecture", "scale", "licence", "commercial use", "bytes", "sha256")
+
+
+def list_models(
+    role: Annotated[Literal["backbone", "prior", "metric"] | None, typer.Option(help="Only these.", show_default=False)] = None,
+    task: options.Task = None,
+    scale: Annotated[int | None, typer.Option(min=1, help="Only what enlarges by this.", show_default=False)] = None,
+    here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
+    manifest: options.Manifest = None,
+    json: Json = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/models.md.")] = False,
+) -> None:
+    """List what ttpo knows by name: task, scale, licence, size, and whether a published hash verifies it."""
+    from ttpo_cli.weights.family import known_task
+    from ttpo_cli.weights.store import open_store
+
+    if json and markdown:
+        raise UsageError("--json and --markdown: choose one")
+    store = open_store()
+    wanted = None if task is None else known_task(task, store.entries.values())
+    entries = [
+        entry
+        for entry in store.entries.values()
+        if role in (None, entry.role)
+        and wanted in (None, entry.task)
+        and scale in (None, entry.scale)
+        and (not here or store.is_here(entry))
+    ]
+    if json:
+        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
+    elif markdown:
+        for row in (COLUMNS, ["---"] * len(COLUMNS), *map(_row, entries)):
+            write_line(f"| {' | '.join(row)} |")
+    else:
+        rows: list[list[Cell]] = [[*_row(entry), "yes" if store.is_here(entry) else "no"] for entry in entries]
+        write_sheet([*COLUMNS, "here"], rows)
+
+
+def info(
+    name: Annotated[str, typer.Argument(help="A name or an alias of `ttpo models list`, or a family such as swinir.")],
+    manifest: options.Manifest = None,
+    json: Json = False,
+) -> None:
+    """Everything known of one model, or of each that a family's name could mean, the one it means without --task and --scale first."""
+    from ttpo_cli.weights.store import open_store
+
+    store = open_store()
+    entries = _meant(store, name)
+    if json:
+        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
+        return
+    for number, entry in enumerate(entries):
+        if number:
+            write_line("")
+        for key, value in _facts(entry, store).items():
+            if value not in (None, []):
+                write_line(f"{key}: {_text(value)}")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str(value)
+
+
+def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
+    """The entry of that name, else its family, the default first. Raises UsageError for an unknown name."""
+    from ttpo_cli.errors import unknown_name
+    from ttpo_cli.weights.family import choose
+
+    if name in store.entries:
+        return [store.entries[name]]
+    family = [entry for entry in store.entries.values() if entry.answers_to(name)]
+    if not family:
+        raise unknown_name("model", name, store.entries)
+    try:
+        first = choose(store.entries, name, family[0].role)
+    except UsageError:
+        first = None  # several tasks: none of them is the default
+    return sorted(family, key=lambda entry: entry is not first)
+
+
+def _row(entry: "ManifestEntry") -> list[str]:
+    free = {True: "yes", False: "no", None: "unknown"}[entry.commercial_use]
+    scale = f"x{entry.scale}" if entry.scale > 1 else "-"
+    size = "unknown" if entry.bytes is None else str(entry.bytes)
+    licence = entry.licence or "unknown"
+    return [entry.name, entry.role, entry.task, entry.architecture, scale, licence, free, size, hash_state(entry)]
+
+
+def hash_state(entry: "ManifestEntry") -> str:
+    """How its bytes are verified."""
+    if entry.sha256 is not None:
+        return "published"
+    return "by the hub" if entry.hub else "first use"
+
+
+def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
+    return {
+        "name": entry.name,
+        "aliases": list(entry.aliases),
+        "role": entry.role,
+        "task": entry.task,
+        "architecture": entry.architecture,
+        "scale": entry.scale,
+        "bytes": entry.bytes,
+        "sha256": entry.sha256,
+        "verified": hash_state(entry),
+        "licence": entry.licence,
+        "commercial_use": entry.commercial_use,
+        "paper": entry.paper,
+        "embedded": entry.file,
+        "urls": list(entry.urls),
+        "hub": [f"{source.repo}@{source.revision}" for source in entry.hub],
+        "gated": entry.gated,
+        "metrics": list(entry.metrics),
+        "requires": entry.requires,
+        "trained_by": entry.trained_by,
+        "notes": entry.notes,
+        "here": store.is_here(entry),
+        "path": None if entry.file is not None or not store.is_here(entry) else str(store.folder(entry)),
+    }

@@ -1,0 +1,106 @@
+"""A hub's repository through huggingface_hub, which this file alone imports: what it lists, and its files in the hub's own cache."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.entry import HubSource
+
+PAGE = "https://huggingface.co"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A file of a repository as the hub describes it; sha256 None where the hub publishes none (small text files)."""
+
+    path: str
+    bytes: int | None
+    sha256: str | None
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A commit in the local cache: its folder, and what the hub says of each file taken from it."""
+
+    folder: Path
+    commit: str
+    files: tuple[Listed, ...]
+
+
+def fetch_repository(
+    source: HubSource, cache: Path, revision: str, endpoint: str | None, on_bytes: Callable[[int, int | None], None]
+) -> Fetched:
+    """Fetch the wanted files of one revision into `cache`, laid out as the hub's other tools do it, so that they share it.
+
+    Raises WeightsError for a repository that is missing, gated or out of reach, and where nothing in it is wanted.
+    """
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read on import: progress is the caller's to show
+    import huggingface_hub
+
+    address: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
+    try:
+        info = huggingface_hub.HfApi(**address).model_info(source.repo, revision=revision, files_metadata=True)
+        files = tuple(_listed(sibling) for sibling in info.siblings or () if _is_wanted(source, sibling.rfilename))
+        if not files or info.sha is None:
+            raise WeightsError(f"{source.repo} holds no {source.file or ', '.join(source.allow_patterns)} at revision {revision}")
+        total, done = sum(file.bytes or 0 for file in files), 0
+        for file in files:
+            huggingface_hub.hf_hub_download(source.repo, file.path, revision=info.sha, cache_dir=cache, **address)
+            done += file.bytes or 0
+            on_bytes(done, total)
+    except Exception as error:
+        words = _words(error, source, revision)
+        if words is None:
+            raise
+        raise WeightsError(words) from error
+    return Fetched(_folder(cache, source.repo) / "snapshots" / info.sha, info.sha, files)
+
+
+def cached_snapshot(cache: Path, repo: str, revision: str) -> Path | None:
+    """The folder of a revision (a branch, a tag or a commit) in the hub's cache, complete or not; None where there is none."""
+    folder = _folder(cache, repo)
+    reference = folder / "refs" / revision
+    commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
+    snapshot = folder / "snapshots" / commit
+    return snapshot if snapshot.is_dir() else None
+
+
+def _folder(cache: Path, repo: str) -> Path:
+    return cache / f"models--{repo.replace('/', '--')}"
+
+
+def _is_wanted(source: HubSource, path: str) -> bool:
+    if source.file is not None:
+        return path == source.file
+    return not source.allow_patterns or any(fnmatch(path, pattern) for pattern in source.allow_patterns)
+
+
+def _listed(sibling: Any) -> Listed:
+    return Listed(sibling.rfilename, sibling.size, None if sibling.lfs is None else sibling.lfs.sha256)
+
+
+def _words(error: Exception, source: HubSource, revision: str) -> str | None:
+    """What went wrong, for a user to mend; None for what is not the hub's or the network's doing."""
+    from huggingface_hub import errors
+
+    page = f"{PAGE}/{source.repo}"
+    if isinstance(error, errors.GatedRepoError):
+        return f"{source.repo} is gated: accept its licence at {page}, then set HF_TOKEN to a token of your account and try again"
+    if isinstance(error, errors.RepositoryNotFoundError):
+        return f"the hub knows no repository {source.repo}, or shows it only to some: see {page}; a private one needs HF_TOKEN"
+    if isinstance(error, errors.RevisionNotFoundError):
+        return f"{source.repo} has no revision {revision}: see {page}"
+    network = isinstance(error, (OSError, errors.HfHubHTTPError)) or type(error).__module__.partition(".")[0] in (
+        "httpx",
+        "httpx2",
+        "requests",
+    )
+    if not network:
+        return None
+    return (
+        f"{source.repo} could not be fetched from the hub ({' '.join(str(error).split())[:160] or type(error).__name__}): try again later"
+    )

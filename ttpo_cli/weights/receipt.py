@@ -1,0 +1,70 @@
+"""What was found the first time something was fetched: for files without a published hash, the measure of every later time."""
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ttpo_cli.errors import WeightsError
+from ttpo_cli.imaging.writing import atomic_write
+from ttpo_cli.weights.checkpoint import file_sha256
+
+NAME = "receipt.json"
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """One file as it arrived. published: its hash was known beforehand, not only found."""
+
+    bytes: int
+    sha256: str
+    published: bool
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """source: the address, or repository and commit of a hub; date: the day, UTC; files: by path inside the folder or repository."""
+
+    source: str
+    date: str
+    files: dict[str, Arrived]
+    repo: str | None = None
+    commit: str | None = None
+
+
+def today() -> str:
+    return datetime.now(timezone.utc).date().isoformat()
+
+
+def write_receipt(folder: Path, receipt: Receipt) -> None:
+    """Write the receipt of what lies in, or is described by, `folder`. Raises TtpoError where it cannot."""
+    atomic_write(folder / NAME, (json.dumps(asdict(receipt), indent=2) + "\n").encode(), overwrite=True)
+
+
+def read_receipt(folder: Path) -> Receipt | None:
+    """The receipt, or None where there is none yet. Raises WeightsError for one that cannot be understood."""
+    path = folder / NAME
+    if not path.is_file():
+        return None
+    try:
+        told = json.loads(path.read_text("utf-8"))
+        files = {
+            name: Arrived(int(file["bytes"]), str(file["sha256"]), bool(file["published"])) for name, file in told.pop("files").items()
+        }
+        return Receipt(files=files, **told)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WeightsError(f"'{path}' is damaged: remove it, and fetch its weights again") from error
+
+
+def missing(folder: Path, receipt: Receipt) -> list[str]:
+    """Files of the receipt that `folder` lacks."""
+    return [name for name in receipt.files if not (folder / name).is_file()]
+
+
+def changed(folder: Path, receipt: Receipt, *, thorough: bool) -> list[str]:
+    """Files whose length, or with `thorough` whose hash, is another than when they arrived."""
+    return [
+        name
+        for name, arrived in receipt.files.items()
+        if (folder / name).stat().st_size != arrived.bytes or (thorough and file_sha256(folder / name) != arrived.sha256)
+    ]

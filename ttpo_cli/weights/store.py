@@ -1,0 +1,265 @@
+"""From a name to a verified file or snapshot on this machine, fetched once where that is allowed."""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock
+
+from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
+from ttpo_cli.weights.checkpoint import file_sha256
+from ttpo_cli.weights.download import Patience, download
+from ttpo_cli.weights.entry import HubSource, ManifestEntry
+from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
+from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository
+from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest
+from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, today, write_receipt
+
+SNAPSHOT = "snapshot"
+
+# Told which entry is arriving, how many bytes of it are here, and of how many (None: nobody said).
+OnBytes = Callable[[str, int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Store:
+    """home: TTPO_HOME, which holds models/NAME/ with file and receipt; hub_cache: of huggingface_hub; endpoint: the hub's address, None
+    its own default; offline: never use the network; on_bytes: told of progress."""
+
+    home: Path
+    hub_cache: Path
+    entries: Mapping[str, ManifestEntry] = field(repr=False)
+    offline: bool = False
+    endpoint: str | None = None
+    on_bytes: OnBytes | None = None
+    patience: Patience = field(default_factory=Patience)
+
+    def find(self, name: str) -> Path:
+        """The verified file, or the folder of the snapshot, of an entry by its name; fetched where it is not here yet.
+
+        A file is hashed each time, a snapshot's files are compared by length (`verify` hashes them). Raises UsageError for an unknown
+        name, WeightsError for what is missing offline, cannot be fetched, or is not what it should be.
+        """
+        entry = self.entry(name)
+        return self.local(entry) or self._fetch(entry)
+
+    def fetch(self, name: str) -> Path:
+        """As `find`; what is here but changed is fetched anew, and accepted if it is then what it should be."""
+        entry = self.entry(name)
+        try:
+            here = self.local(entry)
+        except WeightsError:
+            if entry.file is not None:
+                raise
+            self._clear(entry)
+            here = None
+        return here or self._fetch(entry)
+
+    def entry(self, name: str) -> ManifestEntry:
+        """The entry of exactly this name (families are resolved by `choose`). Raises UsageError."""
+        if name not in self.entries:
+            raise unknown_name("model", name, self.entries)
+        return self.entries[name]
+
+    def local(self, entry: ManifestEntry, *, thorough: bool = False) -> Path | None:
+        """The file or snapshot if it is here, None if not. Raises WeightsError where it is here but not what it should be."""
+        if entry.file is not None:
+            return embedded_path(entry.name)
+        if entry.urls:
+            return self._local_file(entry)
+        receipt = read_receipt(self.folder(entry))
+        snapshot = self.snapshot(entry, receipt)
+        if snapshot is None or (receipt is None and not self.offline):
+            return None
+        source = next((one for one in entry.hub if receipt is not None and one.repo == receipt.repo), entry.hub[0])
+        if receipt is not None:
+            if missing(snapshot, receipt):
+                return None
+            if different := changed(snapshot, receipt, thorough=thorough or source.file is not None):
+                raise WeightsError(
+                    f"{entry.name}: {different[0]} is not what arrived on {receipt.date}: `ttpo models fetch {entry.name}` replaces it"
+                )
+        found = snapshot if source.file is None else snapshot / source.file
+        return found if found.exists() else None
+
+    def verify(self, name: str) -> bool | None:
+        """True if every byte is as it should be, None if the entry is not here. Raises WeightsError that says what is wrong."""
+        return None if self.local(self.entry(name), thorough=True) is None else True
+
+    def remove(self, name: str, *, forget: bool = False) -> None:
+        """Delete what was fetched; the hashes of files without a published one stay on record, unless `forget`.
+
+        Raises UsageError for what ships with the package.
+        """
+        entry = self.entry(name)
+        if entry.file is not None:
+            raise UsageError(f"{name} ships with ttpo and cannot be removed")
+        self._clear(entry)
+        if forget or entry.sha256 is not None:
+            shutil.rmtree(self.folder(entry), ignore_errors=True)
+
+    def folder(self, entry: ManifestEntry) -> Path:
+        return self.home / "models" / entry.name
+
+    def is_here(self, entry: ManifestEntry) -> bool:
+        """Whether it lies on this machine, whole or not: no byte is read."""
+        if entry.file is not None:
+            return True
+        if entry.urls:
+            return (self.folder(entry) / entry.file_name).is_file()
+        receipt = read_receipt(self.folder(entry))
+        snapshot = self.snapshot(entry, receipt)
+        return snapshot is not None and (receipt is None or not missing(snapshot, receipt))
+
+    def _local_file(self, entry: ManifestEntry) -> Path | None:
+        path = self.folder(entry) / entry.file_name
+        if not path.is_file():
+            return None
+        receipt = read_receipt(self.folder(entry))
+        known = None if receipt is None else receipt.files.get(entry.file_name)
+        expected = entry.sha256 or (None if known is None else known.sha256)
+        if expected is None:
+            return None  # put there by somebody else, or interrupted before it was recorded: fetched anew
+        if file_sha256(path) != expected:
+            since = "its published sha256" if entry.sha256 else f"what arrived on {receipt.date}" if receipt else ""
+            raise WeightsError(f"{path.name} is not {since}: damaged or exchanged; `ttpo models fetch {entry.name}` replaces it")
+        return path
+
+    def snapshot(self, entry: ManifestEntry, receipt: Receipt | None) -> Path | None:
+        """A bundle's copy, else what the hub's cache has of the recorded commit, or of the entry's revision."""
+        copy = self.folder(entry) / SNAPSHOT
+        if copy.is_dir():
+            return copy
+        if receipt is not None and receipt.repo and receipt.commit:
+            return cached_snapshot(self.hub_cache, receipt.repo, receipt.commit)
+        found = (cached_snapshot(self.hub_cache, source.repo, source.revision) for source in entry.hub)
+        return next((snapshot for snapshot in found if snapshot is not None), None)
+
+    def _clear(self, entry: ManifestEntry) -> None:
+        """Delete the files of an entry, not its receipt. In the hub's cache: the blobs this entry names, which other tools fetch again."""
+        receipt = read_receipt(self.folder(entry))
+        snapshot = self.snapshot(entry, receipt) if entry.hub else None
+        if snapshot is not None and receipt is not None:
+            for name in receipt.files:
+                link = snapshot / name
+                target = link.resolve()
+                link.unlink(missing_ok=True)
+                target.unlink(missing_ok=True)
+        for name in (entry.file_name, f"{entry.file_name}.part", f"{entry.file_name}.part.json"):
+            (self.folder(entry) / name).unlink(missing_ok=True)
+        shutil.rmtree(self.folder(entry) / SNAPSHOT, ignore_errors=True)
+
+    def _fetch(self, entry: ManifestEntry) -> Path:
+        """Fetch, check, record; another process that fetches the same is waited for, and its result used."""
+        if self.offline:
+            raise WeightsError(
+                f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): "
+                f"`ttpo models fetch {entry.name}` with a network, or carry a bundle (`ttpo models bundle`) here"
+            )
+        folder = self.folder(entry)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (self.home / "locks").mkdir(exist_ok=True)
+        except OSError as error:
+            raise TtpoError(f"'{folder}' cannot be made ({error.strerror}): set TTPO_HOME to a folder of yours") from error
+        with FileLock(self.home / "locks" / f"{entry.name}.lock"):
+            here = self.local(entry)
+            if here is None:
+                here = self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry)
+        return here
+
+    def _fetch_file(self, entry: ManifestEntry) -> Path:
+        folder, path = self.folder(entry), self.folder(entry) / entry.file_name
+        before = read_receipt(folder)
+        known = None if before is None else before.files.get(entry.file_name)
+        try:
+            delivered = download(
+                entry.urls,
+                path,
+                size=entry.bytes,
+                sha256=entry.sha256 or (None if known is None else known.sha256),
+                patience=self.patience,
+                on_bytes=self._told(entry),
+            )
+        except WeightsError as error:
+            if entry.sha256 is None and before is not None:
+                raise WeightsError(f"{error}. {_remembered(entry, before)}") from error
+            raise
+        arrived = Arrived(delivered.bytes, delivered.sha256, entry.sha256 is not None)
+        if before is None or entry.sha256 is not None:
+            write_receipt(folder, Receipt(delivered.url, today(), {entry.file_name: arrived}))
+        return path
+
+    def _fetch_snapshot(self, entry: ManifestEntry) -> Path:
+        """From the first repository that gives it, at the commit of the first time."""
+        before = read_receipt(self.folder(entry))
+        reasons = []
+        for source in entry.hub:
+            revision = before.commit if before is not None and before.commit and before.repo == source.repo else source.revision
+            try:
+                fetched = fetch_repository(source, self.hub_cache, revision, self.endpoint, self._told(entry))
+                self._record(entry, source, fetched, before)
+            except WeightsError as error:
+                reasons.append(str(error))
+                continue
+            return fetched.folder if source.file is None else fetched.folder / source.file
+        gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
+        raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
+
+    def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
+        """Hash what arrived against the hub's, the manifest's and the first time's hashes, and write the receipt."""
+        files = {}
+        for listed in fetched.files:
+            path = fetched.folder / listed.path
+            expected = entry.sha256 if listed.path == source.file and entry.sha256 else listed.sha256
+            arrived = Arrived(path.stat().st_size, file_sha256(path), expected is not None)
+            known = before.files.get(listed.path) if before is not None and before.commit == fetched.commit else None
+            for measure in (expected, None if known is None else known.sha256):
+                if measure is not None and arrived.sha256 != measure:
+                    path.resolve().unlink()
+                    path.unlink(missing_ok=True)
+                    raise WeightsError(f"{listed.path} of {source.repo} is not the file its sha256 names: fetch it again")
+            files[listed.path] = arrived
+        write_receipt(
+            self.folder(entry), Receipt(f"{source.repo}@{fetched.commit}", today(), files, repo=source.repo, commit=fetched.commit)
+        )
+
+    def _told(self, entry: ManifestEntry) -> Callable[[int, int | None], None]:
+        listener = self.on_bytes
+        return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
+
+
+def _remembered(entry: ManifestEntry, receipt: Receipt) -> str:
+    sha256 = next(iter(receipt.files.values())).sha256
+    return (
+        f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
+        f"`ttpo models remove {entry.name} --forget` makes room for the new one"
+    )
+
+
+def open_store(on_bytes: OnBytes | None = None, environment: Mapping[str, str] | None = None) -> Store:
+    """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read.
+
+    The package's manifest; then what TTPO_HOME's own (a bundle's) adds; then TTPO_MANIFEST's entries, which replace those of their names.
+    """
+    given = os.environ if environment is None else environment
+    home = ttpo_home(given)
+    entries = read_manifest()
+    if (home / NAME).is_file():
+        entries = {**_fetchable(home / NAME), **entries}
+    if given.get("TTPO_MANIFEST"):
+        entries = {**entries, **_fetchable(Path(given["TTPO_MANIFEST"]))}
+    return Store(home, hub_cache(given), entries, is_offline(given), given.get("HF_ENDPOINT") or None, on_bytes)
+
+
+def _fetchable(path: Path) -> dict[str, ManifestEntry]:
+    """The entries of a manifest that is not the package's."""
+    entries = read_manifest(path)
+    for entry in entries.values():
+        if entry.file is not None:
+            raise WeightsError(
+                f"{path}: '{entry.name}' names an embedded file, which only the package's own manifest can: give urls or hub"
+            )
+    return entries
