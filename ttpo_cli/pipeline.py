@@ -14,7 +14,8 @@ from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+from ttpo_cli.diffusion.priors.catalog import Find, load_prior, not_on_this_machine
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.tiles import map_tiles
@@ -30,8 +31,6 @@ from ttpo_cli.preference.selection import SelectionOptions
 # What the progress of a long run is told: stage, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
 
-PRIORS = ("haar-prior",)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -44,6 +43,7 @@ class Settings:
 
     seed: int = 0
     ttpo: bool = True
+    prior: PriorOptions = field(default_factory=PriorOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
@@ -120,16 +120,14 @@ def load_engine(
     *,
     scale: int | None = None,
     metric_files: dict[str, Path] | None = None,
-    prior_scale: float = 1.0,
+    prior_options: PriorOptions = PriorOptions(),  # noqa: B008 - frozen
+    find_prior: Find = not_on_this_machine,
 ) -> Engine:
-    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`.
+    """Load everything one command needs. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`.
 
     Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
     """
     chosen = choose_device(device)
-    prior_file = None if prior in PRIORS else Path(prior)
-    if prior_file is not None and not prior_file.is_file():
-        raise unknown_name("prior", prior, PRIORS)
     files = metric_files or {}
     loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
     for metric in loaded:
@@ -137,7 +135,7 @@ def load_engine(
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
     return Engine(
         load_backbone(backbone, scale=scale),
-        load_haar_prior(prior_file, chosen, precision, prior_scale),
+        load_prior(prior, chosen, precision, prior_options, find_prior),
         loaded,
         load_ranker(chosen, files.get("ranker"))[0],
         chosen,

@@ -14,6 +14,7 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 
@@ -178,7 +179,7 @@ def test_report_and_candidates_are_written_where_told(photo):
 def test_options_of_the_engine_reach_it(photo, engine):
     flags = ["--backbone", "b", "--prior", "p", "--metrics", "m, n", "--device", "cpu", "--precision", "fp32", "--scale", "3"]
     assert program(["restore", str(photo), *flags, "--metric-weights", "m=file", "--prior-scale", "2", "-q"]) == 0
-    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_scale": 2.0}
+    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_options": PriorOptions(scale=2.0)}
     assert engine == [(("b", "p", ("m", "n"), "cpu", "fp32"), named)]
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.batch.peak_memory import peaks, reset_peaks
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.pipeline import Engine, Settings, load_engine, restore_photo
 
@@ -31,9 +32,8 @@ class EngineOptions:
     precision: str = "auto"
     scale: int | None = None
     metric_files: dict[str, Path] = field(default_factory=dict)
-    prior_scale: float = 1.0
 
-    def load(self) -> Engine:
+    def load(self, prior_options: PriorOptions) -> Engine:
         return load_engine(
             self.backbone,
             self.prior,
@@ -42,7 +42,7 @@ class EngineOptions:
             self.precision,
             scale=self.scale,
             metric_files=self.metric_files,
-            prior_scale=self.prior_scale,
+            prior_options=prior_options,
         )
 
 
@@ -59,7 +59,7 @@ def benchmark(sizes: Sequence[int], engine: EngineOptions, settings: Settings) -
 def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, Any]:
     """Load, and restore one photo of size x size pixels, in this process."""
     began = perf_counter()
-    engine = options.load()
+    engine = options.load(settings.prior)
     laps = {"load": perf_counter() - began}
     peak = {"load": peaks(engine.device)}
     separate = reset_peaks(engine.device)

@@ -19,7 +19,6 @@ def bench(
     backbone: options.Backbone = "lfc-sr-small",
     scale: options.Scale = None,
     prior: options.Prior = "haar-prior",
-    prior_scale: options.PriorScale = 1.0,
     metrics: options.Metrics = "ranker,niqe",
     metric_weights: options.MetricWeights = None,
     ttpo: options.Ttpo = True,
@@ -43,7 +42,7 @@ def bench(
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
     files = options.metric_files(metric_weights)
-    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files, prior_scale)
+    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files)
     chosen = _sizes(sizes)
     rows: list[dict[str, Any]] = []
     with terminal.progress("bench") as on_step:

@@ -53,7 +53,6 @@ def evaluate(
     select: Annotated[str, typer.Option(help="With --ttpo: metrics that select, by commas.", metavar="A,B,..")] = SELECTING,
     metric_weights: options.MetricWeights = None,
     prior: options.Prior = "haar-prior",
-    prior_scale: options.PriorScale = 1.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="A .jsonl of finished photos: written as they finish, passed over when it is there.")
@@ -90,7 +89,7 @@ def evaluate(
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
     if ttpo:
-        run = _load_ttpo(backbone, scale, prior, prior_scale, options.names(select), files, device, precision, settings)
+        run = _load_ttpo(backbone, scale, prior, options.names(select), files, device, precision, settings)
     else:
         run = _load_backbone(backbone, scale, device, settings)
     names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
@@ -126,7 +125,6 @@ def _load_ttpo(
     backbone: str,
     scale: int | None,
     prior: str,
-    prior_scale: float,
     select: tuple[str, ...],
     files: dict[str, Path],
     device: str,
@@ -139,8 +137,8 @@ def _load_ttpo(
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    engine = load_engine(backbone, prior, select, device, precision, scale=scale, metric_files=files, prior_scale=prior_scale)
-    facts = {**asdict(settings), "select": list(select), "prior_scale": prior_scale}
+    engine = load_engine(backbone, prior, select, device, precision, scale=scale, metric_files=files, prior_options=settings.prior)
+    facts = {**asdict(settings), "select": list(select)}
     return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights_of(engine, files), facts)
 
 

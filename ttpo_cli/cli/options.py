@@ -15,9 +15,9 @@ Backbone = Annotated[
     typer.Option(help="A built-in name (lfc-sr-small, bicubic, none) or a checkpoint file that spandrel reads.", rich_help_panel=_MODEL),
 ]
 Scale = Annotated[int | None, typer.Option(min=1, help="Factor for a backbone that takes any (bicubic).", rich_help_panel=_MODEL)]
-Prior = Annotated[str, typer.Option(help="The diffusion prior: a built-in name or a file of `ttpo train prior`.", rich_help_panel=_MODEL)]
-PriorScale = Annotated[
-    float, typer.Option(help="Classifier-free guidance of the prior; 1: none, at half the cost.", rich_help_panel=_MODEL)
+Prior = Annotated[
+    str,
+    typer.Option(help="The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", rich_help_panel=_MODEL),
 ]
 Metrics = Annotated[str, typer.Option(help="Metrics that select, separated by commas.", metavar="A,B,..", rich_help_panel=_MODEL)]
 MetricWeights = Annotated[

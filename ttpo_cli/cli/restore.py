@@ -73,7 +73,6 @@ def restore(
     backbone: options.Backbone = "lfc-sr-small",
     scale: options.Scale = None,
     prior: options.Prior = "haar-prior",
-    prior_scale: options.PriorScale = 1.0,
     metrics: options.Metrics = "ranker,niqe",
     metric_weights: options.MetricWeights = None,
     ttpo: options.Ttpo = True,
@@ -126,7 +125,7 @@ def restore(
 
     def load() -> Work:
         engine = load_engine(
-            backbone, prior, options.names(metrics), device, precision, scale=scale, metric_files=files, prior_scale=prior_scale
+            backbone, prior, options.names(metrics), device, precision, scale=scale, metric_files=files, prior_options=settings.prior
         )
         return Work(engine, weights_of(engine, files), settings, outputs, strict, json, terminal)
 

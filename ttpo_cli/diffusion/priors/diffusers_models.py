@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Layout:
 
 
 def read_layout(folder: Path) -> Layout:
-    """What a folder in diffusers layout holds, by its model_index.json. Raises WeightsError where that is missing or says something else."""
+    """What a folder in diffusers layout holds, by its model_index.json. Raises WeightsError where that is missing or another."""
     index = folder / "model_index.json"
     entries = _json(index, f"{folder} is no model in diffusers layout")
     parts = {name: str(entry[1]) for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 2 and entry[1]}
@@ -144,11 +145,11 @@ def use_attention(network: Any, attention: str) -> None:
     if attention != "xformers":
         raise UsageError(f"--prior-attention '{attention}': give sdpa or xformers")
     try:
-        import xformers.ops  # noqa: F401
+        import_module("xformers.ops")
     except (ImportError, OSError, RuntimeError) as error:
         built = f"PyTorch {torch.__version__}"
         raise UsageError(f"--prior-attention xformers: no xformers that fits {built} is installed; use sdpa, as fast today") from error
-    if not hasattr(network, "set_use_memory_efficient_attention_xformers"):
+    if type(network).__name__ != "UNet2DConditionModel":
         raise UsageError(f"--prior-attention xformers: {type(network).__name__} does not take it; use sdpa")
     try:
         network.enable_xformers_memory_efficient_attention()
@@ -158,7 +159,7 @@ def use_attention(network: Any, attention: str) -> None:
 
 def offload_layers(module: Any, device: torch.device) -> None:
     """Keep a model's weights in the computer's memory and bring each layer to `device` only while it computes."""
-    from diffusers.hooks import apply_group_offloading
+    from diffusers.hooks.group_offloading import apply_group_offloading
 
     apply_group_offloading(module, onload_device=device, offload_device=torch.device("cpu"), offload_type="leaf_level")
 

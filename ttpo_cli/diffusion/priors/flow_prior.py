@@ -1,6 +1,6 @@
 """SD3, FLUX.1 and FLUX.2: rectified-flow transformers of latents as denoisers in variance-exploding form (arXiv 2209.03003, 2403.03206).
 
-    x_t = (1 - t) x0 + t n = (1 - t) (x0 + sigma n),  sigma = t / (1 - t);   velocity v = n - x0,  x0 = x_t - t v.
+x_t = (1 - t) x0 + t n = (1 - t) (x0 + sigma n),  sigma = t / (1 - t);   velocity v = n - x0,  x0 = x_t - t v.
 """
 
 from collections.abc import Callable

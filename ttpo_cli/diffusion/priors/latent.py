@@ -76,7 +76,7 @@ class Parts:
 
 @dataclass(frozen=True)
 class Family:
-    """What a network's family says of it. channels: of x0; multiple, native, largest: cells a side that it takes, knows, and takes at all."""
+    """What a network's family says of it. channels: of x0; multiple, native, largest: cells a side it takes, knows, takes at all."""
 
     prompted: Prompted
     channels: int
@@ -96,7 +96,9 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
     layout = read_layout(folder)
     if layout.network_class not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
-        raise WeightsError(f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}")
+        raise WeightsError(
+            f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
+        )
     dtype = network_dtype(precision, device)
     text_device = torch.device("cpu") if options.offload == "sequential" else device
     tokens = _text_length(layout)

@@ -1,7 +1,7 @@
 """Stable Diffusion 1.x, 2.x, XL and Turbo: a variance-preserving UNet of latents as a denoiser in variance-exploding form.
 
-    x_vp = x / sqrt(1 + sigma^2),   sigma_t = sqrt((1 - abar_t) / abar_t)         (DDIM, arXiv 2010.02502, section 4.1; EDM, appendix C)
-    eps: x0 = x - sigma eps;   v (arXiv 2202.00512, appendix D): x0 = sqrt(abar) x_vp - sqrt(1 - abar) v;   sample: x0 is the output.
+x_vp = x / sqrt(1 + sigma^2),   sigma_t = sqrt((1 - abar_t) / abar_t)         (DDIM, arXiv 2010.02502, section 4.1; EDM, appendix C)
+eps: x0 = x - sigma eps;   v (arXiv 2202.00512, appendix D): x0 = sqrt(abar) x_vp - sqrt(1 - abar) v;   sample: x0 is the output.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ PREDICTIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {"epsilon":
 
 
 def sigma_table(alphas_cumprod: Tensor) -> Tensor:
-    """sigma_t of each timestep, ascending, float64 (T,). A last timestep of pure noise (zero terminal SNR) has no finite sigma: left out."""
+    """sigma_t of each timestep, ascending, float64 (T,). A last timestep of pure noise (zero terminal SNR) has no finite sigma."""
     abar = alphas_cumprod.double()
     return ((1 - abar) / abar).sqrt()[abar > 0]
 
