@@ -14,7 +14,7 @@ from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.catalog import Find, load_prior, not_on_this_machine
+from ttpo_cli.diffusion.priors.catalog import Find, load_prior, locate, not_on_this_machine
 from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
@@ -128,6 +128,7 @@ def load_engine(
     Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
     """
     chosen = choose_device(device)
+    prior_path = locate(prior, find_prior)
     files = metric_files or {}
     loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
     for metric in loaded:
@@ -135,7 +136,7 @@ def load_engine(
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
     return Engine(
         load_backbone(backbone, scale=scale),
-        load_prior(prior, chosen, precision, prior_options, find_prior),
+        load_prior(prior_path, chosen, precision, prior_options),
         loaded,
         load_ranker(chosen, files.get("ranker"))[0],
         chosen,

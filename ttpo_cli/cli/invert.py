@@ -30,7 +30,7 @@ def invert(
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.backbones.inference import restore
     from ttpo_cli.batch.inversion import round_trips
-    from ttpo_cli.diffusion.priors.catalog import load_prior
+    from ttpo_cli.diffusion.priors.catalog import load_prior, locate
     from ttpo_cli.diffusion.priors.latent import PriorOptions
     from ttpo_cli.errors import UsageError
     from ttpo_cli.imaging.reading import read_photo
@@ -44,7 +44,7 @@ def invert(
     place = choose_device(device)
     lq = read_photo(photo).pixels
     restored = restore(load_backbone(backbone, scale=scale), lq, place).image.clamp(0, 1)
-    network = load_prior(prior, place, "fp32", PriorOptions(**knobs["prior"]))
+    network = load_prior(locate(prior), place, "fp32", PriorOptions(**knobs["prior"]))
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
     write_json({"schema_version": 1, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]})
     if plot is not None:

@@ -26,22 +26,19 @@ def not_on_this_machine(name: str) -> Path:
     raise WeightsError(f"the weights of the prior '{name}' are not on this machine: give --prior the folder of one in diffusers layout")
 
 
-def load_prior(
-    name: str,
-    device: torch.device,
-    precision: str,
-    options: PriorOptions,
-    find: Find = not_on_this_machine,
-) -> Prior:
-    """The embedded prior by its name, a latent prior by its folder, a file of `ttpo train prior`, or what `find` finds for a name.
+def locate(name: str, find: Find = not_on_this_machine) -> Path | None:
+    """Where the weights of a prior are: a folder in diffusers layout, a file, what `find` finds for a name; None: embedded in ttpo.
 
-    Raises UsageError for an unknown name, WeightsError for weights that are not there or cannot be loaded.
+    Raises UsageError for an unknown name, WeightsError for weights that are not there.
     """
     if name == EMBEDDED:
-        return load_haar_prior(None, device, precision, options.scale)
+        return None
     path = Path(name)
-    if not path.exists():
-        path = find(name)
-    if path.is_dir():
+    return path if path.exists() else find(name)
+
+
+def load_prior(path: Path | None, device: torch.device, precision: str, options: PriorOptions) -> Prior:
+    """The prior of what `locate` says. Raises WeightsError for weights that cannot be loaded."""
+    if path is not None and path.is_dir():
         return load_latent_prior(path, device, precision, options)
     return load_haar_prior(path, device, precision, options.scale)
