@@ -189,7 +189,7 @@ def flux2(folder):
         joint_attention_dim=48,
         timestep_guidance_channels=16,
         axes_dims_rope=(4, 4, 4, 4),
-        guidance_embeds=True,
+        guidance_embeds=False,
     )
     vae = diffusers.AutoencoderKLFlux2(
         block_out_channels=(8, 8),

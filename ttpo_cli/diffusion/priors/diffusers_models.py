@@ -1,7 +1,7 @@
 """What ttpo takes from diffusers: model classes, the parts of a folder in diffusers layout, noise schedules. This file alone imports it."""
 
 import json
-import logging
+import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
