@@ -18,14 +18,16 @@ _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, Attribute
 
 
 def _diffusers() -> Any:
-    """diffusers, quiet, and without bitsandbytes, whose import takes a second and prints; nothing here is quantised."""
+    """diffusers, and transformers through it, without their progress bars and advice, and without bitsandbytes, whose import takes
+    a second and prints; nothing here is quantised."""
     import diffusers
     from diffusers.utils import import_utils
 
     import_utils._bitsandbytes_available = False
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    logging.getLogger("transformers").setLevel(logging.ERROR)
+    for library in (diffusers.utils.logging, import_module("transformers.utils.logging")):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(diffusers|transformers)\b")
     return diffusers
 
 
