@@ -1,6 +1,6 @@
 """`ttpo bench`: time and peak memory of each stage at several sizes, as JSON."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -8,6 +8,9 @@ from ttpo_cli.cli import options
 from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
 from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import MemoryExhausted, UsageError
+
+if TYPE_CHECKING:
+    from ttpo_cli.pipeline import Settings
 
 SCHEMA_VERSION = 1
 STAGES = ("load", "restore", "candidates", "selection", "guidance", "choice", "total")
@@ -18,6 +21,10 @@ def bench(
     sizes: Annotated[str, typer.Option(help="Sides of square photos, pixels, before restoration.", metavar="A,B,..")] = "64,128,256",
     backbone: options.Backbone = "lfc-sr-small",
     scale: options.Scale = None,
+    random_weights: Annotated[
+        bool, typer.Option("--random-weights", help="An untrained prior of a published size (sd21, sdxl), beside a plain loop.")
+    ] = False,
+    small: Annotated[bool, typer.Option("--small", help="With --random-weights: a small UNet of its kind, for a CPU.")] = False,
     prior: options.Prior = "haar-prior",
     metrics: options.Metrics = "ranker,niqe",
     metric_weights: options.MetricWeights = None,
@@ -41,8 +48,10 @@ def bench(
     terminal = Terminal(quiet, no_color=no_color)
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
+    if random_weights:
+        settings = _paper_size(settings, device, small)
     files = options.metric_files(metric_weights)
-    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files)
+    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files, random_weights, small)
     chosen = _sizes(sizes)
     rows: list[dict[str, Any]] = []
     with terminal.progress("bench") as on_step:
@@ -50,9 +59,39 @@ def bench(
             rows.append(row)
             on_step("sizes", len(rows), len(chosen))
     terminal.table("seconds, and peak memory in MiB", ["size", *STAGES, "peak"], [_cells(row) for row in rows])
-    write_json({"schema_version": SCHEMA_VERSION, "backbone": backbone, "prior": prior, "metrics": list(engine.metrics), "rows": rows})
+    for row in rows:
+        _tell(row, terminal)
+    write_json(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "backbone": backbone,
+            "prior": prior,
+            "random_weights": random_weights,
+            "metrics": list(engine.metrics),
+            "rows": rows,
+        }
+    )
     if any("error" in row for row in rows):
         raise typer.Exit(MemoryExhausted.exit_code)
+
+
+def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":
+    """The size of what is timed. Raises UsageError where full-size networks would run on a CPU that nobody named."""
+    from ttpo_cli.batch.benchmark import paper_size
+    from ttpo_cli.pipeline import choose_device
+
+    if not small and device == "auto" and choose_device(device).type == "cpu":
+        raise UsageError("--random-weights: there is no GPU here; give --small, or --device cpu to wait for full-size networks on it")
+    return paper_size(settings)
+
+
+def _tell(row: dict[str, Any], terminal: Terminal) -> None:
+    """The plain loop beside ours, in one line."""
+    if "plain_loop" in row:
+        plain = row["plain_loop"]
+        ours = row["seconds"]["candidates"] + row["seconds"]["guidance"]
+        calls = f"{row['invocations']} network calls for {plain['invocations']}"
+        terminal.say(f"{row['size']}: {ours:.2f} s, plain loop {sum(plain['seconds'].values()):.2f} s, {row['speedup']} times; {calls}")
 
 
 def _sizes(text: str) -> list[int]:

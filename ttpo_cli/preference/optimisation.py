@@ -94,12 +94,12 @@ def optimise(
         on_step=lambda done, total: on_step("candidates", done, total),
     )
     images = torch.cat((restored, finish(made.latents)))
-    seconds["candidates"] = perf_counter() - began
+    seconds["candidates"] = elapsed(began, restored.device)
 
     began = perf_counter()
     scores = score_images(images, panel)
     preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
-    seconds["selection"] = perf_counter() - began
+    seconds["selection"] = elapsed(began, restored.device)
 
     began = perf_counter()
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
@@ -113,11 +113,11 @@ def optimise(
         on_step,
     )
     guided = finish(latent)
-    seconds["guidance"] = perf_counter() - began
+    seconds["guidance"] = elapsed(began, restored.device)
 
     began = perf_counter()
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
-    seconds["choice"] = perf_counter() - began
+    seconds["choice"] = elapsed(began, restored.device)
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
     outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
@@ -130,6 +130,13 @@ def optimise(
         for first, options in enumerate(further, candidates.seeds)
     ]
     return with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
+
+
+def elapsed(began: float, device: torch.device) -> float:
+    """Seconds since `began`, once the device has done what it was given: a GPU works on after its calls return."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter() - began
 
 
 def prepare(restored: Tensor, prior: Prior) -> Canvas:

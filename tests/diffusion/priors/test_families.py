@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from types import SimpleNamespace
 
 import diffusers
 import pytest
@@ -23,22 +24,21 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     quiet()
 
-    class Models:
-        @cache
-        def folder(self, name):
-            return save_family(name, folder)
+    @cache
+    def saved(name):
+        return save_family(name, folder)
 
-        @cache
-        def pipeline(self, name):
-            pipeline = diffusers.DiffusionPipeline.from_pretrained(self.folder(name))
-            pipeline.set_progress_bar_config(disable=True)
-            return pipeline
+    @cache
+    def pipeline(name):
+        loaded = diffusers.DiffusionPipeline.from_pretrained(saved(name))
+        loaded.set_progress_bar_config(disable=True)
+        return loaded
 
-        @cache
-        def prior(self, name, options=OPTIONS):
-            return load_latent_prior(self.folder(name), CPU, "fp32", options)
+    @cache
+    def prior(name, options=OPTIONS):
+        return load_latent_prior(saved(name), CPU, "fp32", options)
 
-    return Models()
+    return SimpleNamespace(folder=saved, pipeline=pipeline, prior=prior)
 
 
 def test_every_family_is_tested():
@@ -96,7 +96,7 @@ def last_step(pipeline, name, latent, flow, scale, output):
         given |= {"negative_prompt": OPTIONS.negative} if name == "sd3" else {}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "scheduler", diffusers.FlowMatchEulerDiscreteScheduler(shift=1.0))
-        return pipeline(OPTIONS.prompt, latents=x_t, **given).images
+        return pipeline(prompt=OPTIONS.prompt, latents=x_t, **given).images
 
 
 def unpacked(pipeline, name, latents, shape):
