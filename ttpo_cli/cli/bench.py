@@ -61,7 +61,8 @@ def bench(
     terminal.table("seconds, and peak memory in MiB", ["size", *STAGES, "peak"], [_cells(row) for row in rows])
     for row in rows:
         _tell(row, terminal)
-    write_json(
+    what = {"backbone": backbone, "prior": prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
+    write_json({"schema_version": SCHEMA_VERSION, **what, "rows": rows})
         {
             "schema_version": SCHEMA_VERSION,
             "backbone": backbone,

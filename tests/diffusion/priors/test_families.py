@@ -101,8 +101,10 @@ def last_step(pipeline, name, latent, flow, scale, output):
 
 def unpacked(pipeline, name, latents, shape):
     """A pipeline's latents in the shape of a prior's."""
-    if name == "flux2":
-        return latents.transpose(1, 2).reshape(shape)
+    if name == "flux2":  # which returns what its autoencoder decodes
+        bn = pipeline.vae.bn
+        deviation = (bn.running_var + pipeline.vae.config.batch_norm_eps).sqrt()
+        return (pipeline._patchify_latents(latents) - bn.running_mean[:, None, None]) / deviation[:, None, None]
     return pipeline._unpack_latents(latents, 2 * shape[-2], 2 * shape[-1], 2) if name.startswith("flux-") else latents
 
 
