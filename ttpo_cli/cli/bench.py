@@ -63,15 +63,6 @@ def bench(
         _tell(row, terminal)
     what = {"backbone": backbone, "prior": prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
     write_json({"schema_version": SCHEMA_VERSION, **what, "rows": rows})
-        {
-            "schema_version": SCHEMA_VERSION,
-            "backbone": backbone,
-            "prior": prior,
-            "random_weights": random_weights,
-            "metrics": list(engine.metrics),
-            "rows": rows,
-        }
-    )
     if any("error" in row for row in rows):
         raise typer.Exit(MemoryExhausted.exit_code)
 
