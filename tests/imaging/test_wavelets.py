@@ -55,7 +55,7 @@ def test_a_smooth_band_keeps_constants_and_loses_what_alternates() -> None:
     flat = torch.full((1, 2, 40, 50), 0.3)
     chequered = flat + 0.1 * ((torch.arange(40)[:, None] + torch.arange(50)) % 2 * 2 - 1)
     assert torch.allclose(smooth_band(flat), flat, atol=1e-6)
-    assert torch.allclose(smooth_band(chequered), flat, atol=1e-3)
+    assert torch.allclose(smooth_band(chequered), flat, atol=3e-3)  # at the edges, which repeat
 
 
 def test_a_smooth_band_of_n_levels_is_n_blurs_at_doubling_distances() -> None:

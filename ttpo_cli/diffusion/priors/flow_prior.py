@@ -22,7 +22,7 @@ def flow_denoiser(velocity: Velocity, dtype: torch.dtype) -> Prompted:
         time = sigma / (1 + sigma)
         level = time[:, None, None, None]
         x_t = (1 - level) * x
-        return x_t - level * velocity(x_t.to(dtype), time.to(dtype), prompt).float()
+        return x_t - level * velocity(x_t.to(dtype), time, prompt).float()
 
     return denoise
 
