@@ -221,8 +221,8 @@ def _other_network(folder):
     ("harm", "word"),
     [
         (_without("vae"), "vae"),
-        (_without("tokenizer"), "text encoders"),
-        (_without("scheduler"), "noise schedule|text encoders"),
+        (_without("tokenizer"), "tokenizer is missing"),
+        (_without("scheduler"), "scheduler is missing"),
         (_cut("unet/diffusion_pytorch_model.safetensors"), "unet"),
         (_cut("text_encoder/model.safetensors"), "text encoders"),
         (_cut("unet/config.json"), "unet"),

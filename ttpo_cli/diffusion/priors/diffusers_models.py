@@ -117,6 +117,9 @@ def load_text_pipeline(layout: Layout, dtype: torch.dtype) -> Any:
     if getattr(library, layout.pipeline, None) is None:
         raise WeightsError(f"{layout.folder} is a {layout.pipeline}, which this version of diffusers does not know: update diffusers")
     absent = {name: None for name in layout.parts if not name.startswith(("text_encoder", "tokenizer", "scheduler"))}
+    for name in layout.parts.keys() - absent.keys():  # transformers makes an empty tokenizer of a folder that is not there
+        if not (layout.folder / name).is_dir():
+            raise WeightsError(f"{layout.folder / name} is missing: download the whole model, this folder included")
     try:
         pipeline = library.DiffusionPipeline.from_pretrained(
             layout.folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True, **absent
