@@ -14,7 +14,8 @@ from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+from ttpo_cli.diffusion.priors.catalog import load_prior, locate
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.tiles import map_tiles
@@ -31,8 +32,6 @@ from ttpo_cli.weights.store import Store
 # What the progress of a long run is told: stage, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
 
-PRIORS = ("haar-prior",)
-
 
 @dataclass(frozen=True)
 class Settings:
@@ -45,6 +44,7 @@ class Settings:
 
     seed: int = 0
     ttpo: bool = True
+    prior: PriorOptions = field(default_factory=PriorOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
@@ -121,19 +121,17 @@ def load_engine(
     *,
     scale: int | None = None,
     metric_files: dict[str, Path] | None = None,
-    prior_scale: float = 1.0,
+    prior_options: PriorOptions = PriorOptions(),  # noqa: B008 - frozen
     task: str | None = None,
     store: Store | None = None,
 ) -> Engine:
-    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`; task: of the backbone, where its family
-    knows several; store: where named weights are found or fetched to (None: as the environment says).
+    """Load everything one command needs. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`; task: of the
+    backbone, where its family knows several; store: where named weights are found or fetched to (None: as the environment says).
 
     Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
     """
     chosen = choose_device(device)
-    prior_file = None if prior in PRIORS else Path(prior)
-    if prior_file is not None and not prior_file.is_file():
-        raise unknown_name("prior", prior, PRIORS)
+    located = locate(prior, store)
     files = metric_files or {}
     loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
     for metric in loaded:
@@ -141,7 +139,7 @@ def load_engine(
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
     return Engine(
         load_backbone(backbone, scale=scale, task=task, store=store),
-        load_haar_prior(prior_file, chosen, precision, prior_scale),
+        load_prior(located, chosen, precision, prior_options, store),
         loaded,
         load_ranker(chosen, files.get("ranker"))[0],
         chosen,

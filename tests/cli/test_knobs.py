@@ -8,13 +8,20 @@ from ttpo_cli.backbones.inference import RestoreOptions
 from ttpo_cli.cli.app import app
 from ttpo_cli.cli.knobs import KNOBS, as_text, build_settings, with_knobs
 from ttpo_cli.diffusion.guidance import GuidanceOptions
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError
 from ttpo_cli.pipeline import Settings
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.selection import SelectionOptions
 
-STAGES = {"candidates": CandidateOptions, "selection": SelectionOptions, "guidance": GuidanceOptions, "guard": GuardOptions}
+STAGES = {
+    "prior": PriorOptions,
+    "candidates": CandidateOptions,
+    "selection": SelectionOptions,
+    "guidance": GuidanceOptions,
+    "guard": GuardOptions,
+}
 CHANGED = {str: "x", int: 7, float: 0.125, tuple: (0.4, 0.5), dict: {"niqe": 2.0}}
 
 

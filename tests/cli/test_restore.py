@@ -14,6 +14,7 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
+from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 
@@ -181,7 +182,7 @@ def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     assert program(["restore", str(photo), *flags, *more]) == 0
     store = engine[0][1].pop("store")
-    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_scale": 2.0, "task": "deblur"}
+    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_options": PriorOptions(scale=2.0), "task": "deblur"}
     assert engine == [(("b", "p", ("m", "n"), "cpu", "fp32"), named)]
     assert store.offline
 

@@ -5,7 +5,7 @@ import pytest
 import pywt
 import torch
 
-from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt, low_band
+from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt, low_band, replace_low_band, smooth_band
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -49,3 +49,27 @@ def test_both_directions_pass_gradcheck() -> None:
 def test_an_odd_size_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"{size[0]}x{size[1]}"):
         haar_dwt(torch.zeros(1, 3, *size))
+
+
+def test_a_smooth_band_keeps_constants_and_loses_what_alternates() -> None:
+    flat = torch.full((1, 2, 40, 50), 0.3)
+    chequered = flat + 0.1 * ((torch.arange(40)[:, None] + torch.arange(50)) % 2 * 2 - 1)
+    assert torch.allclose(smooth_band(flat), flat, atol=1e-6)
+    assert torch.allclose(smooth_band(chequered), flat, atol=3e-3)  # at the edges, which repeat
+
+
+def test_a_smooth_band_of_n_levels_is_n_blurs_at_doubling_distances() -> None:
+    image = torch.zeros(1, 1, 65, 65)
+    image[..., 32, 32] = 1
+    taps = np.array([1, 4, 6, 4, 1]) / 16
+    spread = np.convolve(taps, np.array([1, 0, 4, 0, 6, 0, 4, 0, 1]) / 16)
+    np.testing.assert_allclose(smooth_band(image, 2)[0, 0, 26:39, 26:39].numpy(), np.outer(spread, spread), atol=1e-6)
+
+
+def test_a_replaced_low_band_has_the_references_tones_and_the_images_texture() -> None:
+    reference, texture = noise(1, 3, 8, 8).repeat_interleave(16, -1).repeat_interleave(16, -2), noise(2, 3, 128, 128, seed=1) / 10
+    shifted = reference + texture + torch.tensor([0.2, -0.1])[:, None, None, None]
+    fixed = replace_low_band(shifted, reference)
+    assert torch.allclose(smooth_band(fixed), smooth_band(reference).expand_as(fixed), atol=0.02)
+    assert torch.allclose(fixed - smooth_band(fixed), shifted - smooth_band(shifted), atol=0.02)
+    assert torch.equal(replace_low_band(reference, reference), reference)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -13,8 +13,14 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.batch.peak_memory import peaks, reset_peaks
+from ttpo_cli.batch.plain_loop import Invocations, counted, plain_loop
+from ttpo_cli.diffusion.guidance import GuidanceOptions
+from ttpo_cli.diffusion.priors.catalog import EMBEDDED
+from ttpo_cli.diffusion.priors.latent import Parts, PriorOptions, build_prior, network_dtype
+from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.pipeline import Engine, Settings, load_engine, restore_photo
+from ttpo_cli.preference.candidates import CandidateOptions
 
 # What the pipeline calls the end of a step -> the stage whose memory has been measured by then; selection is told with guidance.
 _STAGES = {"restoring": "restore", "candidates": "candidates", "guidance": "guidance", "regions": "regions"}
@@ -22,7 +28,10 @@ _STAGES = {"restoring": "restore", "candidates": "candidates", "guidance": "guid
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What `load_engine` is called with, as values that travel to another process."""
+    """What `load_engine` is called with, as values that travel to another process.
+
+    random_weights: an untrained latent prior of the published size of `prior` in its place, or with `small` one of its kind for a CPU.
+    """
 
     backbone: str = "lfc-sr-small"
     prior: str = "haar-prior"
@@ -31,20 +40,21 @@ class EngineOptions:
     precision: str = "auto"
     scale: int | None = None
     metric_files: dict[str, Path] = field(default_factory=dict)
-    prior_scale: float = 1.0
     task: str | None = None
+    random_weights: bool = False
+    small: bool = False
 
-    def load(self) -> Engine:
+    def load(self, prior_options: PriorOptions) -> Engine:
         return load_engine(
             self.backbone,
-            self.prior,
+            EMBEDDED if self.random_weights else self.prior,
             self.metrics,
             self.device,
             self.precision,
             scale=self.scale,
             metric_files=self.metric_files,
-            prior_scale=self.prior_scale,
             task=self.task,
+            prior_options=prior_options,
         )
 
 
@@ -59,9 +69,14 @@ def benchmark(sizes: Sequence[int], engine: EngineOptions, settings: Settings) -
 
 
 def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, Any]:
-    """Load, and restore one photo of size x size pixels, in this process."""
+    """Load, and restore one photo of size x size pixels, in this process; with random weights also by the plain loop."""
     began = perf_counter()
-    engine = options.load()
+    engine = options.load(settings.prior)
+    parts = _random_parts(options, engine.device) if options.random_weights else None
+    if parts is not None:
+        engine = replace(engine, prior=build_prior(parts, engine.device, parts.network.dtype, settings.prior))
+        if engine.device.type == "cuda":  # the first calls choose and load kernels, which no photo after them waits for
+            restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
     laps = {"load": perf_counter() - began}
     peak = {"load": peaks(engine.device)}
     separate = reset_peaks(engine.device)
@@ -71,10 +86,11 @@ def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, 
         peak[name] = _larger(peak.get(name, {}), peaks(engine.device))
         reset_peaks(engine.device)
 
-    result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings, on_step)
+    with counted(None if parts is None else parts.network) as network:
+        result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings, on_step)
     peak["choice"] = peaks(engine.device)
     total = perf_counter() - began
-    return {
+    row = {
         "size": size,
         "output": list(result.final.shape[:1:-1]),
         "device": str(engine.device),
@@ -85,6 +101,36 @@ def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, 
         "peak_bytes": {**peak, "total": _largest(peak)},
         "peaks_are_cumulative": not separate,
     }
+    if parts is None:
+        return row
+    plain = plain_loop(parts, engine.prior, result.restored.to(engine.device), settings)
+    return {**row, **against_plain(row["seconds"], network, plain)}
+
+
+def against_plain(seconds: dict[str, float], network: Invocations, plain: dict[str, Any]) -> dict[str, Any]:
+    """Candidates and guidance beside the plain loop's: both sides' calls of the network, and how many times faster and fewer ours are."""
+    ours = seconds["candidates"] + seconds["guidance"]
+    return {
+        "invocations": network.calls,
+        "evaluations": network.images,
+        "plain_loop": plain,
+        "speedup": round(sum(plain["seconds"].values()) / ours, 2),
+        "fewer_invocations": round(plain["invocations"] / network.calls, 2),
+    }
+
+
+def paper_size(settings: Settings) -> Settings:
+    """The settings with the paper's numbers where ours were left alone: 15 candidates beside the restored image, 50 guided steps."""
+    candidates, guidance = settings.candidates, settings.guidance
+    if candidates.seeds == CandidateOptions().seeds:
+        candidates = replace(candidates, seeds=3)
+    if guidance.steps == GuidanceOptions().steps:
+        guidance = replace(guidance, steps=50)
+    return replace(settings, candidates=candidates, guidance=guidance)
+
+
+def _random_parts(options: EngineOptions, device: torch.device) -> Parts:
+    return random_parts(options.prior, options.small, device, network_dtype(options.precision, device))
 
 
 def synthetic_photo(size: int) -> Tensor:

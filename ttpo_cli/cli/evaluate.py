@@ -55,7 +55,6 @@ def evaluate(
     select: Annotated[str, typer.Option(help="With --ttpo: metrics that select, by commas.", metavar="A,B,..")] = SELECTING,
     metric_weights: options.MetricWeights = None,
     prior: options.Prior = "haar-prior",
-    prior_scale: options.PriorScale = 1.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="A .jsonl of finished photos: written as they finish, passed over when it is there.")
@@ -95,7 +94,7 @@ def evaluate(
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
     with opened_store(terminal) as store:
         if ttpo:
-            named = {"scale": scale, "prior_scale": prior_scale, "metric_files": files, "task": task, "store": store}
+            named = {"scale": scale, "prior_options": settings.prior, "metric_files": files, "task": task, "store": store}
             run = _load_ttpo(backbone, prior, options.names(select), device, precision, named, settings)
         else:
             run = _load_backbone(backbone, {"scale": scale, "task": task, "store": store}, device, settings)
@@ -141,7 +140,7 @@ def _load_ttpo(
     from ttpo_cli.report.record import weights_of
 
     engine = load_engine(backbone, prior, select, device, precision, **named)
-    facts = {**asdict(settings), "select": list(select), "prior_scale": named["prior_scale"]}
+    facts = {**asdict(settings), "select": list(select)}
     weights = weights_of(engine, named["metric_files"])
     return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights, facts)
 

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.knobs import Values, with_prior_knobs
 from ttpo_cli.cli.terminal import write_json
 
 
+@with_prior_knobs
 def invert(
     photo: Annotated[Path, typer.Argument(help="The photo to restore, invert and denoise again.")],
     backbone: options.Backbone = "lfc-sr-small",
@@ -19,6 +21,8 @@ def invert(
     steps: Annotated[str, typer.Option(help="Numbers of steps to try.", metavar="A,B,..")] = "2,4,8,16,32,64",
     plot: Annotated[Path | None, typer.Option(help="Also draw the errors, as SVG.")] = None,
     overwrite: options.Overwrite = False,
+    *,
+    knobs: Values,
 ) -> None:
     """Measure what inversion without fresh noise (eta = 0) loses. In fp32, so that the solver's error shows and not rounding."""
     from dataclasses import asdict
@@ -26,11 +30,12 @@ def invert(
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.backbones.inference import restore
     from ttpo_cli.batch.inversion import round_trips
-    from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+    from ttpo_cli.diffusion.priors.catalog import load_prior, locate
+    from ttpo_cli.diffusion.priors.latent import PriorOptions
     from ttpo_cli.errors import UsageError
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.imaging.writing import atomic_write
-    from ttpo_cli.pipeline import PRIORS, choose_device
+    from ttpo_cli.pipeline import choose_device
     from ttpo_cli.report.plot import Axis, line_plot
 
     counts = options.names(steps)
@@ -39,7 +44,7 @@ def invert(
     place = choose_device(device)
     lq = read_photo(photo).pixels
     restored = restore(load_backbone(backbone, scale=scale), lq, place).image.clamp(0, 1)
-    network = load_haar_prior(None if prior in PRIORS else Path(prior), place, "fp32")
+    network = load_prior(locate(prior), place, "fp32", PriorOptions(**knobs["prior"]))
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
     write_json({"schema_version": 1, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]})
     if plot is not None:

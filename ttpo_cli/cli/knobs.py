@@ -27,6 +27,7 @@ class Knob:
     field: str
     default: Any
     help: str
+    alias: str | None = None
 
     @property
     def name(self) -> str:
@@ -38,6 +39,21 @@ class Knob:
 
 
 KNOBS = (
+    Knob("prior", "scale", 1.0, "Classifier-free guidance of the prior; 1: none, at half the cost.", "--prior-cfg"),
+    Knob("prior", "prompt", "", "Latent priors: what the photo shows."),
+    Knob("prior", "negative", "", "Latent priors: what it shall not look like; acts where --prior-scale is not 1."),
+    Knob("prior", "told", 3.5, "The guidance that a distilled network (FLUX dev) is told."),
+    Knob("prior", "vae", "", "Another autoencoder: a folder, or tiny:FOLDER for an AutoencoderTiny."),
+    Knob("prior", "vae_tiles", False, "Encode and decode in tiles: less memory."),
+    Knob("prior", "controlnet", "", "A folder with a tile ControlNet, which sees the restored image (SD 1.5, 2.1, XL)."),
+    Knob("prior", "control", 1.0, "Strength of the ControlNet."),
+    Knob("prior", "tile", 0, "Side of latent tiles, cells; 0: the native size, for latents above twice that."),
+    Knob("prior", "overlap", 16, "Cells that neighbouring latent tiles share."),
+    Knob("prior", "attention", "sdpa", "sdpa, or xformers where a build that fits PyTorch is installed."),
+    Knob("prior", "offload", "none", "What waits in the computer's memory: none, model (parts take turns) or sequential (layers)."),
+    Knob("prior", "compile", False, "torch.compile the network: minutes at first, then faster calls."),
+    Knob("prior", "channels_last", True, "The memory format of a UNet."),
+    Knob("prior", "colour_fix", "wavelet", "wavelet: tones and colours of the restored image; or none."),
     Knob("candidates", "mode", "noising", "noising of the restored image (SDEdit), or inversion of it (the paper)."),
     Knob("candidates", "strengths", (0.10, 0.15, 0.20, 0.25, 0.30), "Flow times to start from, 0 to 1."),
     Knob("candidates", "seeds", 1, "Candidates of each strength (the paper: 15 candidates in all)."),
@@ -83,17 +99,25 @@ KNOBS = (
 
 def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
     """Give a Typer command every knob as an option; it receives them together as its argument `knobs`: stage -> field -> value."""
+    return _with(command, KNOBS)
 
+
+def with_prior_knobs(command: Callable[..., None]) -> Callable[..., None]:
+    """The same with the knobs of the prior alone."""
+    return _with(command, tuple(knob for knob in KNOBS if knob.stage == "prior"))
+
+
+def _with(command: Callable[..., None], given: tuple[Knob, ...]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(**arguments: Any) -> None:
         knobs: Values = {}
-        for knob in KNOBS:
+        for knob in given:
             knobs.setdefault(knob.stage, {})[knob.field] = _parse(knob, arguments.pop(knob.name))
         command(**arguments, knobs=knobs)
 
     own = inspect.signature(command, eval_str=True).parameters.values()
     kept = [parameter for parameter in own if parameter.name != "knobs"]
-    parameters = [*kept, *(_parameter(knob) for knob in KNOBS)]
+    parameters = [*kept, *(_parameter(knob) for knob in given)]
     wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return wrapped
@@ -102,12 +126,19 @@ def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
 def build_settings(knobs: Values, **others: Any) -> "Settings":
     """The pipeline's Settings from parsed knobs and from what is no knob: seed, device, precision, tile, overlap."""
     from ttpo_cli.diffusion.guidance import GuidanceOptions
+    from ttpo_cli.diffusion.priors.latent import PriorOptions
     from ttpo_cli.pipeline import Settings
     from ttpo_cli.preference.candidates import CandidateOptions
     from ttpo_cli.preference.guard import GuardOptions
     from ttpo_cli.preference.selection import SelectionOptions
 
-    stages = {"candidates": CandidateOptions, "selection": SelectionOptions, "guidance": GuidanceOptions, "guard": GuardOptions}
+    stages = {
+        "prior": PriorOptions,
+        "candidates": CandidateOptions,
+        "selection": SelectionOptions,
+        "guidance": GuidanceOptions,
+        "guard": GuardOptions,
+    }
     return Settings(**{stage: options(**knobs[stage]) for stage, options in stages.items()}, **others)
 
 
@@ -124,7 +155,8 @@ def _parameter(knob: Knob) -> inspect.Parameter:
     """The option of a knob; what Typer has no type for goes through text."""
     metavar = {tuple: "A,B,..", dict: "A=1,B=2,.."}.get(type(knob.default))
     kind = Literal["on", "off"] if isinstance(knob.default, bool) else type(as_text(knob.default))
-    option = typer.Option(knob.flag, help=knob.help, rich_help_panel=f"Stage: {knob.stage}", metavar=metavar)
+    flags = (knob.flag,) if knob.alias is None else (knob.flag, knob.alias)
+    option = typer.Option(*flags, help=knob.help, rich_help_panel=f"Stage: {knob.stage}", metavar=metavar)
     annotation = Annotated[kind, option]
     return inspect.Parameter(knob.name, inspect.Parameter.KEYWORD_ONLY, default=as_text(knob.default), annotation=annotation)
 

@@ -24,9 +24,9 @@ Scale = Annotated[
 Task = Annotated[
     str | None, typer.Option(help="For a backbone's name that does several: denoise, deblur, derain, ...", rich_help_panel=_MODEL)
 ]
-Prior = Annotated[str, typer.Option(help="The diffusion prior: a built-in name or a file of `ttpo train prior`.", rich_help_panel=_MODEL)]
-PriorScale = Annotated[
-    float, typer.Option(help="Classifier-free guidance of the prior; 1: none, at half the cost.", rich_help_panel=_MODEL)
+Prior = Annotated[
+    str,
+    typer.Option(help="The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", rich_help_panel=_MODEL),
 ]
 Metrics = Annotated[str, typer.Option(help="Metrics that select, separated by commas.", metavar="A,B,..", rich_help_panel=_MODEL)]
 MetricWeights = Annotated[

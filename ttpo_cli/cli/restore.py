@@ -75,7 +75,6 @@ def restore(
     scale: options.Scale = None,
     task: options.Task = None,
     prior: options.Prior = "haar-prior",
-    prior_scale: options.PriorScale = 1.0,
     metrics: options.Metrics = "ranker,niqe",
     metric_weights: options.MetricWeights = None,
     ttpo: options.Ttpo = True,
@@ -129,7 +128,7 @@ def restore(
     files = options.metric_files(metric_weights)
 
     def load() -> Work:
-        names, named = options.names(metrics), {"scale": scale, "metric_files": files, "prior_scale": prior_scale, "task": task}
+        names, named = options.names(metrics), {"scale": scale, "metric_files": files, "prior_options": settings.prior, "task": task}
         with opened_store(terminal) as store:
             engine = load_engine(backbone, prior, names, device, precision, **named, store=store)
         weights = weights_of(engine, files)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from torch import Tensor
 
@@ -12,8 +13,10 @@ Denoise = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 class Prior:
     """A diffusion prior as a value.
 
-    denoise: x (N, C, h, w) = x0 + sigma n, sigma (N,), condition (N, C, h, w) or None -> x0_hat, the posterior mean of x0.
+    denoise: x (N, C, h, w) = x0 + sigma n, sigma (N,), condition (N, C', h, w) or None -> x0_hat, the posterior mean of x0.
     encode, decode: image (N, 3, H, W) in [0, 1] <-> x0 (N, C, h, w). Sizes must be multiples of `multiple` pixels.
+    sigma_max: the largest noise level the network knows. colour_fix: decoded images want their low band put back to the restored one's.
+    condition: image -> what `denoise` is given as its condition; None: x0 of the restored image itself.
     """
 
     name: str
@@ -24,6 +27,9 @@ class Prior:
     sha256: str | None = None
     licence: str | None = None
     commercial_use: bool | None = None
+    sigma_max: float = inf
+    colour_fix: bool = False
+    condition: Callable[[Tensor], Tensor] | None = None
 
 
 @dataclass

@@ -1,7 +1,8 @@
-"""The orthonormal Haar wavelet transform of an image batch, one level, and its inverse (Haar 1910; Mallat 1989)."""
+"""The orthonormal Haar transform of an image batch, one level, and its inverse (Haar 1910; Mallat 1989); the undecimated low band."""
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def haar_dwt(image: Tensor) -> Tensor:
@@ -36,3 +37,26 @@ def haar_idwt(bands: Tensor) -> Tensor:
 def low_band(image: Tensor) -> Tensor:
     """The LL channels of `haar_dwt`: (N, C, H, W) -> (N, C, H/2, W/2), gain 2."""
     return haar_dwt(image)[:, : image.shape[1]]
+
+
+def smooth_band(image: Tensor, levels: int = 5) -> Tensor:
+    """The low band of the undecimated B3-spline wavelet transform (Starck & Murtagh, "a trous"): (N, C, H, W), same shape.
+
+    Each level blurs by (1, 4, 6, 4, 1) / 16 with its taps 2^level pixels apart; edges repeat. Five levels keep what is coarser than
+    about 32 pixels: tones and colours.
+    """
+    taps = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0], device=image.device, dtype=image.dtype) / 16
+    count, channels, height, width = image.shape
+    band = image.reshape(count * channels, 1, height, width)
+    for level in range(levels):
+        step = 2**level
+        band = functional.pad(band, (2 * step, 2 * step, 0, 0), mode="replicate")
+        band = functional.conv2d(band, taps[None, None, None], dilation=(1, step))
+        band = functional.pad(band, (0, 0, 2 * step, 2 * step), mode="replicate")
+        band = functional.conv2d(band, taps[None, None, :, None], dilation=(step, 1))
+    return band.reshape(image.shape)
+
+
+def replace_low_band(image: Tensor, reference: Tensor, levels: int = 5) -> Tensor:
+    """The image with the low band of the reference: its tones and colours, the image's texture. (N, C, H, W), (1 or N, C, H, W)."""
+    return image + smooth_band(reference - image, levels)

@@ -61,13 +61,15 @@ def generate(
     seed: int,
     options: CandidateOptions,
     *,
+    condition: Tensor | None = None,
     first: int = 0,
     judge: Judge | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Candidates:
     """All candidates of one photo, batched across strengths and seeds.
 
-    restored: (1, C, h, w) latent of the restored image, which is also the condition. `judge` is needed for halving only.
+    restored: (1, C, h, w) latent of the restored image; condition: (1, C', h, w), or None where that latent itself is the condition.
+    `judge` is needed for halving only.
     first: the number of the first seed of each strength, for further candidates beside those there are.
     Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without a judge.
     """
@@ -81,22 +83,26 @@ def generate(
     strengths = tuple(strength for strength, _ in pairs)
     seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, number) for strength, number in pairs)
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
-    size = options.batch or automatic_batch(restored)
-    starts = torch.cat([start_latents(denoise, restored, levels[part], list(seeds[part]), options) for part in batches(len(seeds), size)])
+    size = options.batch or automatic_batch(restored.shape[-2] * restored.shape[-1], restored.device)
+    given = restored if condition is None else condition
+    starts = torch.cat(
+        [start_latents(denoise, restored, given, levels[part], list(seeds[part]), options) for part in batches(len(seeds), size)]
+    )
     if not options.halving:
-        latents = _denoise_all(denoise, starts, levels, restored, options.solver, size, on_step)
+        latents = _denoise_all(denoise, starts, levels, given, options.solver, size, on_step)
         return Candidates(latents, strengths, seeds, (False,) * len(seeds))
     assert judge is not None
-    return _successive_halving(denoise, starts, levels, restored, strengths, seeds, options, size, judge)
+    return _successive_halving(denoise, starts, levels, given, strengths, seeds, options, size, judge)
 
 
-def automatic_batch(latent: Tensor) -> int:
-    """As many images a call as fill a device and leave it memory: eight of 512 px, or on a CPU one, whose caches hold no more.
+def automatic_batch(pixels: int, device: torch.device) -> int:
+    """As many images of so many pixels a call as fill a device and leave it memory: eight of 512 px, or on a CPU one, whose caches hold
+    no more.
 
     (Two cores, embedded prior: 0.15 s an image of 512 px alone, 0.25 s in a batch of five.)
     """
-    images = 1 if latent.device.type == "cpu" else 8
-    return max(1, images * 3 * 512 * 512 // latent[0].numel())
+    images = 1 if device.type == "cpu" else 8
+    return max(1, images * 512 * 512 // pixels)
 
 
 def batches(count: int, size: int) -> list[slice]:
@@ -104,7 +110,9 @@ def batches(count: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
-def start_latents(denoise: Denoise, restored: Tensor, levels: Tensor, seeds: list[int], options: CandidateOptions) -> Tensor:
+def start_latents(
+    denoise: Denoise, restored: Tensor, condition: Tensor, levels: Tensor, seeds: list[int], options: CandidateOptions
+) -> Tensor:
     """x at each candidate's strength: the inverted latent with eta of fresh noise mixed in, or restored + sigma n (SDEdit)."""
     noise = seeded_noise((len(seeds), *restored.shape[1:]), seeds, restored.device)
     clean = restored.expand_as(noise)
@@ -112,9 +120,8 @@ def start_latents(denoise: Denoise, restored: Tensor, levels: Tensor, seeds: lis
     if options.mode == "noising":
         return clean + sigma * noise
     distinct, which = levels.unique(dim=0, return_inverse=True)
-    inverted = invert(
-        denoise, restored.expand(len(distinct), -1, -1, -1), distinct, restored.expand(len(distinct), -1, -1, -1), solver=options.solver
-    )
+    x0, given = (tensor.expand(len(distinct), -1, -1, -1) for tensor in (restored, condition))
+    inverted = invert(denoise, x0, distinct, given, solver=options.solver)
     return mix_noise(inverted[which], clean, sigma, noise, options.eta)
 
 
@@ -122,7 +129,7 @@ def _denoise_all(
     denoise: Denoise,
     starts: Tensor,
     levels: Tensor,
-    restored: Tensor,
+    condition: Tensor,
     solver: str,
     size: int,
     on_step: Callable[[int, int], None] | None = None,
@@ -130,7 +137,7 @@ def _denoise_all(
     finished = []
     for part in batches(len(starts), size):
         x = starts[part]
-        finished.append(integrate(denoise, x, levels[part], restored.expand_as(x), solver=solver))
+        finished.append(integrate(denoise, x, levels[part], condition.expand(len(x), -1, -1, -1), solver=solver))
         if on_step is not None:
             on_step(part.stop, len(starts))
     return torch.cat(finished)
@@ -140,7 +147,7 @@ def _successive_halving(
     denoise: Denoise,
     starts: Tensor,
     levels: Tensor,
-    restored: Tensor,
+    condition: Tensor,
     strengths: tuple[float, ...],
     seeds: tuple[int, ...],
     options: CandidateOptions,
@@ -152,17 +159,20 @@ def _successive_halving(
     (Jamieson & Talwalkar 2016.) A stopped candidate stays in the list as its last x0_hat: it may still be the dispreferred one.
     """
     rung = max(1, options.steps // 2)
-    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], restored, options.solver, size)
+    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], condition, options.solver, size)
     level = levels[:, rung]
     estimates = torch.cat(
-        [denoise(halfway[part], level[part].to(halfway), restored.expand_as(halfway[part])) for part in batches(len(seeds), size)]
+        [
+            denoise(halfway[part], level[part].to(halfway), condition.expand(len(halfway[part]), -1, -1, -1))
+            for part in batches(len(seeds), size)
+        ]
     )
     order = judge(estimates).argsort(descending=True, stable=True)
     survivors = order[: max(1, len(seeds) // 2)].sort().values
     spared = (len(seeds) - len(survivors)) * network_calls(options.steps - rung, options.solver) - len(seeds)
     extra = max(0, spared // (len(survivors) * network_calls(1, options.solver)))
     remaining = torch.stack([karras_sigmas(float(level[index]), options.sigma_min, options.steps - rung + extra) for index in survivors])
-    finished = _denoise_all(denoise, halfway[survivors], remaining, restored, options.solver, size)
+    finished = _denoise_all(denoise, halfway[survivors], remaining, condition, options.solver, size)
     latents = estimates.clone()
     latents[survivors] = finished
     alive = set(survivors.tolist())

@@ -14,9 +14,10 @@ from ttpo_cli.diffusion.sampler import integrate
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
+from ttpo_cli.imaging.wavelets import replace_low_band
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
-from ttpo_cli.preference.candidates import CandidateOptions, Candidates, derive_seed, extra_strengths, generate
+from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.regional import compose, regional_weights
@@ -43,11 +44,14 @@ class Tools:
 
 @dataclass(frozen=True)
 class Canvas:
-    """The restored image, padded for the prior: image (1, 3, H', W'), latent, mask (1, 1, H', W') of what is photo, and its (H, W)."""
+    """The restored image, padded for the prior: latent (1, C, h, w), the prior's condition, mask (1, 1, h, w) of what is photo,
+    its (H, W) and how many pixels it has with its padding."""
 
     latent: Tensor
+    condition: Tensor
     mask: Tensor
     size: tuple[int, int]
+    pixels: int
 
 
 def optimise(
@@ -69,6 +73,7 @@ def optimise(
     """
     counter, seconds = CallCounter(), {}
     canvas = prepare(restored, tools.prior)
+    candidates = replace(candidates, batch=candidates.batch or automatic_batch(canvas.pixels, restored.device))
     panel = panel_for(tools.metrics, *restored.shape[-2:])
 
     def finish(latents: Tensor) -> Tensor:
@@ -84,16 +89,17 @@ def optimise(
         content_hash,
         seed,
         candidates,
+        condition=canvas.condition,
         judge=judge_latents,
         on_step=lambda done, total: on_step("candidates", done, total),
     )
     images = torch.cat((restored, finish(made.latents)))
-    seconds["candidates"] = perf_counter() - began
+    seconds["candidates"] = elapsed(began, restored.device)
 
     began = perf_counter()
     scores = score_images(images, panel)
     preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
-    seconds["selection"] = perf_counter() - began
+    seconds["selection"] = elapsed(began, restored.device)
 
     began = perf_counter()
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
@@ -107,11 +113,11 @@ def optimise(
         on_step,
     )
     guided = finish(latent)
-    seconds["guidance"] = perf_counter() - began
+    seconds["guidance"] = elapsed(began, restored.device)
 
     began = perf_counter()
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
-    seconds["choice"] = perf_counter() - began
+    seconds["choice"] = elapsed(began, restored.device)
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
     outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
@@ -120,10 +126,17 @@ def optimise(
     rounds = extra_strengths(candidates, counter.stages["guidance"])
     further = [replace(candidates, strengths=strengths, seeds=1, halving=False) for strengths in rounds]
     latents = [
-        generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, first=candidates.seeds + number).latents
-        for number, options in enumerate(further)
+        generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, condition=canvas.condition, first=first).latents
+        for first, options in enumerate(further, candidates.seeds)
     ]
     return with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
+
+
+def elapsed(began: float, device: torch.device) -> float:
+    """Seconds since `began`, once the device has done what it was given: a GPU works on after its calls return."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter() - began
 
 
 def prepare(restored: Tensor, prior: Prior) -> Canvas:
@@ -133,13 +146,16 @@ def prepare(restored: Tensor, prior: Prior) -> Canvas:
     mask = latent.new_zeros(1, 1, *latent.shape[-2:])
     factor = padded.shape[-1] // latent.shape[-1]
     mask[..., : -(-size[0] // factor), : -(-size[1] // factor)] = 1
-    return Canvas(latent, mask, size)
+    condition = latent if prior.condition is None else prior.condition(padded)
+    return Canvas(latent, condition, mask, size, padded.shape[-2] * padded.shape[-1])
 
 
 def mend(latents: Tensor, canvas: Canvas, restored: Tensor, tools: Tools, guard: GuardOptions) -> Tensor:
-    """Decode, cut the padding off, put the low band back to the restored image's, clamp: (N, C, h, w) -> (N, 3, H, W)."""
+    """Decode, cut the padding off, put the colours and the low band back to the restored image's, clamp: -> (N, 3, H, W)."""
     height, width = canvas.size
     images = torch.cat([tools.prior.decode(latent[None])[..., :height, :width] for latent in latents])
+    if tools.prior.colour_fix:
+        images = replace_low_band(images, restored)
     return keep_low_band(images, restored, tools.scale, guard).clamp(0, 1)
 
 
@@ -171,10 +187,10 @@ def guided_denoise(
             preference, lambda x0: score_map(tools.ranker, tools.prior.decode(x0)).mean(dim=(1, 2, 3)), options.ranker_weight
         )
     strength = 0.98 if options.start == "noise" else options.strength
-    sigmas = karras_sigmas(flow_to_sigma(strength), 0.01, options.steps)
+    sigmas = karras_sigmas(min(flow_to_sigma(strength), tools.prior.sigma_max), 0.01, options.steps)
     start = guided_start(denoise, canvas, preferred, sigmas, options, seed)
     callback = guide(canvas.latent, preference, canvas.mask, options, lambda done: on_step("guidance", done, options.steps))
-    return integrate(denoise, start, sigmas, canvas.latent, solver=options.solver, callback=callback)
+    return integrate(denoise, start, sigmas, canvas.condition, solver=options.solver, callback=callback)
 
 
 def guided_start(denoise: Denoise, canvas: Canvas, preferred: Tensor, sigmas: Tensor, options: GuidanceOptions, seed: int) -> Tensor:
@@ -185,7 +201,7 @@ def guided_start(denoise: Denoise, canvas: Canvas, preferred: Tensor, sigmas: Te
         raise unknown_name("origin", options.origin, ORIGINS)
     origin = preferred if options.origin == "preferred" else canvas.latent
     if options.start == "inversion":
-        return invert(denoise, origin, sigmas, canvas.latent, solver=options.solver)
+        return invert(denoise, origin, sigmas, canvas.condition, solver=options.solver)
     noise = seeded_noise(origin.shape, [seed], origin.device)
     return (origin if options.start == "noising" else 0) + float(sigmas[0]) * noise
 

@@ -3,7 +3,6 @@
 Preconditioning is EDM's (Karras et al. 2022, arXiv 2206.00364, table 1), with two generalisations that keep its derivation: each Haar
 band has its own sigma_data, and given a condition r the data are x0 = r + e, so that the Gaussian of the derivation is centred on r:
     D = m + c_skip (x - m) + c_out F(c_in (x - m), c_noise, m),   m = r, or 0 where the condition is dropped.
-This file alone imports diffusers.
 """
 
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.priors.diffusers_models import unet2d
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
 from ttpo_cli.weights.checkpoint import file_sha256, load_checkpoint
@@ -35,14 +35,8 @@ class UNetSize:
 
 def build_unet(size: UNetSize) -> nn.Module:
     """diffusers' UNet2DModel: noisy bands, condition bands and a flag in, 12 bands out; no attention, so any size and exact tiles."""
-    from diffusers.utils import import_utils
-
-    # diffusers imports bitsandbytes where it finds it, which takes a second and prints; nothing here is quantised.
-    import_utils._bitsandbytes_available = False
-    from diffusers.models.unets.unet_2d import UNet2DModel
-
     levels = len(size.channels)
-    return UNet2DModel(
+    return unet2d(
         sample_size=None,
         in_channels=2 * BANDS + 1,
         out_channels=BANDS,

@@ -1,0 +1,68 @@
+"""A prior by name, folder or file: embedded in ttpo, in the store, or the user's own."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.errors import unknown_name
+from ttpo_cli.weights.entry import ManifestEntry
+from ttpo_cli.weights.family import choose
+from ttpo_cli.weights.store import Store, open_store
+
+EMBEDDED = "haar-prior"
+
+
+@dataclass(frozen=True)
+class Located:
+    """Where a prior's weights are: a folder in diffusers layout or a file, None for the embedded one; entry: what the manifest says."""
+
+    path: Path | None
+    entry: ManifestEntry | None = None
+
+
+def locate(name: str, store: Store | None = None) -> Located:
+    """What `--prior NAME|FOLDER|FILE` means, fetched where it is a name of the manifest and not here yet.
+
+    A path that exists comes before a name. Raises UsageError for an unknown name, WeightsError for weights that are not there.
+    """
+    if name == EMBEDDED:
+        return Located(None)
+    if Path(name).exists():
+        return Located(Path(name))
+    store = store or open_store()
+    entry = named(name, store)
+    return Located(store.find(entry.name), entry)
+
+
+def named(name: str, store: Store) -> ManifestEntry:
+    """The manifest's entry of a prior's name. Raises UsageError for an unknown one."""
+    entry = choose(store.entries, name, "prior")
+    if entry is None:
+        raise unknown_name("prior", name, [known.name for known in store.entries.values() if known.role == "prior"])
+    return entry
+
+
+def load_prior(located: Located, device: torch.device, precision: str, options: PriorOptions, store: Store | None = None) -> Prior:
+    """The prior of what `locate` says; autoencoder and ControlNet of the options by name too. Raises WeightsError for a broken one."""
+    path = located.path
+    if path is None or path.is_file():
+        return load_haar_prior(path, device, precision, options.scale)
+    prior = load_latent_prior(path, device, precision, with_folders(options, store))
+    if located.entry is None:
+        return prior
+    return replace(prior, name=located.entry.name, licence=located.entry.licence, commercial_use=located.entry.commercial_use)
+
+
+def with_folders(options: PriorOptions, store: Store | None) -> PriorOptions:
+    """The options with the folders of the autoencoder and the ControlNet in place of their names in the manifest."""
+    tiny, mark, vae = options.vae.rpartition("tiny:")
+    found = {"vae": f"{tiny}{mark}{_folder(vae, store)}", "controlnet": _folder(options.controlnet, store)}
+    return replace(options, **found)
+
+
+def _folder(name: str, store: Store | None) -> str:
+    return name if not name or Path(name).exists() else str(locate(name, store).path)

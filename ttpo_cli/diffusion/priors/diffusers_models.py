@@ -1,0 +1,180 @@
+"""What ttpo takes from diffusers: model classes, the parts of a folder in diffusers layout, noise schedules. This file alone imports it."""
+
+import json
+import warnings
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor, nn
+
+from ttpo_cli.errors import UsageError, WeightsError
+
+# What diffusers and transformers raise for files that are missing, cut short, of another shape or of another kind.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
+
+
+def _diffusers() -> Any:
+    """diffusers, and transformers through it, without their progress bars and advice, and without bitsandbytes, whose import takes
+    a second and prints; nothing here is quantised."""
+    import diffusers
+    from diffusers.utils import import_utils
+
+    import_utils._bitsandbytes_available = False
+    for library in (diffusers.utils.logging, import_module("transformers.utils.logging")):
+        library.set_verbosity_error()
+        library.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module=r"(diffusers|transformers)\b")
+    return diffusers
+
+
+def unet2d(**config: Any) -> nn.Module:
+    """An untrained UNet2DModel: the network of the embedded prior, without the seconds that importing all of diffusers takes."""
+    from diffusers.utils import import_utils
+
+    import_utils._bitsandbytes_available = False
+    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    return UNet2DModel(**config)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A folder in diffusers layout. pipeline: its class; network: the sub-folder of the denoising network, of class `network_class`."""
+
+    folder: Path
+    pipeline: str
+    network: str
+    network_class: str
+    parts: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        return self.folder.resolve().name
+
+
+def read_layout(folder: Path) -> Layout:
+    """What a folder in diffusers layout holds, by its model_index.json. Raises WeightsError where that is missing or another."""
+    index = folder / "model_index.json"
+    entries = _json(index, f"{folder} is no model in diffusers layout")
+    parts = {name: str(entry[1]) for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 2 and entry[1]}
+    network = next((name for name in ("unet", "transformer") if name in parts), None)
+    if network is None or "vae" not in parts or "_class_name" not in entries:
+        raise WeightsError(f"{index} names no denoising network with a VAE: give the folder of a text-to-image model")
+    return Layout(folder, str(entries["_class_name"]), network, parts[network], parts)
+
+
+def part_config(layout: Layout, part: str) -> dict[str, Any]:
+    """The configuration of one part of a folder. Raises WeightsError where it is missing."""
+    return _json(layout.folder / part / "config.json", f"{layout.folder / part} is no part of a model")
+
+
+def scheduler_config(layout: Layout) -> dict[str, Any]:
+    """The configuration of a folder's noise schedule. Raises WeightsError where it is missing."""
+    return _json(layout.folder / "scheduler" / "scheduler_config.json", f"{layout.folder} has no noise schedule")
+
+
+def alphas_cumprod(config: dict[str, Any]) -> Tensor:
+    """abar_t of a variance-preserving schedule by timestep, float32 (T,), as diffusers computes it from the configuration."""
+    return _diffusers().DDPMScheduler.from_config(config).alphas_cumprod
+
+
+def load_part(folder: Path, class_name: str, dtype: torch.dtype) -> Any:
+    """A model of diffusers with its weights, in evaluation mode, on the CPU; safetensors only, nothing is downloaded.
+
+    Raises WeightsError where the folder is no such model, or is damaged.
+    """
+    model = getattr(_diffusers(), class_name, None)
+    if model is None:
+        raise WeightsError(f"{folder} is a {class_name}, which this version of diffusers does not know: update diffusers")
+    if not folder.is_dir():
+        raise WeightsError(f"{folder} is missing: download the whole model, this folder included")
+    try:
+        loaded = model.from_pretrained(folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True)
+    except _UNREADABLE as error:
+        raise WeightsError(f"{folder} cannot be read as {class_name} ({_first_line(error)}): download it again, as safetensors") from error
+    return loaded.eval().requires_grad_(False)
+
+
+def load_vae(folder: Path, dtype: torch.dtype, class_name: str | None = None) -> Any:
+    """An autoencoder of diffusers (AutoencoderKL, AutoencoderTiny, ...), by default of the class that its config.json names."""
+    config = _json(folder / "config.json", f"{folder} is no autoencoder in diffusers layout")
+    name = class_name or str(config.get("_class_name", ""))
+    if not name.startswith("Autoencoder"):
+        raise WeightsError(f"{folder} holds {name or 'something else'}, no autoencoder: give the folder of a VAE")
+    return load_part(folder, name, dtype)
+
+
+def load_text_pipeline(layout: Layout, dtype: torch.dtype) -> Any:
+    """The folder's own pipeline with its text encoders and tokenizers alone: what `encode_prompt` needs.
+
+    Raises WeightsError where they are missing or damaged.
+    """
+    library = _diffusers()
+    if getattr(library, layout.pipeline, None) is None:
+        raise WeightsError(f"{layout.folder} is a {layout.pipeline}, which this version of diffusers does not know: update diffusers")
+    absent = {name: None for name in layout.parts if not name.startswith(("text_encoder", "tokenizer", "scheduler"))}
+    for name in layout.parts.keys() - absent.keys():  # transformers makes an empty tokenizer of a folder that is not there
+        if not (layout.folder / name).is_dir():
+            raise WeightsError(f"{layout.folder / name} is missing: download the whole model, this folder included")
+    try:
+        pipeline = library.DiffusionPipeline.from_pretrained(
+            layout.folder, torch_dtype=dtype, use_safetensors=True, local_files_only=True, **absent
+        )
+    except _UNREADABLE as error:
+        message = f"the text encoders of {layout.folder} cannot be read ({_first_line(error)}): download the whole model again"
+        raise WeightsError(message) from error
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
+
+
+def from_config(class_name: str, config: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:
+    """An untrained model of diffusers made on `device`, in evaluation mode: for timing, and for tests."""
+    with torch.device(device):
+        model = getattr(_diffusers(), class_name).from_config(config)
+    return model.to(device, dtype).eval().requires_grad_(False)
+
+
+def ddim_scheduler(config: dict[str, Any]) -> Any:
+    """diffusers' deterministic DDIM sampler of a schedule, without clipping: what a plain loop steps with."""
+    return _diffusers().DDIMScheduler.from_config(config, clip_sample=False, set_alpha_to_one=False, timestep_spacing="leading")
+
+
+def use_attention(network: Any, attention: str) -> None:
+    """`sdpa` is what diffusers does by itself. Raises UsageError where xformers cannot be used: not there, or of another build."""
+    if attention == "sdpa":
+        return
+    if attention != "xformers":
+        raise UsageError(f"--prior-attention '{attention}': give sdpa or xformers")
+    try:
+        import_module("xformers.ops")
+    except (ImportError, OSError, RuntimeError) as error:
+        built = f"PyTorch {torch.__version__}"
+        raise UsageError(f"--prior-attention xformers: no xformers that fits {built} is installed; use sdpa, as fast today") from error
+    if type(network).__name__ != "UNet2DConditionModel":
+        raise UsageError(f"--prior-attention xformers: {type(network).__name__} does not take it; use sdpa")
+    try:
+        network.enable_xformers_memory_efficient_attention()
+    except (ValueError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"--prior-attention xformers does not work here ({_first_line(error)}); use sdpa") from error
+
+
+def offload_layers(module: Any, device: torch.device) -> None:
+    """Keep a model's weights in the computer's memory and bring each layer to `device` only while it computes."""
+    from diffusers.hooks.group_offloading import apply_group_offloading
+
+    apply_group_offloading(module, onload_device=device, offload_device=torch.device("cpu"), offload_type="leaf_level")
+
+
+def _json(path: Path, otherwise: str) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"{otherwise}: {path.name} is missing or damaged") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

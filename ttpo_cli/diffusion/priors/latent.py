@@ -1,0 +1,249 @@
+"""Latent priors: text-to-image models in diffusers layout as one denoiser over the latents of their autoencoder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ttpo_cli.diffusion.denoiser import Denoise, Prior
+from ttpo_cli.diffusion.priors.autoencoder import cell_channels, cell_size, decoder, encoder, is_tiny
+from ttpo_cli.diffusion.priors.diffusers_models import (
+    Layout,
+    alphas_cumprod,
+    load_part,
+    load_vae,
+    part_config,
+    read_layout,
+    scheduler_config,
+    use_attention,
+)
+from ttpo_cli.diffusion.priors.flow_prior import flow_denoiser, flux2_velocity, flux_velocity, sd3_velocity
+from ttpo_cli.diffusion.priors.latent_tiles import tiled
+from ttpo_cli.diffusion.priors.placement import Before, place
+from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, encode_prompts, with_guidance
+from ttpo_cli.diffusion.priors.unet_prior import as_cells, sigma_table, unet_denoiser
+from ttpo_cli.errors import UsageError, WeightsError, unknown_name
+from ttpo_cli.weights.checkpoint import file_sha256
+
+COLOUR_FIXES = ("none", "wavelet")
+
+
+@dataclass(frozen=True)
+class PriorOptions:
+    """How a prior is used. The embedded prior reads `scale` alone; all else is for latent priors.
+
+    scale: classifier-free guidance, 1 = none, at half the cost. told: the guidance a distilled network (FLUX dev) is told.
+    vae: another autoencoder, a folder, or tiny:FOLDER for an AutoencoderTiny; vae_tiles: encode and decode in tiles.
+    controlnet: the folder of a tile ControlNet that sees the restored image, `control` its strength.
+    tile, overlap: cells of latents denoised at a time and shared by neighbours; tile 0: the native size, for latents above twice that.
+    attention: sdpa | xformers. offload: none | model | sequential. colour_fix: wavelet | none.
+    """
+
+    scale: float = 1.0
+    prompt: str = ""
+    negative: str = ""
+    told: float = 3.5
+    vae: str = ""
+    vae_tiles: bool = False
+    controlnet: str = ""
+    control: float = 1.0
+    tile: int = 0
+    overlap: int = 16
+    attention: str = "sdpa"
+    offload: str = "none"
+    compile: bool = False
+    channels_last: bool = True
+    colour_fix: str = "wavelet"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The loaded parts of a latent prior. scheduler: the configuration of its noise schedule; prompts: encoded."""
+
+    name: str
+    network_class: str
+    network: Any
+    vae: Any
+    prompts: Prompts
+    scheduler: dict[str, Any] = field(default_factory=dict)
+    controlnet: Any = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a network's family says of it. channels: of x0; multiple, native, largest: cells a side it takes, knows, takes at all."""
+
+    prompted: Prompted
+    channels: int
+    multiple: int
+    native: int
+    sigma_max: float = inf
+    largest: int | None = None
+
+
+def load_latent_prior(folder: Path, device: torch.device, precision: str, options: PriorOptions) -> Prior:
+    """The prior of a folder in diffusers layout (SD 1.x, 2.x, XL, Turbo, SD3, FLUX.1, FLUX.2). Nothing is downloaded.
+
+    precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. Raises WeightsError for a folder that cannot be
+    loaded or a family that is not known, UsageError for options that cannot be meant.
+    """
+    check_options(options)
+    layout = read_layout(folder)
+    if layout.network_class not in FAMILIES:
+        known = ", ".join(sorted(FAMILIES))
+        raise WeightsError(
+            f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
+        )
+    dtype = network_dtype(precision, device)
+    text_device = torch.device("cpu") if options.offload == "sequential" else device
+    tokens = _text_length(layout)
+    prompts = encode_prompts(layout, options.prompt, options.negative, options.scale != 1, dtype, text_device, tokens=tokens)
+    controlnet = load_part(Path(options.controlnet), "ControlNetModel", dtype) if options.controlnet else None
+    network = load_part(folder / layout.network, layout.network_class, dtype)
+    scheduler = scheduler_config(layout)
+    parts = Parts(
+        layout.name, layout.network_class, network, _vae(layout, options, dtype), prompts, scheduler, controlnet, _network_sha256(layout)
+    )
+    return build_prior(parts, device, dtype, options)
+
+
+def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options: PriorOptions) -> Prior:
+    """The prior of loaded parts. Raises WeightsError where autoencoder and network do not fit each other."""
+    network, vae = parts.network, parts.vae
+    use_attention(network, options.attention)
+    factor = cell_size(vae)
+    networks = [module for module in (network, parts.controlnet) if module is not None]
+    before_network, before_vae = place(networks, vae, device, options.offload)
+    if options.channels_last and parts.network_class == "UNet2DConditionModel":
+        for module in (*networks, vae):
+            module.to(memory_format=torch.channels_last)
+    if options.compile:
+        network.compile()
+    if options.vae_tiles and not is_tiny(vae):
+        vae.enable_tiling()
+    if not is_tiny(vae):
+        vae.enable_gradient_checkpointing()
+    family = FAMILIES[parts.network_class](parts, factor, dtype, options)
+    if family.channels != cell_channels(vae):
+        message = f"the autoencoder has latents of {cell_channels(vae)} channels, the network of {family.channels}"
+        raise WeightsError(f"{message}: give --prior-vae one that belongs to this model")
+    prompt, negative = parts.prompts
+    placed = prompt.to(device, dtype), None if negative is None else negative.to(device, dtype)
+    denoise = with_guidance(family.prompted, placed, options.scale)
+    denoise = _in_tiles(denoise, family, options)
+    return Prior(
+        parts.name,
+        _inferring(denoise, before_network, parts.controlnet is not None),
+        encoder(vae, before_vae),
+        decoder(vae, before_vae),
+        family.multiple * factor,
+        parts.sha256,
+        sigma_max=family.sigma_max,
+        colour_fix=options.colour_fix == "wavelet",
+        condition=None if parts.controlnet is None else lambda image: as_cells(image, factor),
+    )
+
+
+def check_options(options: PriorOptions) -> None:
+    """Raises UsageError for options that no model can follow."""
+    if options.colour_fix not in COLOUR_FIXES:
+        raise unknown_name("--prior-colour-fix", options.colour_fix, COLOUR_FIXES)
+    if options.tile < 0 or options.overlap < 0 or (options.tile and options.overlap >= options.tile):
+        raise UsageError(f"--prior-tile {options.tile} must be larger than --prior-overlap {options.overlap}, and neither negative")
+
+
+def network_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The number format of a precision on a device; `auto` is the one that is both fast and safe there."""
+    if precision == "auto":
+        return {"cuda": torch.bfloat16, "mps": torch.float16}.get(device.type, torch.float32)
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
+
+
+def _inferring(denoise: Denoise, before: Before, conditioned: bool) -> Denoise:
+    """Without gradients, on its device; a network that takes no condition is given none."""
+
+    def inferring(x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+        before()
+        with torch.no_grad():
+            return denoise(x, sigma, condition if conditioned else None)
+
+    return inferring
+
+
+def _in_tiles(denoise: Denoise, family: Family, options: PriorOptions) -> Denoise:
+    """Tiles of the size the options ask for; by themselves, of the native size for latents above twice that."""
+    largest = family.largest or 2 * family.native
+    if options.tile:
+        return tiled(denoise, min(options.tile, largest), options.overlap, family.multiple)
+    natural = tiled(denoise, family.native, min(options.overlap, family.native // 4), family.multiple)
+
+    def automatic(x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+        small = max(x.shape[-2:]) <= min(largest, 2 * family.native)
+        return (denoise if small else natural)(x, sigma, condition)
+
+    return automatic
+
+
+def _unet(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
+    configuration = parts.network.config
+    table = sigma_table(alphas_cumprod(parts.scheduler))
+    prediction = parts.scheduler.get("prediction_type", "epsilon")
+    prompted = unet_denoiser(parts.network, table, prediction, factor, dtype, controlnet=parts.controlnet, strength=options.control)
+    side = configuration.sample_size
+    native = side if isinstance(side, int) else min(side)
+    multiple = max(2, 2 ** (len(configuration.block_out_channels) - 1))
+    return Family(prompted, configuration.in_channels, multiple, native, float(table[-1]))
+
+
+def _sd3(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
+    configuration = parts.network.config
+    prompted = flow_denoiser(sd3_velocity(parts.network), dtype)
+    largest = configuration.pos_embed_max_size * configuration.patch_size
+    return Family(prompted, configuration.in_channels, configuration.patch_size, configuration.sample_size, largest=largest)
+
+
+def _flux(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
+    prompted = flow_denoiser(flux_velocity(parts.network, options.told), dtype)
+    return Family(prompted, parts.network.config.in_channels // 4, 2, 1024 // factor)
+
+
+def _flux2(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
+    prompted = flow_denoiser(flux2_velocity(parts.network, options.told), dtype)
+    return Family(prompted, parts.network.config.in_channels, 2, 1024 // factor)
+
+
+FAMILIES: dict[str, Callable[[Parts, int, torch.dtype, PriorOptions], Family]] = {
+    "UNet2DConditionModel": _unet,
+    "SD3Transformer2DModel": _sd3,
+    "FluxTransformer2DModel": _flux,
+    "Flux2Transformer2DModel": _flux2,
+}
+
+
+def _vae(layout: Layout, options: PriorOptions, dtype: torch.dtype) -> nn.Module:
+    """The autoencoder, in float32 where its configuration warns of half precision."""
+    folder, class_name = layout.folder / "vae", layout.parts["vae"]
+    if options.vae.startswith("tiny:"):
+        folder, class_name = Path(options.vae.removeprefix("tiny:")), "AutoencoderTiny"
+    elif options.vae:
+        folder, class_name = Path(options.vae), None
+    vae = load_vae(folder, dtype, class_name)
+    return vae.float() if vae.config.get("force_upcast", False) else vae
+
+
+def _text_length(layout: Layout) -> int | None:
+    """FLUX.1 schnell, told by its lack of a guidance embedding, reads 256 tokens; the others what their pipelines read."""
+    if layout.network_class != "FluxTransformer2DModel":
+        return None
+    return 512 if part_config(layout, layout.network).get("guidance_embeds") else 256
+
+
+def _network_sha256(layout: Layout) -> str | None:
+    """The sha256 of the network's one weight file; None where it is in several."""
+    files = sorted((layout.folder / layout.network).glob("*.safetensors"))
+    return file_sha256(files[0]) if len(files) == 1 else None
