@@ -8,10 +8,10 @@ from fakes import tiny_engine, tiny_result
 
 from ttpo_cli.batch import benchmark as benchmark_module
 from ttpo_cli.batch.benchmark import EngineOptions, benchmark, measure, synthetic_photo
-from ttpo_cli.batch.peak_memory import peaks, reset_peaks
 from ttpo_cli.cli import bench as bench_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError
+from ttpo_cli.memory.peak import peaks, reset_peaks
 from ttpo_cli.pipeline import Settings
 
 CPU = torch.device("cpu")

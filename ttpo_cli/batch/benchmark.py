@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttpo_cli.batch.peak_memory import peaks, reset_peaks
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.memory.peak import peaks, reset_peaks
 from ttpo_cli.pipeline import Engine, Settings, load_engine, restore_photo
 
 # What the pipeline calls the end of a step -> the stage whose memory has been measured by then; selection is told with guidance.

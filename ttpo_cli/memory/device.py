@@ -1,4 +1,4 @@
-"""How large a piece of a photo a device affords, and what running out of its memory looks like."""
+"""How much a device holds, how large a piece of a photo it affords, and what running out of its memory looks like."""
 
 import os
 from pathlib import Path
