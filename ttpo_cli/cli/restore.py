@@ -204,12 +204,12 @@ def guard_refused_all(result: "Result") -> bool:
 
 def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
     """The comparison a person reads: a table, the choice and why, notes."""
-    from ttpo_cli.report.table import candidates, comparison, refusals
+    from ttpo_cli.report.table import candidates, comparison, memory_line, refusals
 
     name = record["source"]["name"]
     columns, rows = comparison(record)
     terminal.table(name, columns, rows, emphasis=len(rows) - 1)
-    terminal.say(f"{name}: kept {record['chosen']} - {record['reason']} ({seconds:.1f} s)")
+    terminal.say(f"{name}: kept {record['chosen']} - {record['reason']} ({seconds:.1f} s, {memory_line(record)})")
     for note in (*refusals(record), *record["notes"]):
         terminal.say(f"{name}: {note}")
     if terminal.verbose:

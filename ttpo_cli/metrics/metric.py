@@ -18,6 +18,8 @@ class Metric:
         such metrics are hacked by texture (design weakness 7), so a selection clips them here. None: not known.
     scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
     target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
+    range: the least and the greatest score, by definition or as its authors state it; None on a side without a bound, or not known.
+    batch: images of one size that one call judges at most.
     """
 
     name: str
@@ -31,6 +33,8 @@ class Metric:
     source: str
     differentiable: bool
     target: float | None = None
+    range: tuple[float | None, float | None] = (None, None)
+    batch: int = 1
 
 
 def describe(metric: Metric) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def optimise(
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
     """
-    counter, seconds = CallCounter(), {}
+    counter, seconds, notes = CallCounter(), {}, list[str]()
     canvas = prepare(restored, tools.prior)
     panel = panel_for(tools.metrics, *restored.shape[-2:])
 
@@ -75,7 +75,7 @@ def optimise(
         return mend(latents, canvas, restored, tools, guard)
 
     def judge_latents(latents: Tensor) -> Tensor:
-        return fused_scores(score_images(finish(latents), panel), panel, selection)
+        return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
     began = perf_counter()
     made = generate(
@@ -91,7 +91,7 @@ def optimise(
     seconds["candidates"] = perf_counter() - began
 
     began = perf_counter()
-    scores = score_images(images, panel)
+    scores = score_images(images, panel, notes)
     preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
     seconds["selection"] = perf_counter() - began
 
@@ -113,8 +113,8 @@ def optimise(
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
     seconds["choice"] = perf_counter() - began
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
-    notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
-    outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
+    said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
+    outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=tuple(dict.fromkeys(said)))
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])

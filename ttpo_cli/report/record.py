@@ -58,6 +58,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
             "network_calls": result.network_calls,
             "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+            "peak_memory": result.peak_memory,
             "notes": [*photo.notes, *result.notes],
             "settings": result.settings,
             "seeds": result.seeds,
@@ -139,6 +140,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "name": metric.name,
         "lower_is_better": metric.lower_is_better,
         "pristine": metric.pristine,
+        "range": metric.range,
         "licence": metric.licence,
         "source": metric.source,
     }
