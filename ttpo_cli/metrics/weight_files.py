@@ -131,14 +131,35 @@ def entry_name(file: str) -> str:
     return "iqa-" + re.sub(r"[^a-z0-9.]+", "-", stem.replace("+", "-plus-")).strip("-")
 
 
+def files_of(metric: str) -> tuple[str, ...]:
+    """The files, and repositories, that a metric of pyiqa reads; none where it needs no weights. The first is its own."""
+    return (*FILES.get(metric, ()), *SNAPSHOTS.get(metric, ()))
+
+
 def entries_of(metric: str) -> tuple[str, ...]:
     """The names of all entries that a metric of pyiqa needs; none where it needs no weights."""
-    return tuple(entry_name(file) for file in (*FILES.get(metric, ()), *SNAPSHOTS.get(metric, ())))
+    return tuple(entry_name(file) for file in files_of(metric))
+
+
+def find_files(metric: str, find: FindWeights, given: Path | None = None) -> dict[str, Path]:
+    """Each file that a metric reads to where it is; `given` in place of its own file (a folder, of a metric of one repository).
+
+    Raises WeightsError where one is not to be had, naming its entry and what to do.
+    """
+    files = files_of(metric)
+    found = {} if given is None else {files[0]: given}
+    for file in files[len(found) :]:
+        try:
+            found[file] = find(entry_name(file))
+        except WeightsError as error:
+            own = f", or give a file with --metric-weights {metric}=FILE" if file == files[0] else ""
+            raise WeightsError(f"metric '{metric}': {error}{own}") from error
+    return found
 
 
 def not_stored(name: str) -> Path:
     """The store of a build without one: nothing is there. Raises WeightsError."""
-    raise WeightsError(f"weights '{name}' are not on this machine")
+    raise WeightsError(f"weights '{name}' are not on this machine: get them with `ttpo models fetch {name}`")
 
 
 def manifest_entries() -> dict[str, dict[str, Any]]:
