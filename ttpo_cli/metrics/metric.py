@@ -18,7 +18,7 @@ class Metric:
         such metrics are hacked by texture (design weakness 7), so a selection clips them here. None: not known.
     scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
     target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
-    range: the least and the greatest score, by definition or as its authors state it; None on a side without a bound, or not known.
+    range: about the least and the greatest score, by definition or as stated with its code; None on a side without a bound, or not known.
     batch: images of one size that one call judges at most.
     """
 
