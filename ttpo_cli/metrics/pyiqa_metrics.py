@@ -1,4 +1,4 @@
-"""Metrics of pyiqa (Chen and Mo, IQA-PyTorch), the only importer of it: every one by name, its weights from ttpo's store or a given file."""
+"""Metrics of pyiqa (Chen and Mo, IQA-PyTorch), the only importer of it: every one by name, its files from a store or by hand."""
 
 import contextlib
 import difflib
@@ -125,10 +125,9 @@ def _create(name: str, device: torch.device, files: dict[str, Path], pretrained:
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _import_network(name, files)
-            with provided_files(files), untrained_backbones(own_timm, trained) as made, _offline(name), _no_pickled_code():
-                with torch.random.fork_rng(devices=[]):
-                    torch.manual_seed(0)
-                    network = pyiqa.create_metric(name, device=device, **options)
+            with provided_files(files), untrained_backbones(own_timm, trained) as made, _alone(name):
+                torch.manual_seed(0)
+                network = pyiqa.create_metric(name, device=device, **options)
     except ImportError as error:
         raise UsageError(f"metric '{name}' needs the Python module '{error.name}', which is not installed here: choose another") from error
     except (pickle.UnpicklingError, MatReadError, KeyError, ValueError, RuntimeError, TypeError, OSError, EOFError) as error:
@@ -162,6 +161,13 @@ def _import_clip() -> None:
             del sys.modules["pkg_resources"]
         else:
             sys.modules["pkg_resources"] = before
+
+
+@contextlib.contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Without network, pickled code or a trace in the caller's random numbers."""
+    with _offline(name), _no_pickled_code(), torch.random.fork_rng(devices=[]):
+        yield
 
 
 @contextlib.contextmanager
