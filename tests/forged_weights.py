@@ -77,12 +77,14 @@ def niqe_model(path):
 def ilniqe_model(path):
     random = np.random.default_rng(0)
     model = {"mu_prisparam": random.random((1, 430)), "cov_prisparam": np.eye(430), "meanOfSampleData": random.random((468, 1))}
-    scipy.io.savemat(path, {"templateModel": [[model["mu_prisparam"], model["cov_prisparam"], model["meanOfSampleData"], np.eye(468, 430)]]})
+    scipy.io.savemat(
+        path, {"templateModel": [[model["mu_prisparam"], model["cov_prisparam"], model["meanOfSampleData"], np.eye(468, 430)]]}
+    )
 
 
 def brisque_model(path):
     generator = torch.Generator().manual_seed(0)
-    torch.save([torch.rand(1, 12, generator=generator), torch.rand(12, 36, generator=generator)], path)
+    torch.save([torch.rand(12, 1, generator=generator), torch.rand(12, 36, generator=generator)], path)
 
 
 def clip_resnet(path):

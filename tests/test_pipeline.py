@@ -79,5 +79,9 @@ def test_another_error_is_not_taken_for_a_lack_of_memory():
         run(tight(tiny_engine(), 8, error=RuntimeError("mat1 and mat2 shapes cannot be multiplied")), tiny_photo())
 
 
-def test_the_result_says_the_most_memory_that_was_held():
-    assert run(tiny_engine(), tiny_photo()).peak_memory["process"] > 10 * 2**20
+@pytest.mark.parametrize("region", [1024, 128])
+def test_the_result_says_the_most_memory_that_was_held_in_each_stage_and_in_all(region):
+    result = run(tiny_engine(), tiny_photo(40, 50), region=region, region_overlap=32)
+    stages = {stage: held["process"] for stage, held in result.peak_memory.items()}
+    assert set(stages) == {"restore", "candidates", "selection", "guidance", "choice", "joining", "all"} == {*result.seconds, "all"}
+    assert stages["all"] == max(stages.values()) and min(stages.values()) > 10 * 2**20

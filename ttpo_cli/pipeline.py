@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.memory.device import free_cached, is_out_of_memory
-from ttpo_cli.memory.peak import peaks, reset_peaks
+from ttpo_cli.memory.laps import Bytes, Laps, greatest
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, load_ranker
@@ -76,7 +75,7 @@ class Result:
     """The outcome for one photo; images (1, 3, H, W) in [0, 1] on the CPU, rows named restored, best candidate, guided, result.
 
     candidates[0] is the restored image itself; of a photo done in regions, only it and the best of each region are kept.
-    peak_memory: bytes at most held meanwhile, `process` (from its start, where the system keeps no laps) and `cuda`.
+    peak_memory: bytes at most held in each stage, and in `all`: `process` (from its start, where the system keeps no laps) and `cuda`.
     """
 
     restored: Tensor
@@ -100,7 +99,7 @@ class Result:
     notes: tuple[str, ...]
     settings: dict[str, Any]
     rival: Tensor | None = None
-    peak_memory: dict[str, int] = field(default_factory=dict)
+    peak_memory: dict[str, Bytes] = field(default_factory=dict)
 
 
 def choose_device(name: str) -> torch.device:
@@ -154,42 +153,44 @@ def load_engine(
 
 def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None) -> Result:
     """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds."""
-    began = perf_counter()
-    reset_peaks(engine.device)
+    laps = Laps(engine.device)
     report = on_step or (lambda stage, done, total: None)
     first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
     restored = first.image.clamp(0, 1)
-    seconds = {"restore": perf_counter() - began}
+    laps.end_of("restore")
     lq = lq.to(restored)
     if not settings.ttpo:
         outcome = of_restored(restored, lq, engine.backbone.scale, settings.guard)
     elif settings.region and max(restored.shape[-2:]) > settings.region:
-        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report)
+        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
     else:
-        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report)
-    return _result(outcome, settings, seconds, first.notes, peaks(engine.device))
+        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps)
+    laps.end_of("joining")
+    return _result(outcome, settings, laps, first.notes)
 
 
-def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep) -> Outcome:
+def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps) -> Outcome:
     tools = Tools(engine.prior, engine.metrics, engine.ranker, engine.backbone.scale)
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare)
+    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare, laps)
 
 
-def _whole_or_in_regions(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep) -> Outcome:
+def _whole_or_in_regions(
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps
+) -> Outcome:
     """The three stages for the whole photo, or in regions of half its side where memory does not suffice."""
     longest = max(restored.shape[-2:])
     half = max(-(-longest // 2), SMALLEST_REGION)
     try:
-        return _optimise(restored, lq, content_hash, engine, settings, report)
+        return _optimise(restored, lq, content_hash, engine, settings, report, laps)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if half >= longest:
             raise MemoryExhausted(_complaint(engine) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
     free_cached(engine.device)
-    outcome = _in_regions(restored, lq, content_hash, engine, settings, half, report)
+    outcome = _in_regions(restored, lq, content_hash, engine, settings, half, report, laps)
     compared = ("; no rival was made, which takes a photo in one piece",) if settings.compare else ()
     note = "".join((f"out of memory in one piece: the three stages went on in regions of {half}", *compared))
     return replace(outcome, notes=(note, *outcome.notes))
@@ -199,7 +200,9 @@ def _complaint(engine: Engine) -> str:
     return f"the three stages do not fit into the memory of {engine.device}"
 
 
-def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep) -> Outcome:
+def _in_regions(
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep, laps: Laps
+) -> Outcome:
     """Each region of `side` goes through the three stages by itself; overlaps blend. Scores are means over the regions.
 
     The blended images are made where `restored` is: on the CPU where tiles made it, so that a device holds one region at a time.
@@ -211,7 +214,7 @@ def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine,
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None)
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps)
         outcomes.append(outcome.without_candidates())
         return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
 
@@ -229,7 +232,7 @@ def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine,
     return replace(outcome, notes=(*outcome.notes, *regions.notes))
 
 
-def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], notes: Sequence[str], peak: dict[str, int]) -> Result:
+def _result(outcome: Outcome, settings: Settings, laps: Laps, notes: Sequence[str]) -> Result:
     return Result(
         restored=outcome.restored.cpu(),
         best=outcome.best.cpu(),
@@ -247,10 +250,10 @@ def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], not
         consistency={row: verdict.consistency for row, verdict in outcome.verdicts.items()},
         guard={row: verdict.refused or "kept" for row, verdict in outcome.verdicts.items()},
         network_calls=outcome.calls,
-        seconds={**seconds, **outcome.seconds},
+        seconds=laps.seconds,
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
         settings=asdict(settings),
         rival=None if outcome.rival is None else outcome.rival.cpu(),
-        peak_memory=peak,
+        peak_memory={**laps.memory, "all": greatest(tuple(laps.memory.values()))},
     )

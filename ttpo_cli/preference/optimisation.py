@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -14,6 +13,7 @@ from ttpo_cli.diffusion.sampler import integrate
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
+from ttpo_cli.memory.laps import Laps
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, derive_seed, extra_strengths, generate
@@ -62,12 +62,15 @@ def optimise(
     guard: GuardOptions,
     on_step: OnStep,
     compare: bool = False,
+    laps: Laps | None = None,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
+    laps: gains the seconds and the peak memory of each stage.
     """
-    counter, seconds, notes = CallCounter(), {}, list[str]()
+    counter, notes = CallCounter(), list[str]()
+    laps = laps or Laps(restored.device)
     canvas = prepare(restored, tools.prior)
     panel = panel_for(tools.metrics, *restored.shape[-2:])
 
@@ -77,7 +80,6 @@ def optimise(
     def judge_latents(latents: Tensor) -> Tensor:
         return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
-    began = perf_counter()
     made = generate(
         counter.wrap(tools.prior.denoise, "candidates"),
         canvas.latent,
@@ -88,14 +90,12 @@ def optimise(
         on_step=lambda done, total: on_step("candidates", done, total),
     )
     images = torch.cat((restored, finish(made.latents)))
-    seconds["candidates"] = perf_counter() - began
+    laps.end_of("candidates")
 
-    began = perf_counter()
     scores = score_images(images, panel, notes)
     preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
-    seconds["selection"] = perf_counter() - began
+    laps.end_of("selection")
 
-    began = perf_counter()
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
     latent = guided_denoise(
         counter.wrap(tools.prior.denoise, "guidance"),
@@ -107,14 +107,13 @@ def optimise(
         on_step,
     )
     guided = finish(latent)
-    seconds["guidance"] = perf_counter() - began
+    laps.end_of("guidance")
 
-    began = perf_counter()
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
-    seconds["choice"] = perf_counter() - began
+    laps.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
-    outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=tuple(dict.fromkeys(said)))
+    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)))
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])
@@ -123,7 +122,9 @@ def optimise(
         generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, first=candidates.seeds + number).latents
         for number, options in enumerate(further)
     ]
-    return with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
+    outcome = with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
+    laps.end_of("rival")
+    return outcome
 
 
 def prepare(restored: Tensor, prior: Prior) -> Canvas:

@@ -31,7 +31,7 @@ ROWS = {
     "best candidate": _MADE,
     RIVAL: (*_MADE, "guidance"),
     "guided": (*_MADE, "guidance"),
-    "result": (*_MADE, "guidance", "choice"),
+    "result": (*_MADE, "guidance", "choice", "joining"),
 }
 # The embedded files that metrics read.
 _EMBEDDED = {"ranker": "ranker", "niqe": "niqe-pristine"}
