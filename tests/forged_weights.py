@@ -88,7 +88,7 @@ def brisque_model(path):
 
 
 def clip_resnet(path):
-    """A CLIP of pyiqa's own code with one block a stage and narrow layers, in float16 as published."""
+    """A CLIP of pyiqa's own code with one block a stage and narrow layers, as a TorchScript archive as published."""
     from pyiqa.archs.clip_model import CLIP
 
     torch.manual_seed(3)
@@ -96,7 +96,16 @@ def clip_resnet(path):
         embed_dim=1024, image_resolution=64, vision_layers=(1, 1, 1, 1), vision_width=8, vision_patch_size=None,
         context_length=77, vocab_size=49408, transformer_width=64, transformer_heads=1, transformer_layers=1,
     )  # fmt: skip
-    torch.save(forged(model.state_dict()), path)
+    archive = torch.nn.Module()
+    for name, value in forged(model.state_dict()).items():
+        *places, last = name.split(".")
+        owner = archive
+        for place in places:
+            if place not in owner._modules:
+                owner.add_module(place, torch.nn.Module())
+            owner = owner._modules[place]
+        owner.register_buffer(last, value)
+    torch.jit.script(archive).save(str(path))
 
 
 MAKERS = {
