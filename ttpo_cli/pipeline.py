@@ -20,9 +20,10 @@ from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.memory.device import free_cached, is_out_of_memory
 from ttpo_cli.memory.laps import Bytes, Laps, greatest
-from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, load_ranker
+from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
@@ -128,17 +129,19 @@ def load_engine(
     scale: int | None = None,
     metric_files: dict[str, Path] | None = None,
     prior_scale: float = 1.0,
+    find: FindWeights = not_stored,
 ) -> Engine:
-    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`.
+    """Load everything one command needs. prior: `haar-prior` or a file of `ttpo train prior`. find: where the metrics' files are.
 
-    Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
+    Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded, MemoryExhausted
+    for a metric that the device cannot hold.
     """
     chosen = choose_device(device)
     prior_file = None if prior in PRIORS else Path(prior)
     if prior_file is not None and not prior_file.is_file():
         raise unknown_name("prior", prior, PRIORS)
     files = metric_files or {}
-    loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
+    loaded = load_metrics(metrics, chosen, files, find)
     for metric in loaded:
         if metric.needs_reference:
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")

@@ -43,7 +43,7 @@ def bench(
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
     files = options.metric_files(metric_weights)
-    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files, prior_scale)
+    engine = EngineOptions(backbone, prior, options.metric_names(metrics, terminal), device, precision, scale, files, prior_scale)
     chosen = _sizes(sizes)
     rows: list[dict[str, Any]] = []
     with terminal.progress("bench") as on_step:

@@ -80,7 +80,7 @@ def evaluate(
     """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
     from ttpo_cli.backbones.inference import RestoreOptions
     from ttpo_cli.batch.dataset import find_items
-    from ttpo_cli.metrics.catalog import load_metric
+    from ttpo_cli.metrics.catalog import load_metrics
 
     if json and csv:
         raise UsageError("--json and --csv: choose one")
@@ -90,11 +90,11 @@ def evaluate(
     pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
     settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
     if ttpo:
-        run = _load_ttpo(backbone, scale, prior, prior_scale, options.names(select), files, device, precision, settings)
+        run = _load_ttpo(backbone, scale, prior, prior_scale, options.metric_names(select, terminal), files, device, precision, settings)
     else:
         run = _load_backbone(backbone, scale, device, settings)
-    names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
-    judges = [load_metric(name, run.device, files.get(name)) for name in names]
+    names = options.metric_names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS), terminal)
+    judges = list(load_metrics(names, run.device, files))
     what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
     records = _follow(items, run, judges, what, resume, save, sheet, terminal)
     if json:

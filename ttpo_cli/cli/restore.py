@@ -126,7 +126,14 @@ def restore(
 
     def load() -> Work:
         engine = load_engine(
-            backbone, prior, options.names(metrics), device, precision, scale=scale, metric_files=files, prior_scale=prior_scale
+            backbone,
+            prior,
+            options.metric_names(metrics, terminal),
+            device,
+            precision,
+            scale=scale,
+            metric_files=files,
+            prior_scale=prior_scale,
         )
         return Work(engine, weights_of(engine, files), settings, outputs, strict, json, terminal)
 

@@ -1,6 +1,6 @@
 """Every metric by name: ours, then those of pyiqa that need no weights; the others of pyiqa load files of ttpo's store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.high_band import WINDOW, high_band, high_band_smooth, high_band_textured
+from ttpo_cli.metrics.large_models import check_memory
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.niqe import BLOCK, niqe
 from ttpo_cli.metrics.niqe_model import load_niqe_model
@@ -40,6 +41,18 @@ def load_metric(name: str, device: torch.device, weights: Path | None = None, fi
     from ttpo_cli.metrics.pyiqa_metrics import load_pyiqa
 
     return load_pyiqa(bare, device, weights, find)
+
+
+def load_metrics(
+    names: Sequence[str], device: torch.device, files: Mapping[str, Path] | None = None, find: FindWeights = not_stored
+) -> tuple[Metric, ...]:
+    """Several metrics, `files` by their names in place of their own. One too large for the device is refused before any is loaded.
+
+    Raises what `load_metric` does.
+    """
+    for name in names:
+        check_memory(name.removeprefix("pyiqa:"), device)
+    return tuple(load_metric(name, device, (files or {}).get(name), find) for name in names)
 
 
 def metric_names(needs_reference: bool | None = None) -> tuple[str, ...]:
