@@ -1,18 +1,23 @@
 """Weight files for pyiqa's metrics, well-formed and small, made from each architecture's own random initialisation."""
 
 import importlib
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import scipy.io
+import timm
 import torch
 import torchvision
+from pyiqa.default_model_configs import DEFAULT_CONFIGS
 
 from ttpo_cli.metrics import networks, pyiqa_metrics
 from ttpo_cli.metrics.weight_files import entry_name, files_of
 
 LARGE = 200_000  # numbers in a tensor, above which a file holds a few of them over and over
 BACKBONES = {"alexnet-owt-7be5be79.pth": "alexnet", "vgg16-397923af.pth": "vgg16", "vgg19-dcbb9e9d.pth": "vgg19"}
+# Networks whose own file leaves out the backbone, which is published apart.
+PUBLISHED_APART = {"LPIPS": "net.", "DISTS": "stage"}
 
 
 class Forgery:
@@ -24,11 +29,16 @@ class Forgery:
 
     def find(self, entry):
         """The entry's file; those that `load_pretrained_network` reads are written when the network that reads them is there."""
+        with torch.random.fork_rng(devices=[]):
+            return self._find(entry)
+
+    def _find(self, entry):
         self.asked.append(entry)
         file = next(file for name in pyiqa_metrics.pyiqa_names() for file in files_of(name) if entry_name(file) == entry)
         path = self.folder / file
         if file in BACKBONES and not path.exists():
-            torch.save(forged(getattr(torchvision.models, BACKBONES[file])().state_dict()), path)
+            self.states[file] = forged(getattr(torchvision.models, BACKBONES[file])().state_dict())
+            torch.save(self.states[file], path)
         elif file in MAKERS and not path.exists():
             MAKERS[file](path)
         return path
@@ -36,6 +46,10 @@ class Forgery:
     def load(self, name):
         """The metric, its own networks' files forged in the moment they are read."""
         kind = pyiqa_metrics.network_of(name)
+        if kind == "MANIQA":
+            self.monkeypatch.setattr(timm, "create_model", partial(timm.create_model, depth=10, mlp_ratio=0.1))
+            for option, value in {"num_tab": 1, "test_sample": 1, "depths": [1, 1]}.items():
+                self.monkeypatch.setitem(DEFAULT_CONFIGS[name]["metric_opts"], option, value)
         files = {file: self.folder / file for file in files_of(name)}
         pyiqa_metrics._import_network(name, files)
         arch = importlib.import_module(f"pyiqa.archs.{networks.MODULES.get(kind, kind.lower())}_arch")
@@ -44,7 +58,8 @@ class Forgery:
 
             def forge_and_read(network, url, strict=True, weight_keys=None):
                 file = url.rsplit("/", 1)[-1]
-                self.states[file] = forged(network.state_dict())
+                own = {key: value for key, value in network.state_dict().items() if not key.startswith(PUBLISHED_APART.get(kind, "-"))}
+                self.states[file] = forged(own)
                 torch.save(self.states[file] if weight_keys is None else {weight_keys: self.states[file]}, self.folder / file)
                 read(network, url, strict, weight_keys)
 

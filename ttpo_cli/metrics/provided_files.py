@@ -45,8 +45,7 @@ def provided_files(files: Mapping[str, Path]) -> Iterator[None]:
                 stack.enter_context(replaced(module, name, function))
         for module in _CACHE_NAMED_IN:
             stack.enter_context(replaced(module, "DEFAULT_CACHE_DIR", str(view / "pyiqa")))
-        stack.callback(torch.hub.set_dir, torch.hub.get_dir())
-        torch.hub.set_dir(view / "torch")
+        stack.enter_context(replaced("torch.hub", "_hub_dir", str(view / "torch")))
         _hub_cache(view / "hub", files)
         stack.enter_context(replaced(huggingface_hub.constants.__name__, "HF_HUB_CACHE", str(view / "hub")))
         stack.enter_context(replaced(huggingface_hub.constants.__name__, "HF_HUB_OFFLINE", True))
