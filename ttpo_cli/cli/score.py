@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.metric_list import write_metrics
 from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import TtpoError, UsageError
@@ -20,7 +21,7 @@ WITH_REFERENCE = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe,ra
 
 
 def score(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files or folders.")],
+    photos: Annotated[list[Path] | None, typer.Argument(metavar="PHOTO", help="Files or folders.", show_default=False)] = None,
     ref: Annotated[Path | None, typer.Option(help="What to compare with: a photo, or a folder of photos of the same names.")] = None,
     metrics: Annotated[
         str | None, typer.Option(help=f"By commas; {WITHOUT_REFERENCE}, with --ref {WITH_REFERENCE}.", metavar="A,B,..", show_default=False)
@@ -30,6 +31,8 @@ def score(
     levels: Annotated[
         bool, typer.Option("--levels", help="Not each photo's: the level above which a no-reference metric says nothing, of these.")
     ] = False,
+    list_metrics: Annotated[bool, typer.Option("--list-metrics", help="Not photos: every metric there is, and its facts.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="With --list-metrics: as a table of Markdown.")] = False,
     device: options.Device = "auto",
     recursive: options.Recursive = False,
     json: Json = False,
@@ -38,11 +41,16 @@ def score(
     no_color: NoColor = False,
 ) -> None:
     """Score photos, and their mean. Full-reference metrics need --ref; values as files hold them, PSNR and SSIM on 8 bit."""
+    if json and csv:
+        raise UsageError("--json and --csv: choose one")
+    if list_metrics:
+        write_metrics(json, csv, markdown)
+        return
+    if not photos:
+        raise UsageError("no photo is given: name files or folders, or ask for --list-metrics")
     from ttpo_cli.metrics.catalog import load_metrics
     from ttpo_cli.pipeline import choose_device
 
-    if json and csv:
-        raise UsageError("--json and --csv: choose one")
     terminal = Terminal(quiet, no_color=no_color)
     chosen, files = choose_device(device), options.metric_files(metric_weights)
     names = options.metric_names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE), terminal)

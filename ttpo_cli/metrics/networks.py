@@ -11,7 +11,7 @@ SEEN = {
     "AHIQ": "20 crops of 224 px, spread evenly",
     "ARNIQA": "all of it, and all of it at half size",
     "BRISQUE": "all of it, and all of it at half size",
-    "CFANet": "all of it; models named so resize it (-flive 384, -face 512, swin 384 px)",
+    "CFANet": "all of it",
     "CKDN": "resized to 288 px and cropped there",
     "CLIPIQA": "all of it",
     "CNNIQA": "32 px patches of all of it",

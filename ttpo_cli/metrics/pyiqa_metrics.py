@@ -85,13 +85,22 @@ def facts_of(name: str) -> tuple[bool, bool, str]:
     return entry["metric_mode"] == "FR", networks.lower_is_better(name, entry.get("lower_better", False)), entry["score_range"]
 
 
+def large_photos_of(name: str) -> tuple[str, int | None]:
+    """What a metric sees of a large photo, in words, and the side of the windows above which it sees it in several."""
+    kind, options = network_of(name), DEFAULT_CONFIGS[name]["metric_opts"]
+    side = options.get("test_img_size") or (384 if "swin" in options.get("semantic_model_name", "") else None)
+    if side is not None:
+        return f"resized to {side} px", None
+    return networks.SEEN[kind], networks.WINDOWS.get(kind)
+
+
 def _metric(name: str, network: Any, device: torch.device, weights: Path | None, pretrained: bool) -> Metric:
     kind = network_of(name)
     needs_reference, lower_is_better, score_range = facts_of(name)
     level = LEVELS.get(name, Level(None, None)) if not needs_reference else Level(None, None)
     return Metric(
         name,
-        _Scores(network, networks.WINDOWS.get(kind), kind in networks.HALF and device.type == "cuda"),
+        _Scores(network, large_photos_of(name)[1], kind in networks.HALF and device.type == "cuda"),
         lower_is_better=lower_is_better,
         needs_reference=needs_reference,
         minimum_size=networks.MINIMUM_SIZES.get(kind, 1),
