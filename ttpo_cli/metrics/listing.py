@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ttpo_cli.metrics.catalog import METRICS, OWN_LICENCE, load_metric
+from ttpo_cli.metrics.catalog import METRICS, load_metric
 from ttpo_cli.metrics.pyiqa_metrics import LICENCE, UNSUPPORTED, facts_of, large_photos_of, pyiqa_names
 from ttpo_cli.metrics.weight_files import entries_of
 
@@ -30,9 +30,13 @@ class Listed:
 COLUMNS = ["metric", "reference", "better", "range", "weights", "of a large photo it sees", "licence"]
 
 
+# Names under which ttpo computes something else than pyiqa does: its own, or of msswd random projections that need no weights.
+_BOTH = ("niqe", "piqe", "psnr", "msswd")
+
+
 def list_metrics() -> list[Listed]:
     """ttpo's own, then every one of pyiqa's that scores one photo; `pyiqa:NAME` where ttpo has one of that name itself."""
-    own = [name for name in METRICS if name not in pyiqa_names() or name in ("niqe", "piqe", "psnr")]
+    own = [name for name in METRICS if name not in pyiqa_names() or name in _BOTH]
     return [*map(_own, own), *(_of_pyiqa(name, own) for name in pyiqa_names() if name not in UNSUPPORTED)]
 
 
@@ -41,7 +45,7 @@ def _own(name: str) -> Listed:
     better = f"{metric.target:g}" if metric.target is not None else "lower" if metric.lower_is_better else "higher"
     least, greatest = ("" if end is None else f"{end:g}" for end in metric.range)
     files = {"niqe": ("niqe-pristine",), "ranker": ("ranker",)}.get(name, ())
-    return Listed(name, metric.needs_reference, better, _range(least, greatest), files, "all of it", OWN_LICENCE)
+    return Listed(name, metric.needs_reference, better, _range(least, greatest), files, "all of it", metric.licence)
 
 
 def _of_pyiqa(name: str, own: list[str]) -> Listed:
@@ -49,7 +53,7 @@ def _of_pyiqa(name: str, own: list[str]) -> Listed:
     least, greatest = (end.strip() if end.strip() != "~" else "" for end in stated.split(","))
     large, window = large_photos_of(name)
     large += f"; above {window} px the mean of windows" if window else ""
-    shown = f"pyiqa:{name}" if name in own or name == "msswd" else name
+    shown = f"pyiqa:{name}" if name in own else name
     return Listed(shown, needs_reference, "lower" if lower else "higher", _range(least, greatest), entries_of(name), large, LICENCE)
 
 
