@@ -37,6 +37,35 @@ def test_a_photo_in_one_piece_that_does_not_fit_goes_on_in_regions_of_half_its_s
     assert torch.isfinite(result.final).all()
 
 
+def test_a_photo_that_fits_in_regions_of_half_its_side_is_done_as_with_that_region_from_the_start():
+    photo = tiny_photo(72, 80)
+    result = run(tight(tiny_engine(), 200), photo)
+    assert torch.equal(result.final, run(tiny_engine(), photo, region=160, region_overlap=40).final)
+
+
+@pytest.mark.parametrize("stage", ["encode", "decode", "metric", "ranker"])
+def test_memory_that_any_stage_lacks_for_the_whole_photo_suffices_in_regions(stage):
+    engine = tiny_engine()
+
+    def limited(function):
+        def call(image):
+            if max(image.shape[-2:]) > 200:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return function(image)
+
+        return call
+
+    if stage in ("encode", "decode"):
+        engine = replace(engine, prior=replace(engine.prior, **{stage: limited(getattr(engine.prior, stage))}))
+    elif stage == "metric":
+        engine = replace(engine, metrics=tuple(replace(metric, function=limited(metric.function)) for metric in engine.metrics))
+    else:
+        engine.ranker.forward = limited(engine.ranker.forward)
+    result = run(engine, tiny_photo(72, 80))
+    assert result.final.shape == (1, 3, 288, 320)
+    assert "out of memory in one piece: the three stages went on in regions of 160" in result.notes
+
+
 def test_a_region_that_does_not_fit_is_split_and_finished_regions_stay():
     engine, calls = tiny_engine(), []
     photo = tiny_photo(64, 150)  # x4: 256 x 600

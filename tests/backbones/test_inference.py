@@ -143,6 +143,13 @@ def test_out_of_memory_halves_the_tile_until_it_fits_and_says_so(error):
     ]
 
 
+def test_a_photo_that_fits_in_halves_is_restored_as_by_tiles_of_that_size_from_the_start():
+    lq = photo(150, 100)
+    result = restore(backbone(Failing(80, MemoryError())), lq, CPU)
+    assert result.tile_used == 75
+    assert torch.equal(result.image, restore(backbone(Blur()), lq, CPU, RestoreOptions(tile=75)).image)
+
+
 def test_out_of_memory_splits_the_tile_that_failed_and_keeps_those_that_are_finished():
     class TightLater(Blur):
         """Memory for 64 pixels for the first four tiles, then for 40."""

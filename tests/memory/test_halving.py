@@ -24,7 +24,15 @@ def test_without_a_lack_of_memory_the_slices_are_the_plain_ones():
     assert calls == [(0, 4), (4, 8), (8, 10)] and batch.notes == [] and batch.size == 4
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError(), RuntimeError("MPS backend out of memory")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        MemoryError(),
+        RuntimeError("MPS backend out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"),
+    ],
+)
 def test_a_batch_halves_until_it_fits_and_stays_that_small_for_the_next_loop(error):
     calls, batch = [], Batch(8, "images")
     assert torch.equal(batch.run(limited(3, error, calls), 10, CPU), torch.arange(10))

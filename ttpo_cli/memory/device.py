@@ -12,7 +12,7 @@ LARGEST_SIDE = 1024
 # What is assumed of a system that does not tell.
 MODEST_MEMORY = 8 * 2**30
 
-_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size")
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size", "alloc_failed")
 
 
 def affordable_side(device: torch.device) -> int:
