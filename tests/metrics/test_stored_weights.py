@@ -52,6 +52,7 @@ def scored(metric, pictures):
 def test_a_metric_by_name_reads_its_files_from_the_store_and_scores(name, forgery, no_sockets, capsys):
     random = torch.get_rng_state()
     metric = forgery.load(name)
+    assert [path.name for path in metric.files] == list(files_of(name))
     assert set(forgery.asked) == set(entries_of(name)) and torch.equal(torch.get_rng_state(), random)
     loaded = metric.function.network.net.state_dict()
     for file, state in forgery.states.items():

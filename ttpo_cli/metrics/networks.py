@@ -78,6 +78,7 @@ MINIMUM_SIZES = {
     "MS_SWD_learned": 6,
     "FSIM": 2,
     "GMSD": 2,
+    "DMM": 128,
 }
 
 # Networks that score each image of a batch as they score it alone, and how many a CUDA device is given at once.

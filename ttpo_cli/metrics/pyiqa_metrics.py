@@ -9,6 +9,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -61,7 +62,8 @@ def load_pyiqa(
         raise WeightsError(f"{weights} does not exist: give the weights of metric '{name}' with --metric-weights {name}=FILE")
     check_memory(name, device)
     files = find_files(name, find, weights) if pretrained else {}
-    return _metric(name, _create(name, device, files, pretrained), device, weights, pretrained)
+    metric = _metric(name, _create(name, device, files, pretrained), device, weights, pretrained)
+    return replace(metric, files=tuple(files.values()))
 
 
 def known_to_pyiqa(name: str) -> list[str]:

@@ -76,11 +76,19 @@ def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[st
     manifest = read_manifest()
     for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in engine.metrics}}.items():
         entry = manifest.get(_EMBEDDED.get(name, ""))
-        if name in metric_files:
-            listed.append({"role": "metric", "name": name, "sha256": file_sha256(metric_files[name]), "licence": licence})
+        stored = [file for metric in engine.metrics if metric.name == name for file in metric.files]
+        if stored:
+            listed += [_file_read(f"{name}: {file.name}", file, licence) for file in stored]
+        elif name in metric_files:
+            listed.append(_file_read(name, metric_files[name], licence))
         elif entry is not None:
             listed.append({"role": "metric", "name": entry.name, "sha256": entry.sha256, "licence": entry.licence})
     return listed
+
+
+def _file_read(name: str, path: Path, licence: str | None) -> dict[str, Any]:
+    """A weight file of a metric; a folder, of a language model, has no sha256 of its own."""
+    return {"role": "metric", "name": name, "sha256": file_sha256(path) if path.is_file() else None, "licence": licence}
 
 
 @cache
