@@ -68,6 +68,18 @@ def test_a_metric_by_name_reads_its_files_from_the_store_and_scores(name, forger
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("name", ["cnniqa", "stlpips", "lpips", "clipiqa"])
+def test_the_smallest_photo_a_network_can_judge_is_judged_and_a_smaller_one_is_told_the_size(name, forgery):
+    metric = forgery.load(name)
+    least = metric.minimum_size
+    picture = torch.rand(1, 3, least, least + 9, generator=torch.Generator().manual_seed(0))
+    assert torch.isfinite(scored(metric, picture)).all()
+    with pytest.raises(UsageError, match=f"at least {least}x{least} px"):
+        scored(metric, picture[..., 1:, :])
+    with pytest.raises((RuntimeError, AssertionError, ValueError, IndexError)):
+        metric.function(*[picture[..., 1:, :]] * (2 if metric.needs_reference else 1))
+
+
 @slow
 @pytest.mark.parametrize("name", ["maniqa"])
 def test_half_precision_changes_a_score_by_less_than_a_thousandth(name, forgery):

@@ -79,6 +79,15 @@ MINIMUM_SIZES = {
     "FSIM": 2,
     "GMSD": 2,
     "DMM": 128,
+    "BRISQUE": 7,
+    "CNNIQA": 7,
+    "STLPIPS": 21,
+    "LPIPS": 31,
+    "CLIPIQA": 31,
+    "QualiCLIP": 31,
+    "WaDIQaM": 33,
+    "PieAPP": 64,
+    "DBCNN": 16,
 }
 
 # Networks that score each image of a batch as they score it alone, and how many a CUDA device is given at once.
