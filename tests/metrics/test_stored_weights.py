@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from ttpo_cli.metrics import networks
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
 from ttpo_cli.metrics.weight_files import FILES, SNAPSHOTS, entries_of, entry_name, files_of, manifest_entries
+from ttpo_cli.preference.scoring import Panel, score_images
 
 pyiqa_metrics = pytest.importorskip("ttpo_cli.metrics.pyiqa_metrics")
 CPU = torch.device("cpu")
@@ -78,6 +80,22 @@ def test_the_smallest_photo_a_network_can_judge_is_judged_and_a_smaller_one_is_t
         scored(metric, picture[..., 1:, :])
     with pytest.raises((RuntimeError, AssertionError, ValueError, IndexError)):
         metric.function(*[picture[..., 1:, :]] * (2 if metric.needs_reference else 1))
+
+
+def test_a_batch_that_ran_out_of_memory_leaves_nothing_behind_in_maniqa(forgery):
+    metric = forgery.load("maniqa")
+    picture = images("maniqa", 1)
+    alone = scored(metric, picture)
+
+    def tight(module, given):
+        if len(given[0]) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    metric.function.network.net.vit.blocks[8].register_forward_pre_hook(tight)
+    notes = []
+    together = score_images(picture.repeat(2, 1, 1, 1), Panel((replace(metric, batch=2),), ()), notes)
+    assert notes == ["out of memory with 2 images for maniqa at once: went on with 1"]
+    assert torch.allclose(together, alone.double().repeat(2, 1), atol=1e-6)
 
 
 @slow

@@ -124,7 +124,17 @@ class _Scores:
 
     def __call__(self, *images: Tensor) -> Tensor:
         with contextlib.redirect_stdout(io.StringIO()), torch.autocast(images[0].device.type, torch.float16, enabled=self.half):
-            return in_windows(lambda *pieces: self.network(*pieces).reshape(-1).float(), self.window, *images)
+            try:
+                return in_windows(lambda *pieces: self.network(*pieces).reshape(-1).float(), self.window, *images)
+            except (RuntimeError, MemoryError):
+                self._forget()
+                raise
+
+    def _forget(self) -> None:
+        """What MANIQA and AHIQ collected of an image that failed would be taken for the next one's."""
+        for module in self.network.modules():
+            if "save_output" in vars(module):
+                module.save_output.outputs.clear()
 
 
 def _create(name: str, device: torch.device, files: dict[str, Path], pretrained: bool) -> Any:
