@@ -1,9 +1,8 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -16,10 +15,13 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import load_prior, locate
 from ttpo_cli.diffusion.priors.latent import PriorOptions
-from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.errors import MemoryExhausted, UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
-from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.memory.device import free_cached, is_out_of_memory
+from ttpo_cli.memory.laps import Bytes, Laps, greatest
+from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, load_ranker
 from ttpo_cli.preference.candidates import CandidateOptions
@@ -27,10 +29,13 @@ from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.preference.selection import SelectionOptions
-from ttpo_cli.weights.store import Store
+from ttpo_cli.weights.store import Store, open_store
 
 # What the progress of a long run is told: stage, steps done, steps in all.
 OnStep = Callable[[str, int, int], None]
+
+# Pixels a side below which a region says too little about the photo to choose by.
+SMALLEST_REGION = 128
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Settings:
 
     ttpo: go beyond the restored image at all. region: photos of more than region x region pixels (after restoration) go through the
     three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
+    Where memory is short nevertheless, the region that failed is split, and those that are finished stay.
     compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).
     """
 
@@ -71,6 +77,7 @@ class Result:
     """The outcome for one photo; images (1, 3, H, W) in [0, 1] on the CPU, rows named restored, best candidate, guided, result.
 
     candidates[0] is the restored image itself; of a photo done in regions, only it and the best of each region are kept.
+    peak_memory: bytes at most held in each stage, and in `all`: `process` (from its start, where the system keeps no laps) and `cuda`.
     """
 
     restored: Tensor
@@ -94,6 +101,7 @@ class Result:
     notes: tuple[str, ...]
     settings: dict[str, Any]
     rival: Tensor | None = None
+    peak_memory: dict[str, Bytes] = field(default_factory=dict)
 
 
 def choose_device(name: str) -> torch.device:
@@ -128,12 +136,13 @@ def load_engine(
     """Load everything one command needs. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`; task: of the
     backbone, where its family knows several; store: where named weights are found or fetched to (None: as the environment says).
 
-    Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded.
+    Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded, MemoryExhausted
+    for a metric that the device cannot hold.
     """
     chosen = choose_device(device)
     located = locate(prior, store)
     files = metric_files or {}
-    loaded = tuple(load_metric(name, chosen, files.get(name)) for name in metrics)
+    loaded = load_metrics(metrics, chosen, files, (store or open_store()).find)
     for metric in loaded:
         if metric.needs_reference:
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
@@ -148,52 +157,86 @@ def load_engine(
 
 def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None) -> Result:
     """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds."""
-    began = perf_counter()
+    laps = Laps(engine.device)
     report = on_step or (lambda stage, done, total: None)
     first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
     restored = first.image.clamp(0, 1)
-    seconds = {"restore": perf_counter() - began}
-    tools = Tools(engine.prior, engine.metrics, engine.ranker, engine.backbone.scale)
+    laps.end_of("restore")
     lq = lq.to(restored)
     if not settings.ttpo:
-        outcome = of_restored(restored, lq, tools.scale, settings.guard)
+        outcome = of_restored(restored, lq, engine.backbone.scale, settings.guard)
     elif settings.region and max(restored.shape[-2:]) > settings.region:
-        outcome = _in_regions(restored, lq, content_hash, tools, settings, report)
+        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
     else:
-        outcome = _optimise(restored, lq, content_hash, tools, settings, report)
-    return _result(outcome, settings, seconds, first.notes)
+        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps)
+    laps.end_of("joining")
+    return _result(outcome, settings, laps, first.notes)
 
 
-def _optimise(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
+def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps) -> Outcome:
+    tools = Tools(engine.prior, engine.metrics, engine.ranker, engine.backbone.scale)
+    restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare)
+    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare, laps)
 
 
-def _in_regions(restored: Tensor, lq: Tensor, content_hash: str, tools: Tools, settings: Settings, report: OnStep) -> Outcome:
-    """Each region goes through the three stages by itself; overlaps blend. Scores are means over the regions."""
-    if settings.region_overlap >= settings.region:
+def _whole_or_in_regions(
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps
+) -> Outcome:
+    """The three stages for the whole photo, or in regions of half its side where memory does not suffice."""
+    longest = max(restored.shape[-2:])
+    half = max(-(-longest // 2), SMALLEST_REGION)
+    try:
+        return _optimise(restored, lq, content_hash, engine, settings, report, laps)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if half >= longest:
+            raise MemoryExhausted(_complaint(engine) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
+    free_cached(engine.device)
+    outcome = _in_regions(restored, lq, content_hash, engine, settings, half, report, laps)
+    compared = ("; no rival was made, which takes a photo in one piece",) if settings.compare else ()
+    note = "".join((f"out of memory in one piece: the three stages went on in regions of {half}", *compared))
+    return replace(outcome, notes=(note, *outcome.notes))
+
+
+def _complaint(engine: Engine) -> str:
+    return f"the three stages do not fit into the memory of {engine.device}"
+
+
+def _in_regions(
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep, laps: Laps
+) -> Outcome:
+    """Each region of `side` goes through the three stages by itself; overlaps blend. Scores are means over the regions.
+
+    The blended images are made where `restored` is: on the CPU where tiles made it, so that a device holds one region at a time.
+    """
+    if settings.region and settings.region_overlap >= settings.region:
         raise UsageError(f"--region {settings.region} must be larger than --region-overlap {settings.region_overlap}")
+    scale = engine.backbone.scale
     outcomes: list[Outcome] = []
 
     def region(tile: Tensor) -> Tensor:
-        shrunk = imresize(tile, size=(tile.shape[-2] // tools.scale, tile.shape[-1] // tools.scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", tools, settings, lambda *_: None)
+        shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps)
         outcomes.append(outcome.without_candidates())
-        return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1)
+        return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
 
+    regions = ShrinkingTiles(region, settings.region_overlap, SMALLEST_REGION, _complaint(engine), "regions", multiple=scale)
     images = map_tiles(
-        region,
+        regions.run,
         restored,
-        tile=settings.region,
-        overlap=settings.region_overlap,
-        multiple=tools.scale,
+        tile=side,
+        overlap=min(settings.region_overlap, side // 4) if side != settings.region else settings.region_overlap,
+        multiple=scale,
         on_tile=lambda done, total: report("regions", done, total),
     )
     best, guided, final = images.split(3, dim=1)
-    return of_regions(outcomes, restored, best, guided, final, lq, tools.scale, settings.guard)
+    outcome = of_regions(outcomes, restored, best, guided, final, lq, scale, settings.guard)
+    return replace(outcome, notes=(*outcome.notes, *regions.notes))
 
 
-def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], notes: Sequence[str]) -> Result:
+def _result(outcome: Outcome, settings: Settings, laps: Laps, notes: Sequence[str]) -> Result:
     return Result(
         restored=outcome.restored.cpu(),
         best=outcome.best.cpu(),
@@ -211,9 +254,10 @@ def _result(outcome: Outcome, settings: Settings, seconds: dict[str, float], not
         consistency={row: verdict.consistency for row, verdict in outcome.verdicts.items()},
         guard={row: verdict.refused or "kept" for row, verdict in outcome.verdicts.items()},
         network_calls=outcome.calls,
-        seconds={**seconds, **outcome.seconds},
+        seconds=laps.seconds,
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
         settings=asdict(settings),
         rival=None if outcome.rival is None else outcome.rival.cpu(),
+        peak_memory={**laps.memory, "all": greatest(tuple(laps.memory.values()))},
     )

@@ -143,6 +143,34 @@ def test_out_of_memory_halves_the_tile_until_it_fits_and_says_so(error):
     ]
 
 
+def test_a_photo_that_fits_in_halves_is_restored_as_by_tiles_of_that_size_from_the_start():
+    lq = photo(150, 100)
+    result = restore(backbone(Failing(80, MemoryError())), lq, CPU)
+    assert result.tile_used == 75
+    assert torch.equal(result.image, restore(backbone(Blur()), lq, CPU, RestoreOptions(tile=75)).image)
+
+
+def test_out_of_memory_splits_the_tile_that_failed_and_keeps_those_that_are_finished():
+    class TightLater(Blur):
+        """Memory for 64 pixels for the first four tiles, then for 40."""
+
+        def forward(self, image):
+            if max(image.shape[-2:]) > (64 if len(self.calls) < 4 else 40):
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return super().forward(image)
+
+    network, lq = TightLater(), photo(150, 130)
+    result = restore(backbone(network), lq, CPU, RestoreOptions(tile=64, overlap=16))
+    shapes = [shape[-2:] for shape, _ in network.calls]
+    assert shapes[:4] == [(64, 64)] * 4 and set(shapes[4:]) == {(32, 32)}
+    assert result.tile_used == 32
+    assert result.notes == ("out of memory in tiles of 64 pixels: went on with tiles of 32",)
+    whole = restore(backbone(Blur()), lq, CPU, RestoreOptions(tile=0)).image
+    assert float((result.image - whole).abs().mean()) < 2e-3
+    kept = restore(backbone(Blur()), lq, CPU, RestoreOptions(tile=64, overlap=16)).image
+    assert torch.equal(result.image[..., :43, :], kept[..., :43, :])  # the first row of tiles, where no other reaches in
+
+
 def test_out_of_memory_at_the_smallest_tile_is_said_in_words():
     with pytest.raises(MemoryExhausted, match="even in tiles of 32 pixels"):
         restore(backbone(Failing(8, MemoryError())), photo(150, 100), CPU)

@@ -4,14 +4,14 @@ import json
 
 import pytest
 import torch
-from fakes import tiny_engine, tiny_result
+from fakes import tiny_engine
 
 from ttpo_cli.batch import benchmark as benchmark_module
 from ttpo_cli.batch.benchmark import EngineOptions, benchmark, measure, synthetic_photo
-from ttpo_cli.batch.peak_memory import peaks, reset_peaks
 from ttpo_cli.cli import bench as bench_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError
+from ttpo_cli.memory.peak import peaks, reset_peaks
 from ttpo_cli.pipeline import Settings
 
 CPU = torch.device("cpu")
@@ -33,26 +33,12 @@ def test_a_measurement_tells_every_stage(monkeypatch):
     monkeypatch.setattr(benchmark_module, "load_engine", lambda *arguments, **named: tiny_engine())
     row = measure(16, EngineOptions(), Settings())
     assert row["output"] == [64, 64] and row["candidates"] == 5
-    assert set(row["seconds"]) == {"load", "restore", "candidates", "selection", "guidance", "choice", "total"}
+    assert set(row["seconds"]) == {"load", "restore", "candidates", "selection", "guidance", "choice", "joining", "total"}
     parts = [value for name, value in row["seconds"].items() if name != "total"]
     assert sum(parts) == pytest.approx(row["seconds"]["total"], abs=0.25)
+    assert set(row["peak_bytes"]) == set(row["seconds"])
     assert row["peak_bytes"]["total"]["process"] == max(lap["process"] for lap in row["peak_bytes"].values())
     json.dumps(row, allow_nan=False)
-
-
-def test_memory_that_one_stage_held_is_not_told_of_the_next(monkeypatch):
-    def greedy_first(lq, content_hash, engine, settings, on_step):
-        torch.ones(32 * 2**20)
-        on_step("restoring", 1, 1)
-        on_step("candidates", 1, 1)
-        return tiny_result()
-
-    monkeypatch.setattr(benchmark_module, "load_engine", lambda *arguments, **named: tiny_engine())
-    monkeypatch.setattr(benchmark_module, "restore_photo", greedy_first)
-    row = measure(16, EngineOptions(), Settings())
-    if row["peaks_are_cumulative"]:
-        pytest.skip("this system does not reset the peak of a process")
-    assert row["peak_bytes"]["candidates"]["process"] < row["peak_bytes"]["restore"]["process"] - 100 * 2**20
 
 
 def test_an_error_of_the_measured_process_comes_back_as_itself():

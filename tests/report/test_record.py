@@ -1,10 +1,12 @@
 """The record says where a result came from, in values that JSON holds."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from fakes import tiny_engine, tiny_photo, tiny_result
 
+from ttpo_cli.metrics.metric import describe
 from ttpo_cli.pipeline import Settings, restore_photo
 from ttpo_cli.preference.outcome import RIVAL
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
@@ -51,6 +53,18 @@ def test_a_metric_file_is_named_by_its_sha256(tmp_path):
     expected = {"role": "metric", "name": "calm", "sha256": file_sha256(path), "licence": "Apache-2.0", "commercial_use": None}
     assert expected in listed
     assert listed[1] == {"role": "prior", "name": "gaussian", "sha256": "f" * 64, "licence": "Apache-2.0", "commercial_use": None}
+
+
+def test_the_files_that_a_metric_read_from_the_store_are_listed_and_a_folder_has_no_sha256(tmp_path):
+    path = tmp_path / "calm.pth"
+    path.write_bytes(b"weights")
+    engine = tiny_engine()
+    metrics = [replace(metric, files=(path, tmp_path)) if metric.name == "calm" else metric for metric in engine.metrics]
+    listed = weights_of(replace(engine, metrics=tuple(metrics)), {})
+    said = {"role": "metric", "licence": "Apache-2.0", "commercial_use": None}
+    assert {**said, "name": "calm: calm.pth", "sha256": file_sha256(path)} in listed
+    assert {**said, "name": f"calm: {tmp_path.name}", "sha256": None} in listed
+    assert str(tmp_path) not in json.dumps([describe(metric) for metric in metrics])
 
 
 def test_what_json_cannot_hold_becomes_null_or_text(tmp_path):

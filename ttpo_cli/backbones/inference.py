@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.memory import affordable_side, free_cached, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.memory.device import affordable_side, is_out_of_memory
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -32,7 +33,9 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class Restored:
-    """image: (1, 3, H * scale, W * scale) float32 in [0, 1] on the device; tile_used: 0 for one piece; notes: what was done otherwise."""
+    """image: (1, 3, H * scale, W * scale) float32 in [0, 1] on the device, or on the CPU where tiles made it; tile_used: 0 for one piece,
+    else the smallest that memory asked for; notes: what was done otherwise.
+    """
 
     image: Tensor
     precision_used: Precision
@@ -66,16 +69,11 @@ def restore(
     notes += tile_notes + _notes_of(backbone, lq)
     while True:
         try:
-            image = _run(backbone, lq, precision, tile, options.overlap, on_tile)
-            return Restored(image, precision, tile, tuple(notes))
+            image, tiles = _run(backbone, lq, precision, tile, options.overlap, on_tile)
+            return Restored(image, precision, tiles.limit or tile, (*notes, *tiles.notes))
         except _Unstable as error:
             notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")
             precision = _steadier(backbone, precision, error)
-        except (RuntimeError, MemoryError) as error:
-            smaller = _smaller(backbone, tile or max(lq.shape[-2:]), device, error)
-            notes.append(f"out of memory {f'in tiles of {tile} pixels' if tile else 'in one piece'}: went on with tiles of {smaller}")
-            tile = smaller
-        free_cached(device)  # only here are the error and the tensors its traceback holds gone
 
 
 def place(backbone: Backbone, device: torch.device) -> None:
@@ -151,23 +149,10 @@ def _steadier(backbone: Backbone, precision: Precision, error: Exception) -> Pre
     return "fp32"
 
 
-def _smaller(backbone: Backbone, tile: int, device: torch.device, error: Exception) -> int:
-    """Half the tile. Raises MemoryExhausted where that is no longer worth a tile, and `error` itself where memory was not the matter."""
-    if not is_out_of_memory(error):
-        raise error
-    smaller = _fit(max(-(-tile // 2), SMALLEST_TILE), backbone)
-    if smaller >= tile:
-        raise MemoryExhausted(
-            f"{backbone.name} does not fit into the memory of {device} even in tiles of {tile} pixels: "
-            "free memory, or use a smaller backbone or --device cpu"
-        ) from error
-    return smaller
-
-
 def _run(
     backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: int, on_tile: Callable[[int, int], None] | None
-) -> Tensor:
-    """One attempt at one precision and tile. Raises _Unstable, or what the network raises."""
+) -> tuple[Tensor, ShrinkingTiles]:
+    """One attempt at one precision, and how its tiles shrank. Raises _Unstable, MemoryExhausted, or what the network raises."""
 
     def call(image: Tensor) -> Tensor:
         with torch.inference_mode(), torch.autocast(image.device.type, DTYPES[precision], enabled=precision != "fp32"):
@@ -186,17 +171,14 @@ def _run(
             return call(image[:, :1]).expand(-1, 3, -1, -1)
         return torch.cat([call(channel) for channel in image.split(1, dim=1)], dim=1)
 
+    size: dict[str, Any] = {"scale": backbone.scale, "multiple": backbone.multiple, "minimum": backbone.minimum}
+    complaint = f"{backbone.name} does not fit into the memory of {lq.device}"
+    tiles = ShrinkingTiles(function, overlap, SMALLEST_TILE, complaint, whole=tile == 0, **size)
     # Some networks (GFPGAN, AuraSR) draw noise of their own: seeded, and the caller's generator left as it was.
     with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
         torch.manual_seed(0)
-        image = map_tiles(
-            function,
-            lq,
-            tile=tile,
-            overlap=min(overlap, tile // 4),
-            scale=backbone.scale,
-            multiple=backbone.multiple,
-            minimum=backbone.minimum,
-            on_tile=on_tile,
-        )
-    return image.clamp(0, 1)
+        if tile == 0:
+            return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles
+        # The image that tiles make may be larger than what a device holds beside the network.
+        image = map_tiles(lambda piece: tiles.run(piece).cpu(), lq, tile=tile, overlap=min(overlap, tile // 4), on_tile=on_tile, **size)
+    return image.clamp_(0, 1), tiles

@@ -14,7 +14,8 @@ _BANDS = ("ll", "lh", "hl", "hh")
 
 def is_pdasr(state: Mapping[str, object]) -> bool:
     """Whether a state dict has both of the released network's parts."""
-    return any(name.startswith("P.CliqueBlock.") for name in state) and any(name.startswith("D.") for name in state)
+    names = [name for name in state if isinstance(name, str)]
+    return any(name.startswith("P.CliqueBlock.") for name in names) and any(name.startswith("D.") for name in names)
 
 
 def convert_pdasr(state: Mapping[str, object], file: str) -> dict[str, Tensor]:

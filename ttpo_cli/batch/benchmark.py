@@ -12,18 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttpo_cli.batch.peak_memory import peaks, reset_peaks
 from ttpo_cli.batch.plain_loop import Invocations, counted, plain_loop
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import EMBEDDED
 from ttpo_cli.diffusion.priors.latent import Parts, PriorOptions, build_prior, network_dtype
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.memory.laps import greatest
+from ttpo_cli.memory.peak import peaks, reset_peaks
 from ttpo_cli.pipeline import Engine, Settings, load_engine, restore_photo
 from ttpo_cli.preference.candidates import CandidateOptions
-
-# What the pipeline calls the end of a step -> the stage whose memory has been measured by then; selection is told with guidance.
-_STAGES = {"restoring": "restore", "candidates": "candidates", "guidance": "guidance", "regions": "regions"}
 
 
 @dataclass(frozen=True)
@@ -78,18 +76,12 @@ def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, 
         if engine.device.type == "cuda":  # the first calls choose and load kernels, which no photo after them waits for
             restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
     laps = {"load": perf_counter() - began}
-    peak = {"load": peaks(engine.device)}
+    load = peaks(engine.device)
     separate = reset_peaks(engine.device)
-
-    def on_step(stage: str, done: int, total: int) -> None:
-        name = _STAGES.get(stage, stage)
-        peak[name] = _larger(peak.get(name, {}), peaks(engine.device))
-        reset_peaks(engine.device)
-
     with counted(None if parts is None else parts.network) as network:
-        result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings, on_step)
-    peak["choice"] = peaks(engine.device)
+        result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
     total = perf_counter() - began
+    stages = {stage: held for stage, held in result.peak_memory.items() if stage != "all"}
     row = {
         "size": size,
         "output": list(result.final.shape[:1:-1]),
@@ -98,7 +90,7 @@ def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, 
         "candidates": len(result.candidates) - 1,
         "network_calls": result.network_calls,
         "seconds": {name: round(value, 3) for name, value in {**laps, **result.seconds, "total": total}.items()},
-        "peak_bytes": {**peak, "total": _largest(peak)},
+        "peak_bytes": {"load": load, **stages, "total": greatest((load, *stages.values()))},
         "peaks_are_cumulative": not separate,
     }
     if parts is None:
@@ -139,14 +131,3 @@ def synthetic_photo(size: int) -> Tensor:
     coarse = torch.rand(1, 3, 8, 8, generator=generator)
     grain = torch.randn(1, 3, size, size, generator=generator) / 50
     return (imresize(coarse, size=(size, size)) + grain).clamp(0, 1)
-
-
-def _larger(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
-    return {name: max(first.get(name, 0), value) for name, value in second.items()}
-
-
-def _largest(peak: dict[str, dict[str, int]]) -> dict[str, int]:
-    total: dict[str, int] = {}
-    for lap in peak.values():
-        total = _larger(total, lap)
-    return total

@@ -7,7 +7,6 @@ one by one through diffusers' DDIM scheduler. The same models, strengths, number
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import torch
@@ -20,8 +19,8 @@ from ttpo_cli.diffusion.priors.latent import Parts
 from ttpo_cli.diffusion.priors.prompts import Prompt
 from ttpo_cli.diffusion.priors.unet_prior import sigma_table, size_ids, timesteps_of
 from ttpo_cli.diffusion.schedule import flow_to_sigma
+from ttpo_cli.memory.laps import clock
 from ttpo_cli.pipeline import Settings
-from ttpo_cli.preference.optimisation import elapsed
 from ttpo_cli.preference.reward import pair_preference
 
 
@@ -63,18 +62,18 @@ def plain_loop(parts: Parts, prior: Prior, restored: Tensor, settings: Settings)
     options = settings.candidates
     generator = torch.Generator().manual_seed(settings.seed)
     with counted(parts.network) as first:
-        began = perf_counter()
+        began = clock(device)
         candidates = []
         for strength in options.strengths:
             for _ in range(options.seeds):
                 noise = torch.randn(latent.shape, generator=generator).to(device)
                 candidates.append(prior.decode(_image_to_image(parts, predict, latent, noise, strength, options.steps)).clamp(0, 1))
-        seconds = {"candidates": elapsed(began, device)}
+        seconds = {"candidates": clock(device) - began}
     with counted(parts.network) as second:
-        began = perf_counter()
+        began = clock(device)
         noise = torch.randn(latent.shape, generator=generator).to(device)
         prior.decode(_guided(parts, predict, prior, latent, noise, (candidates[0], candidates[-1]), settings))
-        seconds["guidance"] = elapsed(began, device)
+        seconds["guidance"] = clock(device) - began
     return {
         "seconds": {name: round(value, 3) for name, value in seconds.items()},
         "invocations": first.calls + second.calls,

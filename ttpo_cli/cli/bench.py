@@ -55,7 +55,8 @@ def bench(
     if random_weights:
         settings = _paper_size(settings, device, small)
     files = options.metric_files(metric_weights)
-    engine = EngineOptions(backbone, prior, options.names(metrics), device, precision, scale, files, task, random_weights, small)
+    names = options.metric_names(metrics, terminal)
+    engine = EngineOptions(backbone, prior, names, device, precision, scale, files, task, random_weights, small)
     chosen = _sizes(sizes)
     _fetch(backbone, scale, task, None if random_weights else prior, terminal)
     rows: list[dict[str, Any]] = []

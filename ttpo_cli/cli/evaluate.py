@@ -83,7 +83,7 @@ def evaluate(
     """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
     from ttpo_cli.backbones.inference import RestoreOptions
     from ttpo_cli.batch.dataset import find_items
-    from ttpo_cli.metrics.catalog import load_metric
+    from ttpo_cli.metrics.catalog import load_metrics
 
     if json and csv:
         raise UsageError("--json and --csv: choose one")
@@ -95,12 +95,12 @@ def evaluate(
     with opened_store(terminal) as store:
         if ttpo:
             named = {"scale": scale, "prior_options": settings.prior, "metric_files": files, "task": task, "store": store}
-            run = _load_ttpo(backbone, prior, options.names(select), device, precision, named, settings)
+            run = _load_ttpo(backbone, prior, options.metric_names(select, terminal), device, precision, named, settings)
         else:
             run = _load_backbone(backbone, {"scale": scale, "task": task, "store": store}, device, settings)
+        names = options.metric_names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS), terminal)
+        judges = list(load_metrics(names, run.device, files, store.find))
     warn_of_licences(run.weights, terminal)
-    names = options.names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS))
-    judges = [load_metric(name, run.device, files.get(name)) for name in names]
     what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
     records = _follow(items, run, judges, what, resume, save, sheet, terminal)
     if json:

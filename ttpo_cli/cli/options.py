@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from ttpo_cli.cli.terminal import Terminal
 from ttpo_cli.errors import TtpoError, UsageError
 
 _MODEL, _COMPUTE, _FILES = "What restores", "How it computes", "Files"
@@ -28,9 +29,15 @@ Prior = Annotated[
     str,
     typer.Option(help="The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", rich_help_panel=_MODEL),
 ]
-Metrics = Annotated[str, typer.Option(help="Metrics that select, separated by commas.", metavar="A,B,..", rich_help_panel=_MODEL)]
+Metrics = Annotated[
+    str,
+    typer.Option(
+        help="Metrics that select, by commas; paper, paper-8bit, paper-4bit: the paper's three.", metavar="A,B,..", rich_help_panel=_MODEL
+    ),
+]
 MetricWeights = Annotated[
-    list[str] | None, typer.Option(help="A weight file for a metric; repeat for several.", metavar="NAME=FILE", rich_help_panel=_MODEL)
+    list[str] | None,
+    typer.Option(help="A file in place of a metric's own; repeat for several.", metavar="NAME=FILE", rich_help_panel=_MODEL),
 ]
 Ttpo = Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="Improve the restored image, or stop at it.", rich_help_panel=_MODEL)]
 
@@ -117,6 +124,17 @@ Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit 5) where the 
 def names(text: str) -> tuple[str, ...]:
     """The entries of "a,b", without blanks."""
     return tuple(entry.strip() for entry in text.split(",") if entry.strip())
+
+
+def metric_names(text: str, terminal: Terminal) -> tuple[str, ...]:
+    """The metrics of "a,b", panels such as `paper` spelt out; what a large one will hold of the memory is said before it loads."""
+    from ttpo_cli.metrics.large_models import memory_notice
+    from ttpo_cli.metrics.paper import with_panels
+
+    chosen = with_panels(names(text))
+    for notice in filter(None, map(memory_notice, chosen)):
+        terminal.say(notice)
+    return chosen
 
 
 def metric_files(given: list[str] | None) -> dict[str, Path]:

@@ -128,9 +128,9 @@ def restore(
     files = options.metric_files(metric_weights)
 
     def load() -> Work:
-        names, named = options.names(metrics), {"scale": scale, "metric_files": files, "prior_options": settings.prior, "task": task}
+        named = {"scale": scale, "metric_files": files, "prior_options": settings.prior, "task": task}
         with opened_store(terminal) as store:
-            engine = load_engine(backbone, prior, names, device, precision, **named, store=store)
+            engine = load_engine(backbone, prior, options.metric_names(metrics, terminal), device, precision, **named, store=store)
         weights = weights_of(engine, files)
         warn_of_licences(weights if ttpo else weights[:1], terminal)
         return Work(engine, weights, settings, outputs, strict, json, terminal)
@@ -209,12 +209,12 @@ def guard_refused_all(result: "Result") -> bool:
 
 def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
     """The comparison a person reads: a table, the choice and why, notes."""
-    from ttpo_cli.report.table import candidates, comparison, refusals
+    from ttpo_cli.report.table import candidates, comparison, memory_line, refusals
 
     name = record["source"]["name"]
     columns, rows = comparison(record)
     terminal.table(name, columns, rows, emphasis=len(rows) - 1)
-    terminal.say(f"{name}: kept {record['chosen']} - {record['reason']} ({seconds:.1f} s)")
+    terminal.say(f"{name}: kept {record['chosen']} - {record['reason']} ({seconds:.1f} s, {memory_line(record)})")
     for note in (*refusals(record), *record["notes"]):
         terminal.say(f"{name}: {note}")
     if terminal.verbose:

@@ -1,11 +1,14 @@
 """`ttpo score`: how good photos are, by any metric, beside a reference or without one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.arrivals import opened_store
+from ttpo_cli.cli.metric_list import write_metrics
 from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import TtpoError, UsageError
@@ -19,7 +22,7 @@ WITH_REFERENCE = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe,ra
 
 
 def score(
-    photos: Annotated[list[Path], typer.Argument(metavar="PHOTO", help="Files or folders.")],
+    photos: Annotated[list[Path] | None, typer.Argument(metavar="PHOTO", help="Files or folders.", show_default=False)] = None,
     ref: Annotated[Path | None, typer.Option(help="What to compare with: a photo, or a folder of photos of the same names.")] = None,
     metrics: Annotated[
         str | None, typer.Option(help=f"By commas; {WITHOUT_REFERENCE}, with --ref {WITH_REFERENCE}.", metavar="A,B,..", show_default=False)
@@ -29,23 +32,33 @@ def score(
     levels: Annotated[
         bool, typer.Option("--levels", help="Not each photo's: the level above which a no-reference metric says nothing, of these.")
     ] = False,
+    list_metrics: Annotated[bool, typer.Option("--list-metrics", help="Not photos: every metric there is, and its facts.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="With --list-metrics: as a table of Markdown.")] = False,
     device: options.Device = "auto",
     recursive: options.Recursive = False,
+    offline: options.Offline = False,
+    manifest: options.Manifest = None,
     json: Json = False,
     csv: Csv = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
     """Score photos, and their mean. Full-reference metrics need --ref; values as files hold them, PSNR and SSIM on 8 bit."""
-    from ttpo_cli.metrics.catalog import load_metric
-    from ttpo_cli.pipeline import choose_device
-
     if json and csv:
         raise UsageError("--json and --csv: choose one")
+    if list_metrics:
+        write_metrics(json, csv, markdown)
+        return
+    if not photos:
+        raise UsageError("no photo is given: name files or folders, or ask for --list-metrics")
+    from ttpo_cli.metrics.catalog import load_metrics
+    from ttpo_cli.pipeline import choose_device
+
     terminal = Terminal(quiet, no_color=no_color)
     chosen, files = choose_device(device), options.metric_files(metric_weights)
-    names = options.names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE))
-    judges = [load_metric(name, chosen, files.get(name)) for name in names]
+    names = options.metric_names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE), terminal)
+    with opened_store(terminal) as store:
+        judges = load_metrics(names, chosen, files, store.find)
     paths = _files(photos, recursive)
     if levels:
         _write_levels(judges, paths, json, csv)
@@ -71,7 +84,7 @@ def _files(photos: list[Path], recursive: bool) -> list[Path]:
     return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
 
 
-def _score_one(path: Path, ref: Path | None, judges: "list[Metric]", border: int, device: Any) -> dict[str, Any]:
+def _score_one(path: Path, ref: Path | None, judges: "Sequence[Metric]", border: int, device: Any) -> dict[str, Any]:
     from ttpo_cli.batch.dataset import find_reference
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.metrics.metric import score as score_of
@@ -92,7 +105,7 @@ def _score_one(path: Path, ref: Path | None, judges: "list[Metric]", border: int
     return {"photo": str(path), "reference": None if reference is None else str(reference), "scores": scores}
 
 
-def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges: "list[Metric]", json: bool, csv: bool) -> None:
+def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges: "Sequence[Metric]", json: bool, csv: bool) -> None:
     from ttpo_cli.batch.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
     from ttpo_cli.report.record import jsonable
@@ -114,7 +127,7 @@ def title(judge: "Metric") -> str:
     return f"{judge.name} {'→' + format(judge.target, 'g') if judge.target is not None else '↓' if judge.lower_is_better else '↑'}"
 
 
-def _write_levels(judges: "list[Metric]", paths: list[Path], json: bool, csv: bool) -> None:
+def _write_levels(judges: "Sequence[Metric]", paths: list[Path], json: bool, csv: bool) -> None:
     """The pristine level of each metric over these photos."""
     from ttpo_cli.metrics.pristine import pristine_level
 

@@ -1,6 +1,6 @@
-"""Every metric by name: ours, then those of pyiqa that need no weights; any other of pyiqa's loads from a given file."""
+"""Every metric by name: ours, then those of pyiqa that need no weights; the others of pyiqa load files of ttpo's store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.high_band import WINDOW, high_band, high_band_smooth, high_band_textured
+from ttpo_cli.metrics.large_models import check_memory
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.niqe import BLOCK, niqe
 from ttpo_cli.metrics.niqe_model import load_niqe_model
@@ -16,17 +17,19 @@ from ttpo_cli.metrics.pristine import LEVELS, Level
 from ttpo_cli.metrics.psnr import psnr, psnr_y
 from ttpo_cli.metrics.ssim import WINDOW as SSIM_WINDOW
 from ttpo_cli.metrics.ssim import ssim_y
+from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.weights.manifest import embedded_path
 
 OWN_LICENCE = "Apache-2.0"
 Loader = Callable[[torch.device, Path | None], Metric]
 
 
-def load_metric(name: str, device: torch.device, weights: Path | None = None) -> Metric:
+def load_metric(name: str, device: torch.device, weights: Path | None = None, find: FindWeights = not_stored) -> Metric:
     """A metric ready to score on `device`. `pyiqa:NAME` asks for pyiqa's own where both have one.
 
-    weights: a file of a metric that has weights: NIQE's pristine model, the ranker, or what pyiqa names `pretrained_model_path`.
-    Raises UsageError for an unknown name, WeightsError for weights that are missing or not to be had without a download.
+    weights: in place of a metric's own file: NIQE's pristine model, the ranker, or a file of pyiqa's as it is published.
+    find: where files of pyiqa's metrics come from. Raises UsageError for an unknown name, WeightsError for weights that are missing
+    or not to be had, MemoryExhausted for a metric that the device cannot hold.
     """
     if name in METRICS:
         return METRICS[name](device, weights)
@@ -35,7 +38,21 @@ def load_metric(name: str, device: torch.device, weights: Path | None = None) ->
     bare = name.removeprefix("pyiqa:")
     if known_to_pyiqa(bare) != [bare]:
         raise unknown_name("metric", name, {*METRICS, *known_to_pyiqa(bare)})
-    return _pyiqa(bare)(device, weights)
+    from ttpo_cli.metrics.pyiqa_metrics import load_pyiqa
+
+    return load_pyiqa(bare, device, weights, find)
+
+
+def load_metrics(
+    names: Sequence[str], device: torch.device, files: Mapping[str, Path] | None = None, find: FindWeights = not_stored
+) -> tuple[Metric, ...]:
+    """Several metrics, `files` by their names in place of their own. One too large for the device is refused before any is loaded.
+
+    Raises what `load_metric` does.
+    """
+    for name in names:
+        check_memory(name.removeprefix("pyiqa:"), device)
+    return tuple(load_metric(name, device, (files or {}).get(name), find) for name in names)
 
 
 def metric_names(needs_reference: bool | None = None) -> tuple[str, ...]:
@@ -50,14 +67,24 @@ def _niqe(device: torch.device, weights: Path | None) -> Metric:
     file = load_niqe_model(weights or embedded_path("niqe-pristine"))
     level = Level(file.pristine, file.scale) if file.pristine is not None else LEVELS["niqe"]
     return Metric(
-        "niqe", lambda image: niqe(image, file.model), True, False, BLOCK, level.pristine, level.scale, file.licence, file.source, False
+        "niqe",
+        lambda image: niqe(image, file.model),
+        True,
+        False,
+        BLOCK,
+        level.pristine,
+        level.scale,
+        file.licence,
+        file.source,
+        False,
+        range=(0, None),
     )
 
 
 def _piqe(device: torch.device, weights: Path | None) -> Metric:
     _refuse_weights("piqe", weights)
     level = LEVELS["piqe"]
-    return Metric("piqe", piqe, True, False, 1, level.pristine, level.scale, OWN_LICENCE, "Venkatanath et al. 2015", False)
+    return Metric("piqe", piqe, True, False, 1, level.pristine, level.scale, OWN_LICENCE, "Venkatanath et al. 2015", False, range=(0, 100))
 
 
 def _ranker(device: torch.device, weights: Path | None) -> Metric:
@@ -67,22 +94,31 @@ def _ranker(device: torch.device, weights: Path | None) -> Metric:
 
 
 def _against_reference(
-    name: str, function: Callable[[Tensor, Tensor], Tensor], minimum: int, source: str, target: float | None = None, smooth: bool = False
+    name: str,
+    function: Callable[[Tensor, Tensor], Tensor],
+    minimum: int,
+    source: str,
+    target: float | None = None,
+    smooth: bool = False,
+    greatest: float | None = None,
 ) -> Loader:
     """A full-reference metric of ours: no weights, higher is better, or `target` is right."""
 
     def load(device: torch.device, weights: Path | None) -> Metric:
         _refuse_weights(name, weights)
-        return Metric(name, function, False, True, minimum, None, None, OWN_LICENCE, source, smooth, target)
+        bounds = (0.0 if greatest is None else -greatest, greatest)
+        return Metric(name, function, False, True, minimum, None, None, OWN_LICENCE, source, smooth, target, bounds)
 
     return load
 
 
 def _pyiqa(name: str) -> Loader:
+    """A metric of pyiqa that needs no file; of msswd the one of random projections, `pyiqa:msswd` is the trained one."""
+
     def load(device: torch.device, weights: Path | None) -> Metric:
         from ttpo_cli.metrics.pyiqa_metrics import load_pyiqa
 
-        return load_pyiqa(name, device, weights)
+        return load_pyiqa(name, device, weights, pretrained=name != "msswd" or weights is not None)
 
     return load
 
@@ -100,7 +136,7 @@ METRICS: dict[str, Loader] = {
     "ranker": _ranker,
     "psnr": _against_reference("psnr", psnr, 1, "PSNR of RGB, 8 bit"),
     "psnr_y": _against_reference("psnr_y", psnr_y, 1, "PSNR of Y of BT.601, 8 bit"),
-    "ssim_y": _against_reference("ssim_y", ssim_y, SSIM_WINDOW, "Wang et al. 2004, on Y of BT.601"),
+    "ssim_y": _against_reference("ssim_y", ssim_y, SSIM_WINDOW, "Wang et al. 2004, on Y of BT.601", greatest=1.0),
     "high_band": _against_reference("high_band", high_band, WINDOW, _ENERGY, 1.0, smooth=True),
     "high_band_smooth": _against_reference("high_band_smooth", high_band_smooth, 2 * WINDOW, f"{_ENERGY}, smooth half", 1.0, smooth=True),
     "high_band_textured": _against_reference(

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +19,9 @@ class Metric:
         such metrics are hacked by texture (design weakness 7), so a selection clips them here. None: not known.
     scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
     target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
+    range: about the least and the greatest score, by definition or as stated with its code; None on a side without a bound, or not known.
+    batch: images of one size that one call judges at most.
+    files: the weight files, or folders of them, that were read beside what ttpo embeds.
     """
 
     name: str
@@ -31,11 +35,14 @@ class Metric:
     source: str
     differentiable: bool
     target: float | None = None
+    range: tuple[float | None, float | None] = (None, None)
+    batch: int = 1
+    files: tuple[Path, ...] = ()
 
 
 def describe(metric: Metric) -> dict[str, Any]:
-    """Everything about a metric but its function: what a report says beside its scores."""
-    return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name != "function"}
+    """Everything about a metric but its function and where its files are: what a report says beside its scores."""
+    return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name not in ("function", "files")}
 
 
 def score(metric: Metric, image: Tensor, reference: Tensor | None = None) -> Tensor:

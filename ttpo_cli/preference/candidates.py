@@ -12,6 +12,7 @@ from ttpo_cli.diffusion.inversion import invert, mix_noise, seeded_noise
 from ttpo_cli.diffusion.sampler import integrate, network_calls
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.memory.halving import Batch
 
 MODES = ("inversion", "noising")
 
@@ -40,12 +41,13 @@ class CandidateOptions:
 
 @dataclass(frozen=True)
 class Candidates:
-    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving."""
+    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving; notes: what memory did not allow."""
 
     latents: Tensor
     strengths: tuple[float, ...]
     seeds: tuple[int, ...]
     stopped: tuple[bool, ...]
+    notes: tuple[str, ...] = ()
 
 
 def derive_seed(content_hash: str, seed: int, *purpose: object) -> int:
@@ -83,16 +85,19 @@ def generate(
     strengths = tuple(strength for strength, _ in pairs)
     seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, number) for strength, number in pairs)
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
-    size = options.batch or automatic_batch(restored.shape[-2] * restored.shape[-1], restored.device)
     given = restored if condition is None else condition
-    starts = torch.cat(
-        [start_latents(denoise, restored, given, levels[part], list(seeds[part]), options) for part in batches(len(seeds), size)]
-    )
+    size = options.batch or automatic_batch(restored.shape[-2] * restored.shape[-1], restored.device)
+    batch = Batch(size, "candidates")
+
+    def start(part: slice) -> Tensor:
+        return start_latents(denoise, restored, given, levels[part], list(seeds[part]), options)
+
+    starts = batch.run(start, len(seeds), restored.device)
     if not options.halving:
-        latents = _denoise_all(denoise, starts, levels, given, options.solver, size, on_step)
-        return Candidates(latents, strengths, seeds, (False,) * len(seeds))
+        latents = _denoise_all(denoise, starts, levels, given, options.solver, batch, on_step)
+        return Candidates(latents, strengths, seeds, (False,) * len(seeds), tuple(batch.notes))
     assert judge is not None
-    return _successive_halving(denoise, starts, levels, given, strengths, seeds, options, size, judge)
+    return _successive_halving(denoise, starts, levels, given, strengths, seeds, options, batch, judge)
 
 
 def automatic_batch(pixels: int, device: torch.device) -> int:
@@ -103,11 +108,6 @@ def automatic_batch(pixels: int, device: torch.device) -> int:
     """
     images = 1 if device.type == "cpu" else 8
     return max(1, images * 512 * 512 // pixels)
-
-
-def batches(count: int, size: int) -> list[slice]:
-    """Consecutive slices of at most `size` that cover range(count)."""
-    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def start_latents(
@@ -131,16 +131,17 @@ def _denoise_all(
     levels: Tensor,
     condition: Tensor,
     solver: str,
-    size: int,
+    batch: Batch,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Tensor:
-    finished = []
-    for part in batches(len(starts), size):
+    def finish(part: slice) -> Tensor:
         x = starts[part]
-        finished.append(integrate(denoise, x, levels[part], condition.expand(len(x), -1, -1, -1), solver=solver))
+        latents = integrate(denoise, x, levels[part], condition.expand(len(x), -1, -1, -1), solver=solver)
         if on_step is not None:
             on_step(part.stop, len(starts))
-    return torch.cat(finished)
+        return latents
+
+    return batch.run(finish, len(starts), starts.device)
 
 
 def _successive_halving(
@@ -151,7 +152,7 @@ def _successive_halving(
     strengths: tuple[float, ...],
     seeds: tuple[int, ...],
     options: CandidateOptions,
-    size: int,
+    batch: Batch,
     judge: Judge,
 ) -> Candidates:
     """Half of the way for all, then only the better half by `judge` on x0_hat; the survivors' second half takes the spared calls.
@@ -159,24 +160,23 @@ def _successive_halving(
     (Jamieson & Talwalkar 2016.) A stopped candidate stays in the list as its last x0_hat: it may still be the dispreferred one.
     """
     rung = max(1, options.steps // 2)
-    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], condition, options.solver, size)
+    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], condition, options.solver, batch)
     level = levels[:, rung]
-    estimates = torch.cat(
-        [
-            denoise(halfway[part], level[part].to(halfway), condition.expand(len(halfway[part]), -1, -1, -1))
-            for part in batches(len(seeds), size)
-        ]
-    )
+
+    def estimate(part: slice) -> Tensor:
+        return denoise(halfway[part], level[part].to(halfway), condition.expand(len(halfway[part]), -1, -1, -1))
+
+    estimates = batch.run(estimate, len(seeds), halfway.device)
     order = judge(estimates).argsort(descending=True, stable=True)
     survivors = order[: max(1, len(seeds) // 2)].sort().values
     spared = (len(seeds) - len(survivors)) * network_calls(options.steps - rung, options.solver) - len(seeds)
     extra = max(0, spared // (len(survivors) * network_calls(1, options.solver)))
     remaining = torch.stack([karras_sigmas(float(level[index]), options.sigma_min, options.steps - rung + extra) for index in survivors])
-    finished = _denoise_all(denoise, halfway[survivors], remaining, condition, options.solver, size)
+    finished = _denoise_all(denoise, halfway[survivors], remaining, condition, options.solver, batch)
     latents = estimates.clone()
     latents[survivors] = finished
     alive = set(survivors.tolist())
-    return Candidates(latents, strengths, seeds, tuple(index not in alive for index in range(len(seeds))))
+    return Candidates(latents, strengths, seeds, tuple(index not in alive for index in range(len(seeds))), tuple(batch.notes))
 
 
 def extra_strengths(options: CandidateOptions, calls: int) -> list[tuple[float, ...]]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -15,6 +14,7 @@ from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
+from ttpo_cli.memory.laps import Laps
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
@@ -66,12 +66,15 @@ def optimise(
     guard: GuardOptions,
     on_step: OnStep,
     compare: bool = False,
+    laps: Laps | None = None,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
+    laps: gains the seconds and the peak memory of each stage.
     """
-    counter, seconds = CallCounter(), {}
+    counter, notes = CallCounter(), list[str]()
+    laps = laps or Laps(restored.device)
     canvas = prepare(restored, tools.prior)
     candidates = replace(candidates, batch=candidates.batch or automatic_batch(canvas.pixels, restored.device))
     panel = panel_for(tools.metrics, *restored.shape[-2:])
@@ -80,9 +83,8 @@ def optimise(
         return mend(latents, canvas, restored, tools, guard)
 
     def judge_latents(latents: Tensor) -> Tensor:
-        return fused_scores(score_images(finish(latents), panel), panel, selection)
+        return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
-    began = perf_counter()
     made = generate(
         counter.wrap(tools.prior.denoise, "candidates"),
         canvas.latent,
@@ -94,14 +96,12 @@ def optimise(
         on_step=lambda done, total: on_step("candidates", done, total),
     )
     images = torch.cat((restored, finish(made.latents)))
-    seconds["candidates"] = elapsed(began, restored.device)
+    laps.end_of("candidates")
 
-    began = perf_counter()
-    scores = score_images(images, panel)
+    scores = score_images(images, panel, notes)
     preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
-    seconds["selection"] = elapsed(began, restored.device)
+    laps.end_of("selection")
 
-    began = perf_counter()
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
     latent = guided_denoise(
         counter.wrap(tools.prior.denoise, "guidance"),
@@ -113,14 +113,13 @@ def optimise(
         on_step,
     )
     guided = finish(latent)
-    seconds["guidance"] = elapsed(began, restored.device)
+    laps.end_of("guidance")
 
-    began = perf_counter()
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
-    seconds["choice"] = elapsed(began, restored.device)
+    laps.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
-    notes = tuple(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out)
-    outcome = replace(outcome, calls=dict(counter.stages), seconds=seconds, seeds=seeds, notes=notes)
+    said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
+    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)))
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])
@@ -129,14 +128,9 @@ def optimise(
         generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, condition=canvas.condition, first=first).latents
         for first, options in enumerate(further, candidates.seeds)
     ]
-    return with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
-
-
-def elapsed(began: float, device: torch.device) -> float:
-    """Seconds since `began`, once the device has done what it was given: a GPU works on after its calls return."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-    return perf_counter() - began
+    outcome = with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
+    laps.end_of("rival")
+    return outcome
 
 
 def prepare(restored: Tensor, prior: Prior) -> Canvas:

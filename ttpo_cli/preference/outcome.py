@@ -16,7 +16,7 @@ RIVAL = "best of N at equal calls"
 class Outcome:
     """Images (1, 3, H, W); candidates (N, 3, H, W) with row 0 the restored image; scores by row, then metric, `fused` among them.
 
-    verdicts: of each row and candidate. calls, seconds: by stage. seeds: by candidate label. rival: see `preference.rival`.
+    verdicts: of each row and candidate. calls: by stage. seeds: by candidate label. rival: see `preference.rival`.
     """
 
     restored: Tensor
@@ -33,7 +33,6 @@ class Outcome:
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     calls: dict[str, int] = field(default_factory=dict)
-    seconds: dict[str, float] = field(default_factory=dict)
     seeds: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rival: Tensor | None = None
@@ -83,7 +82,6 @@ def of_regions(
         scores={row: _mean_scores([outcome.scores[row] for outcome in regions]) for row in ROWS},
         verdicts={row: judge(image, restored, lq, scale, options) for row, image in images.items()},
         calls=_summed([outcome.calls for outcome in regions]),
-        seconds=_summed([outcome.seconds for outcome in regions]),
         notes=tuple(dict.fromkeys(note for outcome in regions for note in outcome.notes)),
     )
 

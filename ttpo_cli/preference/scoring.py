@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.preference.selection import SelectionOptions, fuse
 
@@ -28,10 +29,13 @@ def panel_for(metrics: Sequence[Metric], height: int, width: int) -> Panel:
     return Panel(able, tuple(metric.name for metric in metrics if metric not in able))
 
 
-def score_images(images: Tensor, panel: Panel) -> Tensor:
-    """(N, 3, H, W) -> (N, M) float64, one image at a time. A score that is not finite becomes the worst of its column."""
+def score_images(images: Tensor, panel: Panel, notes: list[str] | None = None) -> Tensor:
+    """(N, 3, H, W) -> (N, M) float64, in batches that each metric takes. A score that is not finite is the worst of its column.
+
+    notes: gains a line for every batch that memory did not allow.
+    """
     with torch.no_grad():
-        columns = [torch.cat([score(metric, image[None]).double().cpu() for image in images]) for metric in panel.metrics]
+        columns = [_column(metric, images, [] if notes is None else notes) for metric in panel.metrics]
     scores = torch.stack(columns, dim=1) if columns else torch.zeros(len(images), 0, dtype=torch.float64)
     for column, metric in enumerate(panel.metrics):
         finite = torch.isfinite(scores[:, column])
@@ -39,6 +43,13 @@ def score_images(images: Tensor, panel: Panel) -> Tensor:
         worst = 0.0 if not len(known) else float(known.max() if metric.lower_is_better else known.min())
         scores[~finite, column] = worst
     return scores
+
+
+def _column(metric: Metric, images: Tensor, notes: list[str]) -> Tensor:
+    batch = Batch(metric.batch, f"images for {metric.name}")
+    column = batch.run(lambda part: score(metric, images[part]).double().cpu(), len(images), images.device)
+    notes += batch.notes
+    return column
 
 
 def fused_scores(scores: Tensor, panel: Panel, options: SelectionOptions) -> Tensor:

@@ -28,7 +28,7 @@ _ZOOM = """<label>Size <select class="size"><option value="0">fit</option><optio
 <option value="2">200 %</option><option value="4">400 %</option></select></label>"""
 _LEGEND = """<p class="caption">An arrow says which way is better. Fidelity: PSNR to the restored image. To input: PSNR of the picture,
 shrunk, to the input. Calls: of the prior's network. Calls and seconds count everything a picture needed.</p>"""
-_DETAILS = ("settings", "seeds", "network_calls", "seconds", "weights", "metrics", "versions", "source")
+_DETAILS = ("settings", "seeds", "network_calls", "seconds", "peak_memory", "weights", "metrics", "versions", "source")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ ROWS = {
     "best candidate": _MADE,
     RIVAL: (*_MADE, "guidance"),
     "guided": (*_MADE, "guidance"),
-    "result": (*_MADE, "guidance", "choice"),
+    "result": (*_MADE, "guidance", "choice", "joining"),
 }
 # The embedded files that metrics read.
 _EMBEDDED = {"ranker": "ranker", "niqe": "niqe-pristine"}
@@ -60,6 +60,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
             "network_calls": result.network_calls,
             "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
+            "peak_memory": result.peak_memory,
             "notes": [*photo.notes, *result.notes],
             "settings": result.settings,
             "seeds": result.seeds,
@@ -77,9 +78,11 @@ def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[st
     manifest = read_manifest()
     for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in engine.metrics}}.items():
         entry = manifest.get(_EMBEDDED.get(name, ""))
-        if name in metric_files:
-            sha256 = file_sha256(metric_files[name])
-            listed.append({"role": "metric", "name": name, "sha256": sha256, "licence": licence, "commercial_use": None})
+        stored = [file for metric in engine.metrics if metric.name == name for file in metric.files]
+        if stored:
+            listed += [_file_read(f"{name}: {file.name}", file, licence) for file in stored]
+        elif name in metric_files:
+            listed.append(_file_read(name, metric_files[name], licence))
         elif entry is not None:
             facts = {"sha256": entry.sha256, "licence": entry.licence, "commercial_use": entry.commercial_use}
             listed.append({"role": "metric", "name": entry.name, **facts})
@@ -90,6 +93,12 @@ def describe_weights(role: str, model: Backbone | Prior) -> dict[str, Any]:
     """What a record says of one model."""
     facts = {"sha256": model.sha256, "licence": model.licence, "commercial_use": model.commercial_use}
     return {"role": role, "name": model.name, **facts}
+
+
+def _file_read(name: str, path: Path, licence: str | None) -> dict[str, Any]:
+    """A weight file of a metric; a folder, of a language model, has no sha256 of its own."""
+    sha256 = file_sha256(path) if path.is_file() else None
+    return {"role": "metric", "name": name, "sha256": sha256, "licence": licence, "commercial_use": None}
 
 
 @cache
@@ -149,6 +158,7 @@ def _metric(metric: Metric) -> dict[str, Any]:
         "name": metric.name,
         "lower_is_better": metric.lower_is_better,
         "pristine": metric.pristine,
+        "range": metric.range,
         "licence": metric.licence,
         "source": metric.source,
     }

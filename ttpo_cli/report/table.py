@@ -37,6 +37,12 @@ def candidates(record: Mapping[str, Any]) -> Table:
     return columns, rows
 
 
+def memory_line(record: Mapping[str, Any]) -> str:
+    """The most memory that was held for this photo, in words; empty where it is not known."""
+    held = [f"{amount / 2**30:.2f} GiB {where}" for where, amount in record.get("peak_memory", {}).get("all", {}).items()]
+    return f"peak memory {', '.join(held)}" if held else ""
+
+
 def refusals(record: Mapping[str, Any]) -> list[str]:
     """Why the guard refused a row of the comparison, a line each."""
     return [

@@ -1,7 +1,8 @@
 """A hub's repository through huggingface_hub, which this file alone imports: what it lists, and its files in the hub's own cache."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -29,6 +30,19 @@ class Fetched:
     folder: Path
     commit: str
     files: tuple[Listed, ...]
+
+
+@contextmanager
+def only_cache(folder: Path) -> Iterator[None]:
+    """Inside, whatever reads repositories through huggingface_hub finds those in `folder`, laid out as its cache, and no network."""
+    import huggingface_hub.constants as constants
+
+    kept = constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE
+    constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE = str(folder), True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE = kept
 
 
 def fetch_repository(

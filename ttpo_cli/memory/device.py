@@ -1,4 +1,4 @@
-"""How large a piece of a photo a device affords, and what running out of its memory looks like."""
+"""How much a device holds, how large a piece of a photo it affords, and what running out of its memory looks like."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ LARGEST_SIDE = 1024
 # What is assumed of a system that does not tell.
 MODEST_MEMORY = 8 * 2**30
 
-_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size")
+_MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size", "alloc_failed")
 
 
 def affordable_side(device: torch.device) -> int:

@@ -1,0 +1,36 @@
+"""Seconds and peak memory, lap by lap."""
+
+import torch
+
+from ttpo_cli.memory import laps as laps_module
+from ttpo_cli.memory.laps import Laps, greatest
+
+CPU = torch.device("cpu")
+
+
+def test_a_stage_that_comes_again_adds_its_seconds_and_keeps_its_greater_peak(monkeypatch):
+    held = iter([5, 9, 7, 3])
+    monkeypatch.setattr(laps_module, "peaks", lambda device: {"process": next(held)})
+    times = iter([10.0, 11.0, 13.0, 16.0, 20.0])
+    monkeypatch.setattr(laps_module, "perf_counter", lambda: next(times))
+    laps = Laps(CPU)
+    for stage in ("first", "second", "first", "second"):
+        laps.end_of(stage)
+    assert laps.seconds == {"first": 4.0, "second": 6.0}
+    assert laps.memory == {"first": {"process": 7}, "second": {"process": 9}}
+
+
+def test_the_peak_of_a_lap_is_not_that_of_the_lap_before_where_the_system_resets_it():
+    laps = Laps(CPU)
+    if not laps_module.reset_peaks(CPU):
+        return
+    ballast = torch.ones(40_000_000)
+    laps.end_of("large")
+    del ballast
+    laps.end_of("between")
+    laps.end_of("small")
+    assert laps.memory["large"]["process"] - laps.memory["small"]["process"] > 100 * 2**20
+
+
+def test_the_greatest_of_several_laps_is_taken_place_by_place():
+    assert greatest(({"process": 4, "cuda": 1}, {"process": 2, "cuda": 3}, {})) == {"process": 4, "cuda": 3}

@@ -1,0 +1,47 @@
+"""Seconds and peak memory of the stages of one run, each from the end of the one before: nothing in between is left out."""
+
+from dataclasses import dataclass, field
+from time import perf_counter
+
+import torch
+
+from ttpo_cli.memory.peak import peaks, reset_peaks
+
+Bytes = dict[str, int]
+
+
+@dataclass
+class Laps:
+    """Made at the start; call `end_of` when a stage is over. A stage that comes again adds its seconds, and keeps the greater peak.
+
+    memory: by stage, then `process` (from its own start, where the system does not reset it) and `cuda`, in bytes.
+    """
+
+    device: torch.device
+    seconds: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, Bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        reset_peaks(self.device)
+        self._began = clock(self.device)
+
+    def end_of(self, stage: str) -> None:
+        """The time and the most memory since the last stage ended were this one's."""
+        now = clock(self.device)
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._began
+        self.memory[stage] = greatest((self.memory.get(stage, {}), peaks(self.device)))
+        reset_peaks(self.device)
+        self._began = now
+
+
+def clock(device: torch.device) -> float:
+    """Seconds, once the device has done what it was given: a GPU works on after its calls return."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return perf_counter()
+
+
+def greatest(laps: tuple[Bytes, ...]) -> Bytes:
+    """The most that was held at each place over several laps."""
+    places = dict.fromkeys(place for lap in laps for place in lap)
+    return {place: max(lap.get(place, 0) for lap in laps) for place in places}
