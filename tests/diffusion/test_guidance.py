@@ -47,6 +47,16 @@ def test_padding_neither_pulls_nor_is_pulled() -> None:
     assert not torch.equal(moved[..., :12], x0_hat[..., :12])
 
 
+def test_a_preference_that_reaches_into_the_padding_does_not_move_it() -> None:
+    mask = torch.ones(1, 1, 8, 8)
+    mask[..., 6:] = 0
+    x0_hat = torch.rand(1, 3, 8, 8)
+    callback = guide(torch.zeros(1, 3, 8, 8), lambda x: x.square().sum(dim=(1, 2, 3)), mask, PAPER)
+    moved, _ = callback(x0_hat, x0_hat, torch.tensor([0.05]), 0)
+    assert torch.equal(moved[..., 6:], x0_hat[..., 6:])
+    assert not torch.equal(moved[..., :6], x0_hat[..., :6])
+
+
 def test_the_noise_estimate_stays_when_guidance_moves_x0_hat() -> None:
     x0_hat, x = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 8, 8)
     moved, x_moved = guide(torch.zeros(1, 3, 8, 8), _nothing, torch.ones(1, 1, 8, 8), PAPER)(x0_hat, x, torch.tensor([4.0]), 0)
@@ -62,7 +72,8 @@ def test_the_three_stages_are_the_papers_losses() -> None:
 
     anchor = ((x0_hat - restored) ** 2).mean()
     band = ((low(x0_hat) - low(restored)) ** 2).mean()
-    wanted = {0.8: anchor, 0.4: band + 0.5 * preference(x0_hat)[0], 0.05: 0.5 * preference(x0_hat)[0]}
+    both, alone = band + 0.5 * preference(x0_hat)[0], 0.5 * preference(x0_hat)[0]
+    wanted = {0.8: anchor, 0.701: anchor, 0.699: both, 0.4: both, 0.101: both, 0.099: alone, 0.05: alone}
     for flow, loss in wanted.items():
         assert float(stage_loss(x0_hat, restored, flow, preference, low, mask, PAPER)) == pytest.approx(float(loss), rel=1e-5)
 

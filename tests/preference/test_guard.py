@@ -6,7 +6,7 @@ from analytic import smooth_image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.preference.guard import GuardOptions, agreement, consistency, judge, keep_low_band, smooth_energy_ratio
+from ttpo_cli.preference.guard import GuardOptions, agreement, consistency, judge, keep_low_band, low_band_factor, smooth_energy_ratio
 
 RESTORED = smooth_image(96, 96)
 LQ = imresize(RESTORED, 0.25).clamp(0, 1)
@@ -112,3 +112,21 @@ def test_the_least_fidelity_is_24_db_and_no_less(shift: float, refused: bool) ->
     grey = torch.full((1, 3, 32, 32), 0.4)
     options = replace(OPTIONS, consistency_margin=60.0)
     assert (judge(grey + shift, grey, grey[..., ::4, ::4], 4, options).refused is not None) is refused
+
+
+def test_only_the_smoothest_third_counts_as_smooth() -> None:
+    """Half the image gains grain: the half that was textured, and then the one that was not."""
+    generator = torch.Generator().manual_seed(2)
+    half = torch.full((1, 3, 96, 96), 0.5)
+    half[..., 40:] += 0.05 * torch.randn(1, 3, 96, 56, generator=generator)
+    grain = 0.03 * torch.randn(1, 3, 96, 96, generator=generator)
+    on_texture, on_smooth = grain.clone(), grain.clone()
+    on_texture[..., :40] = 0
+    on_smooth[..., 40:] = 0
+    assert float(smooth_energy_ratio(half + on_texture, half)) == pytest.approx(1, abs=0.1)
+    assert float(smooth_energy_ratio(half + on_smooth, half)) > 10
+
+
+def test_a_task_without_a_scale_keeps_a_quarter_of_the_resolution() -> None:
+    assert [low_band_factor(scale, OPTIONS) for scale in (1, 2, 4)] == [0.25, 0.5, 0.25]
+    assert low_band_factor(4, replace(OPTIONS, band=0.1)) == 0.1

@@ -50,3 +50,9 @@ def test_the_composite_takes_each_region_from_its_candidate() -> None:
     weights = torch.zeros(2, 1, 4, 4)
     weights[0, :, :, :2], weights[1, :, :, 2:] = 1, 1
     assert compose(images, weights)[0, 0, 0].tolist() == [0, 0, 1, 1]
+
+
+def test_how_decided_the_weights_are_does_not_depend_on_the_unit_of_the_maps() -> None:
+    maps = torch.rand(3, 1, 6, 6)
+    plain, scaled = (regional_weights(values, (48, 48), 8, 4.0) for values in (maps, 1000 * maps))
+    assert torch.allclose(plain, scaled, atol=1e-4)

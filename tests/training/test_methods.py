@@ -10,6 +10,7 @@ import torch
 from analytic import gaussian_prior
 
 from ttpo_cli.backbones.catalog import load_backbone
+from ttpo_cli.backbones.lfc_sr import build_lfc_sr
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
 from ttpo_cli.metrics.ranker import ranker_metric
 from ttpo_cli.training.admm import AdmmOptions
@@ -81,6 +82,29 @@ def test_the_backbone_starts_as_bicubic_and_loads_by_its_file(photos: list[Path]
     records = list(train_lfc(photos, tmp_path, LFC, CPU, every=4))
     assert records[-1]["psnr_y_perceptual"] > 20
     assert load_backbone(str(tmp_path / "lfc-sr.safetensors")).scale == 4
+
+
+def test_the_dual_variable_follows_the_stages_and_each_stage_its_own_rate(photos: list[Path], tmp_path: Path) -> None:
+    """Only the stage whose rate is not zero moves, in either order; s is the sum of the differences that were recorded."""
+    for order, moving in (("op", "perceptual_stage"), ("po", "objective_stage")):
+        admm = AdmmOptions(steps=2, crops=2, rho=1.0, order=order, objective_rate=0.0, perceptual_rate=1e-3)
+        options = LfcOptions(steps=0, batch=2, crop=8, ema=0.0, admm=admm)
+        records = list(train_lfc(photos, tmp_path / order, options, CPU, every=1))
+        torch.manual_seed(options.seed)
+        start = build_lfc_sr(options.preset, options.scale).state_dict()
+        end = load_checkpoint(tmp_path / order / "lfc-sr.safetensors")[0]
+        assert {name.split(".")[0] for name in end if not torch.equal(end[name], start[name])} == {moving}
+        # One batch is the whole bank: after the first step |s| is the first difference, LL's gain of 2 apart.
+        assert float(records[0]["dual_abs"]) == pytest.approx(2 * float(records[0]["low_mae"]), rel=1e-4)
+        # An untrained second stage is the identity: where it stays as it is there is no difference to remember.
+        grew = float(records[1]["dual_abs"]) > float(records[0]["dual_abs"]) > 0
+        assert grew == (order == "op")
+
+
+def test_the_steps_of_the_second_phase_draw_other_crops(photos: list[Path], tmp_path: Path) -> None:
+    admm = AdmmOptions(steps=2, crops=4, rho=0.0, objective_rate=0.0, perceptual_rate=0.0, dual="none")
+    records = list(train_lfc(photos, tmp_path, LfcOptions(steps=0, batch=2, crop=8, admm=admm), CPU, every=1))
+    assert records[0]["loss_objective"] != records[1]["loss_objective"]
 
 
 def test_the_ranker_learns_the_judges_order_and_carries_its_pristine_level(bank: Bank, tmp_path: Path) -> None:
