@@ -1,0 +1,27 @@
+#!/bin/sh
+# Nine trainings of lfc-sr-small's second phase at equal budget, from one pretrained checkpoint: PD-ADMM, its dual modes and its baselines.
+#   sh docs/lfc_evidence.sh PRETRAINED.safetensors OUTPUT PHOTOS...
+# A run that is finished is left alone; an interrupted one goes on.
+start=$1 output=$2
+shift 2
+train() {
+    name=$1
+    shift
+    [ -e "$output/$name/finished" ] && return
+    resume=
+    [ -e "$output/$name/state.pt" ] && resume=--resume
+    # shellcheck disable=SC2086
+    ttpo train lfc $photos --output "$output/$name" --start "$start" --steps 0 --admm-steps 800 --every 400 $resume \
+        --set ema=0.99 --set admm.crops=800 --set admm.rho=1 --set admm.objective_rate=1e-4 --set admm.perceptual_rate=3e-4 \
+        --set admm.discriminator_rate=4e-4 "$@" && touch "$output/$name/finished"
+}
+photos=$*
+train admm-crop --set admm.dual=crop
+train unconstrained --set admm.constraint=none
+train admm-none --set admm.dual=none
+train regulariser-1 --set admm.constraint=regulariser --set admm.lambda_r=1
+train admm-shared --set admm.dual=shared
+train order-po --set admm.order=po
+train gaussian --set admm.low_pass=gaussian
+train regulariser-10 --set admm.constraint=regulariser --set admm.lambda_r=10
+train regulariser-0.1 --set admm.constraint=regulariser --set admm.lambda_r=0.1
