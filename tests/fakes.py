@@ -10,6 +10,7 @@ from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.pipeline import Engine, Settings, restore_photo
+from ttpo_cli.preference.optimisation import Tools
 
 
 def roughness(image):
@@ -24,7 +25,7 @@ def tiny_engine():
         Metric("roughness", roughness, False, False, 2, None, None, "Apache-2.0", "tests", True),
         Metric("calm", lambda image: -roughness(image).square(), True, False, 2, None, None, "Apache-2.0", "tests", True),
     )
-    return Engine(bicubic(None, 1.0), gaussian_prior(0.02, 2), metrics, Ranker(width=8).eval(), torch.device("cpu"))
+    return Engine(bicubic(None, 1.0), Tools(gaussian_prior(0.02, 2), metrics, Ranker(width=8).eval(), 4), torch.device("cpu"))
 
 
 def tiny_photo(height=12, width=16, name="a & b <i>.png", seed=0):

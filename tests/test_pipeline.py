@@ -6,9 +6,14 @@ import pytest
 import torch
 from fakes import tiny_engine, tiny_photo
 
-from ttpo_cli.errors import MemoryExhausted
-from ttpo_cli.pipeline import Settings, restore_photo
+from ttpo_cli.errors import MemoryExhausted, UsageError
+from ttpo_cli.metrics.ranker import Ranker
+from ttpo_cli.pipeline import EngineOptions, Settings, load_engine, restore_photo
 from ttpo_cli.preference.candidates import CandidateOptions
+
+
+def with_tools(engine, **changes):
+    return replace(engine, tools=replace(engine.tools, **changes))
 
 
 def tight(engine, largest, images=99, error=None, calls=None):
@@ -19,9 +24,9 @@ def tight(engine, largest, images=99, error=None, calls=None):
             raise error or torch.OutOfMemoryError("CUDA out of memory")
         if calls is not None:
             calls.append(tuple(x.shape))
-        return engine.prior.denoise(x, sigma, condition)
+        return engine.tools.prior.denoise(x, sigma, condition)
 
-    return replace(engine, prior=replace(engine.prior, denoise=denoise))
+    return with_tools(engine, prior=replace(engine.tools.prior, denoise=denoise))
 
 
 def run(engine, photo, **settings):
@@ -56,11 +61,12 @@ def test_memory_that_any_stage_lacks_for_the_whole_photo_suffices_in_regions(sta
         return call
 
     if stage in ("encode", "decode"):
-        engine = replace(engine, prior=replace(engine.prior, **{stage: limited(getattr(engine.prior, stage))}))
+        engine = with_tools(engine, prior=replace(engine.tools.prior, **{stage: limited(getattr(engine.tools.prior, stage))}))
     elif stage == "metric":
-        engine = replace(engine, metrics=tuple(replace(metric, function=limited(metric.function)) for metric in engine.metrics))
+        engine = with_tools(engine, metrics=tuple(replace(metric, function=limited(metric.function)) for metric in engine.tools.metrics))
     else:
-        engine.ranker.forward = limited(engine.ranker.forward)
+        engine = with_tools(engine, ranker=Ranker(width=8).eval())
+        engine.tools.ranker.forward = limited(engine.tools.ranker.forward)
     result = run(engine, tiny_photo(72, 80))
     assert result.final.shape == (1, 3, 288, 320)
     assert "out of memory in one piece: the three stages went on in regions of 160" in result.notes
@@ -76,9 +82,9 @@ def test_a_region_that_does_not_fit_is_split_and_finished_regions_stay():
             raise MemoryError
         spent.append(len(x))
         calls.append(max(x.shape[-2:]))
-        return engine.prior.denoise(x, sigma, condition)
+        return engine.tools.prior.denoise(x, sigma, condition)
 
-    result = run(replace(engine, prior=replace(engine.prior, denoise=tight_later)), photo, region=256, region_overlap=32)
+    result = run(with_tools(engine, prior=replace(engine.tools.prior, denoise=tight_later)), photo, region=256, region_overlap=32)
     assert calls[0] == 256 and calls[-1] <= 128 and calls == sorted(calls, reverse=True)
     assert any("out of memory in regions of 256 pixels: went on with regions of 128" in note for note in result.notes)
     kept = run(engine, photo, region=256, region_overlap=32)
@@ -114,3 +120,14 @@ def test_the_result_says_the_most_memory_that_was_held_in_each_stage_and_in_all(
     stages = {stage: held["process"] for stage, held in result.peak_memory.items()}
     assert set(stages) == {"restore", "candidates", "selection", "guidance", "choice", "joining", "all"} == {*result.seconds, "all"}
     assert stages["all"] == max(stages.values()) and min(stages.values()) > 10 * 2**20
+
+
+def test_without_the_stages_neither_prior_nor_metrics_are_loaded():
+    options = EngineOptions("bicubic", "a prior nobody has", ("a metric nobody has",), "cpu", scale=2)
+    engine = load_engine(options, Settings(ttpo=False))
+    assert engine.tools is None
+    photo = tiny_photo()
+    result = restore_photo(photo.pixels, photo.content_hash, engine, Settings(ttpo=False))
+    assert result.final.shape == (1, 3, 24, 32) and result.chosen == "restored"
+    with pytest.raises(UsageError, match="a prior nobody has"):
+        load_engine(options, Settings())

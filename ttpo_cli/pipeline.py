@@ -1,6 +1,6 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,8 @@ from torch import Tensor
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
-from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.catalog import load_prior, locate
+from ttpo_cli.diffusion.priors.catalog import EMBEDDED, load_prior, locate
 from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import MemoryExhausted, UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
@@ -22,8 +21,7 @@ from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.memory.device import free_cached, is_out_of_memory
 from ttpo_cli.memory.laps import Bytes, Laps, greatest
 from ttpo_cli.metrics.catalog import load_metrics
-from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.metrics.ranker import Ranker, load_ranker
+from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
@@ -62,13 +60,29 @@ class Settings:
 
 
 @dataclass(frozen=True)
+class EngineOptions:
+    """What an engine is made of, as values that travel to another process.
+
+    backbone: a name or a file. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`. metrics: that select.
+    scale, task: of the backbone, where its family knows several. metric_files: a file in place of a metric's own.
+    """
+
+    backbone: str = "lfc-sr-small"
+    prior: str = EMBEDDED
+    metrics: tuple[str, ...] = ("ranker", "niqe")
+    device: str = "auto"
+    precision: str = "auto"
+    scale: int | None = None
+    task: str | None = None
+    metric_files: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Engine:
-    """What is loaded once and serves many photos."""
+    """What is loaded once and serves many photos. tools: None where only the backbone is to run."""
 
     backbone: Backbone
-    prior: Prior
-    metrics: tuple[Metric, ...]
-    ranker: Ranker
+    tools: Tools | None
     device: torch.device
 
 
@@ -120,39 +134,26 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def load_engine(
-    backbone: str,
-    prior: str,
-    metrics: Sequence[str],
-    device: str = "auto",
-    precision: str = "auto",
-    *,
-    scale: int | None = None,
-    metric_files: dict[str, Path] | None = None,
-    prior_options: PriorOptions = PriorOptions(),  # noqa: B008 - frozen
-    task: str | None = None,
-    store: Store | None = None,
-) -> Engine:
-    """Load everything one command needs. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`; task: of the
-    backbone, where its family knows several; store: where named weights are found or fetched to (None: as the environment says).
+def load_engine(options: EngineOptions, settings: Settings, store: Store | None = None) -> Engine:
+    """Load everything that one command's photos need under `settings`. store: where named weights are found or fetched to (None: as the
+    environment says).
 
     Raises UsageError for unknown names or a missing device, WeightsError for weights that cannot be loaded, MemoryExhausted
     for a metric that the device cannot hold.
     """
-    chosen = choose_device(device)
-    located = locate(prior, store)
-    files = metric_files or {}
-    loaded = load_metrics(metrics, chosen, files, (store or open_store()).find)
-    for metric in loaded:
+    device = choose_device(options.device)
+    store = store or open_store()
+    located = locate(options.prior, store) if settings.ttpo else None
+    backbone = load_backbone(options.backbone, scale=options.scale, task=options.task, store=store)
+    if located is None:
+        return Engine(backbone, None, device)
+    files = dict(options.metric_files)
+    metrics = load_metrics(options.metrics, device, files, store.find)
+    for metric in metrics:
         if metric.needs_reference:
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
-    return Engine(
-        load_backbone(backbone, scale=scale, task=task, store=store),
-        load_prior(located, chosen, precision, prior_options, store),
-        loaded,
-        load_ranker(chosen, files.get("ranker"))[0],
-        chosen,
-    )
+    prior = load_prior(located, device, options.precision, settings.prior, store)
+    return Engine(backbone, Tools(prior, metrics, load_ranker(device, files.get("ranker"))[0], backbone.scale), device)
 
 
 def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None) -> Result:
@@ -163,7 +164,7 @@ def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Setti
     restored = first.image.clamp(0, 1)
     laps.end_of("restore")
     lq = lq.to(restored)
-    if not settings.ttpo:
+    if not settings.ttpo or engine.tools is None:
         outcome = of_restored(restored, lq, engine.backbone.scale, settings.guard)
     elif settings.region and max(restored.shape[-2:]) > settings.region:
         outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
@@ -174,10 +175,10 @@ def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Setti
 
 
 def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps) -> Outcome:
-    tools = Tools(engine.prior, engine.metrics, engine.ranker, engine.backbone.scale)
+    assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, tools, *stages, report, settings.compare, laps)
+    return optimise(restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps)
 
 
 def _whole_or_in_regions(

@@ -7,12 +7,12 @@ import torch
 from fakes import tiny_engine
 
 from ttpo_cli.batch import benchmark as benchmark_module
-from ttpo_cli.batch.benchmark import EngineOptions, benchmark, measure, synthetic_photo
+from ttpo_cli.batch.benchmark import benchmark, measure, synthetic_photo
 from ttpo_cli.cli import bench as bench_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError
 from ttpo_cli.memory.peak import peaks, reset_peaks
-from ttpo_cli.pipeline import Settings
+from ttpo_cli.pipeline import EngineOptions, Settings
 
 CPU = torch.device("cpu")
 
@@ -52,7 +52,7 @@ def test_the_photo_is_the_same_every_time():
 
 
 def test_bench_prints_json_and_a_table_and_fails_with_4_where_a_size_died(monkeypatch, capsys):
-    def measured(sizes, engine, settings):
+    def measured(sizes, engine, settings, untrained):
         seconds = dict.fromkeys(bench_module.STAGES, 1.0)
         yield {"size": sizes[0], "seconds": seconds, "peak_bytes": {"total": {"process": 2**20}}}
         yield {"size": sizes[1], "error": "the process was killed"}

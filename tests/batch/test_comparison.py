@@ -34,7 +34,7 @@ def test_the_interval_covers_the_true_difference_about_as_often_as_it_says():
 
 
 def test_a_photo_without_a_value_or_with_an_error_takes_no_part():
-    judge = tiny_engine().metrics[0]
+    judge = tiny_engine().tools.metrics[0]
     rows = [
         {"rows": {"guided": {judge.name: 2.0}, "restored": {judge.name: 1.0}}},
         {"rows": {"guided": {judge.name: None}, "restored": {judge.name: 1.0}}},

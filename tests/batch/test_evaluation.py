@@ -90,7 +90,7 @@ def test_the_rival_of_equal_calls_is_a_row_of_its_own(pairs):
 
 def test_ttpo_has_four_rows_and_its_facts_are_json(pairs):
     engine = tiny_engine()
-    records = list(evaluate(pairs, ttpo_restorer(engine, Settings()), [*judges("psnr_y"), *engine.metrics], 4, CPU))
+    records = list(evaluate(pairs, ttpo_restorer(engine, Settings()), [*judges("psnr_y"), *engine.tools.metrics], 4, CPU))
     for record in records:
         assert list(record["rows"]) == ["restored", "best candidate", "guided", "result"]
         assert {"psnr_y", "roughness", "calm"} == set(record["rows"]["result"])

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ttpo_cli.batch.benchmark import EngineOptions, measure, paper_size
+from ttpo_cli.batch.benchmark import Untrained, measure, paper_size
 from ttpo_cli.cli.app import program
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import Settings
+from ttpo_cli.pipeline import EngineOptions, Settings
 from ttpo_cli.preference.candidates import CandidateOptions
 
 FEW = Settings(
@@ -35,8 +35,8 @@ def test_full_size_networks_have_as_many_parameters_as_the_published_ones(name, 
 
 @pytest.mark.parametrize("name", ["sd21", "sdxl"])
 def test_the_plain_loop_evaluates_the_network_as_often_one_image_a_call(name):
-    engine = EngineOptions("bicubic", name, ("ranker",), "cpu", "fp32", 2, random_weights=True, small=True)
-    row = measure(32, engine, FEW)
+    engine = EngineOptions("bicubic", metrics=("ranker",), device="cpu", precision="fp32", scale=2)
+    row = measure(32, engine, FEW, Untrained(name, small=True))
     assert row["network_calls"] == {"candidates": 8, "guidance": 3}
     plain = row["plain_loop"]
     assert plain["invocations"] == plain["evaluations"] == row["evaluations"] == 2 * 11

@@ -1,16 +1,20 @@
 """Every option of every stage has a flag, with the option's own default, and reaches the settings."""
 
+import inspect
 from dataclasses import fields
 
 import pytest
 
 from ttpo_cli.backbones.inference import RestoreOptions
-from ttpo_cli.cli.app import app
-from ttpo_cli.cli.knobs import KNOBS, as_text, build_settings, with_knobs
+from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.evaluate import evaluate
+from ttpo_cli.cli.knobs import KNOBS, as_text, build_settings, parse_knobs
+from ttpo_cli.cli.pipeline_options import with_pipeline
+from ttpo_cli.cli.restore import restore
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import Settings
+from ttpo_cli.pipeline import EngineOptions, Settings
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.selection import SelectionOptions
@@ -27,21 +31,15 @@ CHANGED = {str: "x", int: 7, float: 0.125, tuple: (0.4, 0.5), dict: {"niqe": 2.0
 
 def given(**changes):
     """The settings that a command receives when these flags are given, everything else left alone."""
-    received = {}
+    received = []
 
-    @with_knobs
-    def command(*, knobs):
-        received.update(knobs)
+    @with_pipeline()
+    def command(*, asked):
+        received.append(asked)
 
-    arguments = {knob.name: as_text(knob.default) for knob in KNOBS} | changes
-    command(**arguments)
-    return build_settings(received)
-
-
-def parameters(command):
-    commands = app.registered_commands
-    callback = next(entry.callback for entry in commands if entry.callback.__name__ == command)
-    return callback.__signature__.parameters
+    parameters = inspect.signature(command).parameters
+    command(**{name: parameter.default for name, parameter in parameters.items()} | changes)
+    return build_settings(parse_knobs(received[0].values))
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -50,14 +48,22 @@ def test_the_flags_of_a_stage_are_the_fields_of_its_options_with_their_defaults(
     assert {knob.field: knob.default for knob in KNOBS if knob.stage == stage} == defaults
 
 
-# What a bench measures needs no rival.
-@pytest.mark.parametrize(("command", "without"), [("restore", ()), ("bench", ("compare",))])
+# What a bench measures needs no rival; what an evaluation restores with is the backbone alone unless it is asked for more.
+@pytest.mark.parametrize(("command", "without"), [(restore, ()), (bench, ("compare",)), (evaluate, ("ttpo",))])
 def test_every_other_setting_has_a_flag_with_its_default(command, without):
-    flags = parameters(command)
+    flags = inspect.signature(command).parameters
     for options in (Settings(), RestoreOptions()):
         for field in fields(options):
             if field.name not in (*STAGES, "restore", *without):
                 assert flags[field.name].default == getattr(options, field.name), field.name
+
+
+def test_what_is_loaded_by_default_is_what_the_flags_say():
+    flags = inspect.signature(restore).parameters
+    for field in fields(EngineOptions()):
+        if field.name not in ("metrics", "metric_files"):
+            assert flags[field.name].default == getattr(EngineOptions(), field.name), field.name
+    assert tuple(flags["metrics"].default.split(",")) == EngineOptions().metrics
 
 
 @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)

@@ -181,10 +181,9 @@ def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     more = ["--metric-weights", "m=file", "--prior-scale", "2", "--task", "deblur", "--offline", "-q"]
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     assert program(["restore", str(photo), *flags, *more]) == 0
-    store = engine[0][1].pop("store")
-    named = {"scale": 3, "metric_files": {"m": Path("file")}, "prior_options": PriorOptions(scale=2.0), "task": "deblur"}
-    assert engine == [(("b", "p", ("m", "n"), "cpu", "fp32"), named)]
-    assert store.offline
+    ((made_of, settings, store), named), *others = engine
+    assert made_of == pipeline.EngineOptions("b", "p", ("m", "n"), "cpu", "fp32", 3, "deblur", {"m": Path("file")})
+    assert settings.prior == PriorOptions(scale=2.0) and store.offline and not named and not others
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from ttpo_cli.weights.checkpoint import file_sha256
 
 
 def record(ttpo=True):
-    return record_result(tiny_result(ttpo), tiny_photo(), tiny_engine(), weights_of(tiny_engine(), {}))
+    engine = tiny_engine() if ttpo else replace(tiny_engine(), tools=None)
+    return record_result(tiny_result(ttpo), tiny_photo(), engine, weights_of(engine, {}))
 
 
 def test_a_record_survives_strict_json_unchanged():
@@ -59,8 +60,8 @@ def test_the_files_that_a_metric_read_from_the_store_are_listed_and_a_folder_has
     path = tmp_path / "calm.pth"
     path.write_bytes(b"weights")
     engine = tiny_engine()
-    metrics = [replace(metric, files=(path, tmp_path)) if metric.name == "calm" else metric for metric in engine.metrics]
-    listed = weights_of(replace(engine, metrics=tuple(metrics)), {})
+    metrics = [replace(metric, files=(path, tmp_path)) if metric.name == "calm" else metric for metric in engine.tools.metrics]
+    listed = weights_of(replace(engine, tools=replace(engine.tools, metrics=tuple(metrics))), {})
     said = {"role": "metric", "licence": "Apache-2.0", "commercial_use": None}
     assert {**said, "name": "calm: calm.pth", "sha256": file_sha256(path)} in listed
     assert {**said, "name": f"calm: {tmp_path.name}", "sha256": None} in listed

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -15,64 +14,44 @@ from torch import Tensor
 from ttpo_cli.batch.plain_loop import Invocations, counted, plain_loop
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import EMBEDDED
-from ttpo_cli.diffusion.priors.latent import Parts, PriorOptions, build_prior, network_dtype
+from ttpo_cli.diffusion.priors.latent import build_prior, network_dtype
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.memory.laps import greatest
 from ttpo_cli.memory.peak import peaks, reset_peaks
-from ttpo_cli.pipeline import Engine, Settings, load_engine, restore_photo
+from ttpo_cli.pipeline import EngineOptions, Settings, load_engine, restore_photo
 from ttpo_cli.preference.candidates import CandidateOptions
 
 
 @dataclass(frozen=True)
-class EngineOptions:
-    """What `load_engine` is called with, as values that travel to another process.
+class Untrained:
+    """An untrained latent prior of the published size of `name`, or with `small` one of its kind for a CPU."""
 
-    random_weights: an untrained latent prior of the published size of `prior` in its place, or with `small` one of its kind for a CPU.
-    """
-
-    backbone: str = "lfc-sr-small"
-    prior: str = "haar-prior"
-    metrics: tuple[str, ...] = ("ranker", "niqe")
-    device: str = "auto"
-    precision: str = "auto"
-    scale: int | None = None
-    metric_files: dict[str, Path] = field(default_factory=dict)
-    task: str | None = None
-    random_weights: bool = False
+    name: str
     small: bool = False
 
-    def load(self, prior_options: PriorOptions) -> Engine:
-        return load_engine(
-            self.backbone,
-            EMBEDDED if self.random_weights else self.prior,
-            self.metrics,
-            self.device,
-            self.precision,
-            scale=self.scale,
-            metric_files=self.metric_files,
-            task=self.task,
-            prior_options=prior_options,
-        )
 
-
-def benchmark(sizes: Sequence[int], engine: EngineOptions, settings: Settings) -> Iterator[dict[str, Any]]:
-    """One record a size: seconds and peak bytes by stage, or `error` where the process died, as it does when memory runs out."""
+def benchmark(
+    sizes: Sequence[int], engine: EngineOptions, settings: Settings, untrained: Untrained | None = None
+) -> Iterator[dict[str, Any]]:
+    """One record a size: seconds and peak bytes by stage, or `error` where the process died, as it does without memory."""
     for size in sizes:
         with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
             try:
-                yield pool.submit(measure, size, engine, settings).result()
+                yield pool.submit(measure, size, engine, settings, untrained).result()
             except BrokenProcessPool:
                 yield {"size": size, "error": "the process was killed: most likely out of memory"}
 
 
-def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, Any]:
-    """Load, and restore one photo of size x size pixels, in this process; with random weights also by the plain loop."""
+def measure(size: int, options: EngineOptions, settings: Settings, untrained: Untrained | None = None) -> dict[str, Any]:
+    """Load, and restore one photo of size x size pixels, in this process; with an untrained prior also by the plain loop."""
     began = perf_counter()
-    engine = options.load(settings.prior)
-    parts = _random_parts(options, engine.device) if options.random_weights else None
-    if parts is not None:
-        engine = replace(engine, prior=build_prior(parts, engine.device, parts.network.dtype, settings.prior))
+    engine = load_engine(options if untrained is None else replace(options, prior=EMBEDDED), settings)
+    parts = None
+    if untrained is not None and engine.tools is not None:
+        parts = random_parts(untrained.name, untrained.small, engine.device, network_dtype(options.precision, engine.device))
+        prior = build_prior(parts, engine.device, parts.network.dtype, settings.prior)
+        engine = replace(engine, tools=replace(engine.tools, prior=prior))
         if engine.device.type == "cuda":  # the first calls choose and load kernels, which no photo after them waits for
             restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
     laps = {"load": perf_counter() - began}
@@ -93,9 +72,9 @@ def measure(size: int, options: EngineOptions, settings: Settings) -> dict[str, 
         "peak_bytes": {"load": load, **stages, "total": greatest((load, *stages.values()))},
         "peaks_are_cumulative": not separate,
     }
-    if parts is None:
+    if parts is None or engine.tools is None:
         return row
-    plain = plain_loop(parts, engine.prior, result.restored.to(engine.device), settings)
+    plain = plain_loop(parts, engine.tools.prior, result.restored.to(engine.device), settings)
     return {**row, **against_plain(row["seconds"], network, plain)}
 
 
@@ -119,10 +98,6 @@ def paper_size(settings: Settings) -> Settings:
     if guidance.steps == GuidanceOptions().steps:
         guidance = replace(guidance, steps=50)
     return replace(settings, candidates=candidates, guidance=guidance)
-
-
-def _random_parts(options: EngineOptions, device: torch.device) -> Parts:
-    return random_parts(options.prior, options.small, device, network_dtype(options.precision, device))
 
 
 def synthetic_photo(size: int) -> Tensor:

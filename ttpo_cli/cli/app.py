@@ -13,6 +13,7 @@ import typer
 
 from ttpo_cli import __version__
 from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.bench_lfc import bench_lfc
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
@@ -36,9 +37,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, score, degrade, bench, invert, doctor):
+for _command in (restore, score, degrade, invert, doctor):
     app.command()(_command)
+benches = typer.Typer(invoke_without_command=True, callback=bench)
+benches.command("lfc")(bench_lfc)
 app.command("eval")(evaluate)
+app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")
 app.add_typer(train, name="train")
 

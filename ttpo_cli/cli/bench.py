@@ -6,84 +6,68 @@ import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store
-from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
+from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
 from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import MemoryExhausted, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.pipeline import Settings
+    from ttpo_cli.pipeline import EngineOptions, Settings
 
 SCHEMA_VERSION = 1
 STAGES = ("load", "restore", "candidates", "selection", "guidance", "choice", "total")
 
 
-@with_knobs
+@with_pipeline("compare")
 def bench(
+    context: typer.Context,
     sizes: Annotated[str, typer.Option(help="Sides of square photos, pixels, before restoration.", metavar="A,B,..")] = "64,128,256",
-    backbone: options.Backbone = "lfc-sr-small",
-    scale: options.Scale = None,
-    task: options.Task = None,
     random_weights: Annotated[
         bool, typer.Option("--random-weights", help="An untrained prior of a published size (sd21, sdxl), beside a plain loop.")
     ] = False,
     small: Annotated[bool, typer.Option("--small", help="With --random-weights: a small UNet of its kind, for a CPU.")] = False,
-    prior: options.Prior = "haar-prior",
-    metrics: options.Metrics = "ranker,niqe",
-    metric_weights: options.MetricWeights = None,
-    ttpo: options.Ttpo = True,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = 32,
-    region: options.Region = 1024,
-    region_overlap: options.RegionOverlap = 64,
-    seed: options.Seed = 0,
-    offline: options.Offline = False,
-    manifest: options.Manifest = None,
     quiet: Quiet = False,
     no_color: NoColor = False,
     *,
-    knobs: Values,
+    asked: Asked,
 ) -> None:
-    """Measure seconds and peak memory of each stage, each size in a fresh process. JSON on stdout, a table on stderr."""
-    from ttpo_cli.backbones.inference import RestoreOptions
-    from ttpo_cli.batch.benchmark import EngineOptions, benchmark
+    """Measure seconds and peak memory of each stage of `ttpo restore`, each size in a fresh process. JSON on stdout, a table on stderr."""
+    if context.invoked_subcommand is not None:
+        return
+
+    from ttpo_cli.batch.benchmark import Untrained, benchmark
 
     terminal = Terminal(quiet, no_color=no_color)
-    pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap)
-    if random_weights:
-        settings = _paper_size(settings, device, small)
-    files = options.metric_files(metric_weights)
-    names = options.metric_names(metrics, terminal)
-    engine = EngineOptions(backbone, prior, names, device, precision, scale, files, task, random_weights, small)
+    engine, settings = asked.build(terminal)
+    untrained = Untrained(engine.prior, small) if random_weights else None
+    if untrained is not None:
+        settings = _paper_size(settings, engine.device, small)
     chosen = _sizes(sizes)
-    _fetch(backbone, scale, task, None if random_weights else prior, terminal)
+    _fetch(engine, untrained is None and settings.ttpo, terminal)
     rows: list[dict[str, Any]] = []
     with terminal.progress("bench") as on_step:
-        for row in benchmark(chosen, engine, settings):
+        for row in benchmark(chosen, engine, settings, untrained):
             rows.append(row)
             on_step("sizes", len(rows), len(chosen))
     terminal.table("seconds, and peak memory in MiB", ["size", *STAGES, "peak"], [_cells(row) for row in rows])
     for row in rows:
         _tell(row, terminal)
-    what = {"backbone": backbone, "prior": prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
+    what = {"backbone": engine.backbone, "prior": engine.prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
     write_json({"schema_version": SCHEMA_VERSION, **what, "rows": rows})
     if any("error" in row for row in rows):
         raise typer.Exit(MemoryExhausted.exit_code)
 
 
-def _fetch(backbone: str, scale: int | None, task: str | None, prior: str | None, terminal: Terminal) -> None:
-    """Have what is named here before anything is timed. prior: None where an untrained one is."""
+def _fetch(engine: "EngineOptions", prior: bool, terminal: Terminal) -> None:
+    """Have what is named here before anything is timed; `prior`: that of the options too."""
     from ttpo_cli.backbones.catalog import named_entry
     from ttpo_cli.diffusion.priors.catalog import locate
 
     with opened_store(terminal) as store:
-        entry = named_entry(backbone, store, scale=scale, task=task)
+        entry = named_entry(engine.backbone, store, scale=engine.scale, task=engine.task)
         if entry is not None:
             store.find(entry.name)
-        if prior is not None:
-            locate(prior, store)
+        if prior:
+            locate(engine.prior, store)
 
 
 def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":

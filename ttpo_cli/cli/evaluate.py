@@ -9,7 +9,7 @@ import typer
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.command_line import command_line, describe_machine
-from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
+from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
 from ttpo_cli.cli.score import title
 from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ttpo_cli.batch.evaluation import Record, Restorer
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.metrics.metric import Metric
-    from ttpo_cli.pipeline import Settings
+    from ttpo_cli.pipeline import EngineOptions, Settings
+    from ttpo_cli.weights.store import Store
 
 SCHEMA_VERSION = 1
 OF_PAIRS = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe"
@@ -41,20 +42,15 @@ class Run:
     settings: dict[str, Any]
 
 
-@with_knobs
+@with_pipeline("metrics", "ttpo")
 def evaluate(
     context: typer.Context,
     dataset: Annotated[Path, typer.Argument(help="A folder of HR/LR pairs (..._HR.png and ..._LR.png, or HR/ and LR/), or of photos.")],
-    backbone: options.Backbone = "lfc-sr-small",
-    scale: options.Scale = None,
-    task: options.Task = None,
     ttpo: Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="All three stages, or the backbone alone.")] = False,
     metrics: Annotated[
         str | None, typer.Option(help=f"Judges, by commas; {OF_PHOTOS}, for pairs {OF_PAIRS}.", metavar="A,B,..", show_default=False)
     ] = None,
     select: Annotated[str, typer.Option(help="With --ttpo: metrics that select, by commas.", metavar="A,B,..")] = SELECTING,
-    metric_weights: options.MetricWeights = None,
-    prior: options.Prior = "haar-prior",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first photos.")] = None,
     resume: Annotated[
         Path | None, typer.Option(help="A .jsonl of finished photos: written as they finish, passed over when it is there.")
@@ -63,25 +59,14 @@ def evaluate(
     sheet: Annotated[
         Path | None, typer.Option(help="One PNG: input and every row of each photo restored now, at 100 %, where the rows differ most.")
     ] = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = 32,
-    region: options.Region = 1024,
-    region_overlap: options.RegionOverlap = 64,
-    compare: options.Compare = False,
-    seed: options.Seed = 0,
-    offline: options.Offline = False,
-    manifest: options.Manifest = None,
     json: Json = False,
     csv: Csv = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
     *,
-    knobs: Values,
+    asked: Asked,
 ) -> None:
     """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
-    from ttpo_cli.backbones.inference import RestoreOptions
     from ttpo_cli.batch.dataset import find_items
     from ttpo_cli.metrics.catalog import load_metrics
 
@@ -89,17 +74,11 @@ def evaluate(
         raise UsageError("--json and --csv: choose one")
     terminal = Terminal(quiet, no_color=no_color)
     items = find_items(dataset)[:limit]
-    files = options.metric_files(metric_weights)
-    pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
+    made_of, asked_settings = asked.build(terminal, ttpo=ttpo, metrics=select)
     with opened_store(terminal) as store:
-        if ttpo:
-            named = {"scale": scale, "prior_options": settings.prior, "metric_files": files, "task": task, "store": store}
-            run = _load_ttpo(backbone, prior, options.metric_names(select, terminal), device, precision, named, settings)
-        else:
-            run = _load_backbone(backbone, {"scale": scale, "task": task, "store": store}, device, settings)
+        run = _load(made_of, asked_settings, store)
         names = options.metric_names(metrics or (OF_PAIRS if items[0].hq is not None else OF_PHOTOS), terminal)
-        judges = list(load_metrics(names, run.device, files, store.find))
+        judges = list(load_metrics(names, run.device, dict(made_of.metric_files), store.find))
     warn_of_licences(run.weights, terminal)
     what = {"dataset": str(dataset), "weights": run.weights, "settings": run.settings, "metrics": names}
     records = _follow(items, run, judges, what, resume, save, sheet, terminal)
@@ -117,32 +96,20 @@ def evaluate(
         raise typer.Exit(failed[0]["exit_code"])
 
 
-def _load_backbone(backbone: str, named: dict[str, Any], device: str, settings: "Settings") -> Run:
-    from ttpo_cli.backbones.catalog import load_backbone
-    from ttpo_cli.batch.evaluation import backbone_restorer
-    from ttpo_cli.pipeline import choose_device
-    from ttpo_cli.report.record import describe_weights
-
-    chosen = choose_device(device)
-    loaded = load_backbone(backbone, **named)
-    weights = [describe_weights("backbone", loaded)]
-    return Run(backbone_restorer(loaded, chosen, settings.restore), loaded.scale, chosen, weights, {"restore": vars(settings.restore)})
-
-
-def _load_ttpo(
-    backbone: str, prior: str, select: tuple[str, ...], device: str, precision: str, named: dict[str, Any], settings: "Settings"
-) -> Run:
-    """named: what else `load_engine` takes."""
+def _load(made_of: "EngineOptions", settings: "Settings", store: "Store") -> Run:
+    """What restores: the three stages, or the backbone alone."""
     from dataclasses import asdict
 
-    from ttpo_cli.batch.evaluation import ttpo_restorer
+    from ttpo_cli.batch.evaluation import backbone_restorer, ttpo_restorer
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    engine = load_engine(backbone, prior, select, device, precision, **named)
-    facts = {**asdict(settings), "select": list(select)}
-    weights = weights_of(engine, named["metric_files"])
-    return Run(ttpo_restorer(engine, settings), engine.backbone.scale, engine.device, weights, facts)
+    engine = load_engine(made_of, settings, store)
+    if settings.ttpo:
+        restorer, facts = ttpo_restorer(engine, settings), {**asdict(settings), "select": list(made_of.metrics)}
+    else:
+        restorer, facts = backbone_restorer(engine.backbone, engine.device, settings.restore), {"restore": asdict(settings.restore)}
+    return Run(restorer, engine.backbone.scale, engine.device, weights_of(engine, made_of.metric_files), facts)
 
 
 def _follow(

@@ -5,7 +5,7 @@ The defaults stand here too, so that `--help` needs no torch; tests/cli/test_kno
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -97,30 +97,36 @@ KNOBS = (
 )
 
 
-def with_knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a Typer command every knob as an option; it receives them together as its argument `knobs`: stage -> field -> value."""
-    return _with(command, KNOBS)
-
-
 def with_prior_knobs(command: Callable[..., None]) -> Callable[..., None]:
-    """The same with the knobs of the prior alone."""
-    return _with(command, tuple(knob for knob in KNOBS if knob.stage == "prior"))
+    """Give a Typer command the knobs of the prior as options; it receives them together as its argument `knobs`."""
+    given = [knob_parameter(knob) for knob in KNOBS if knob.stage == "prior"]
+    return add_parameters(command, "knobs", given, parse_knobs)
 
 
-def _with(command: Callable[..., None], given: tuple[Knob, ...]) -> Callable[..., None]:
+def add_parameters(
+    command: Callable[..., None], name: str, parameters: Sequence[inspect.Parameter], gather: Callable[[dict[str, Any]], Any]
+) -> Callable[..., None]:
+    """The command with more options, which it receives together, as its argument `name`: gather(option -> value)."""
+
     @functools.wraps(command)
     def wrapped(**arguments: Any) -> None:
-        knobs: Values = {}
-        for knob in given:
-            knobs.setdefault(knob.stage, {})[knob.field] = _parse(knob, arguments.pop(knob.name))
-        command(**arguments, knobs=knobs)
+        given = {parameter.name: arguments.pop(parameter.name) for parameter in parameters}
+        command(**arguments, **{name: gather(given)})
 
-    own = inspect.signature(command, eval_str=True).parameters.values()
-    kept = [parameter for parameter in own if parameter.name != "knobs"]
-    parameters = [*kept, *(_parameter(knob) for knob in given)]
-    wrapped.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    own = [parameter for parameter in inspect.signature(command, eval_str=True).parameters.values() if parameter.name != name]
+    together = [*own, *parameters]
+    wrapped.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined]
+    wrapped.__annotations__ = {parameter.name: parameter.annotation for parameter in together}
     return wrapped
+
+
+def parse_knobs(given: dict[str, Any]) -> Values:
+    """Stage -> field -> value, of the knobs among the options given. Raises UsageError for text that is no value of its knob."""
+    knobs: Values = {}
+    for knob in KNOBS:
+        if knob.name in given:
+            knobs.setdefault(knob.stage, {})[knob.field] = _parse(knob, given[knob.name])
+    return knobs
 
 
 def build_settings(knobs: Values, **others: Any) -> "Settings":
@@ -151,7 +157,7 @@ def as_text(value: Any) -> Any:
     return ",".join(f"{name}={number}" for name, number in value.items()) if isinstance(value, dict) else value
 
 
-def _parameter(knob: Knob) -> inspect.Parameter:
+def knob_parameter(knob: Knob) -> inspect.Parameter:
     """The option of a knob; what Typer has no type for goes through text."""
     metavar = {tuple: "A,B,..", dict: "A=1,B=2,.."}.get(type(knob.default))
     kind = Literal["on", "off"] if isinstance(knob.default, bool) else type(as_text(knob.default))

@@ -12,8 +12,8 @@ import typer
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.failures import foreseen
-from ttpo_cli.cli.knobs import Values, build_settings, with_knobs
 from ttpo_cli.cli.outputs import Outputs, check_outputs, write_page, write_result
+from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
 from ttpo_cli.errors import GuardRejected
 
@@ -67,25 +67,10 @@ class Work:
     terminal: Terminal
 
 
-@with_knobs
+@with_pipeline()
 def restore(
     photos: Annotated[list[str] | None, typer.Argument(metavar="PHOTO", help="Files, folders, or - for stdin.", show_default=False)] = None,
     output: options.Output = None,
-    backbone: options.Backbone = "lfc-sr-small",
-    scale: options.Scale = None,
-    task: options.Task = None,
-    prior: options.Prior = "haar-prior",
-    metrics: options.Metrics = "ranker,niqe",
-    metric_weights: options.MetricWeights = None,
-    ttpo: options.Ttpo = True,
-    compare: options.Compare = False,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    tile: options.Tile = "auto",
-    overlap: options.Overlap = 32,
-    region: options.Region = 1024,
-    region_overlap: options.RegionOverlap = 64,
-    seed: options.Seed = 0,
     recursive: options.Recursive = False,
     files_from: options.FilesFrom = None,
     format: options.Format = "keep",
@@ -99,14 +84,12 @@ def restore(
     keep_candidates: options.KeepCandidates = None,
     sidecar: options.Sidecar = True,
     strict: options.Strict = False,
-    offline: options.Offline = False,
-    manifest: options.Manifest = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
     *,
-    knobs: Values,
+    asked: Asked,
 ) -> None:
     """Restore photos: a backbone restores, a diffusion prior proposes candidates, preferences choose and guide, a guard keeps it true.
 
@@ -119,20 +102,16 @@ def restore(
     outputs = Outputs(format, bit_depth, quality, options.metadata_kinds(keep), overwrite, sidecar, keep_candidates, report)
     check_outputs(jobs, outputs, json)
 
-    from ttpo_cli.backbones.inference import RestoreOptions
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    pieces = RestoreOptions(precision=precision, tile=options.tile_size(tile), overlap=overlap)
-    settings = build_settings(knobs, seed=seed, ttpo=ttpo, restore=pieces, region=region, region_overlap=region_overlap, compare=compare)
-    files = options.metric_files(metric_weights)
+    made_of, settings = asked.build(terminal)
 
     def load() -> Work:
-        named = {"scale": scale, "metric_files": files, "prior_options": settings.prior, "task": task}
         with opened_store(terminal) as store:
-            engine = load_engine(backbone, prior, options.metric_names(metrics, terminal), device, precision, **named, store=store)
-        weights = weights_of(engine, files)
-        warn_of_licences(weights if ttpo else weights[:1], terminal)
+            engine = load_engine(made_of, settings, store)
+        weights = weights_of(engine, made_of.metric_files)
+        warn_of_licences(weights, terminal)
         return Work(engine, weights, settings, outputs, strict, json, terminal)
 
     tally, work = Tally(terminal), None

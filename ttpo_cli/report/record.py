@@ -64,8 +64,8 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "notes": [*photo.notes, *result.notes],
             "settings": result.settings,
             "seeds": result.seeds,
-            "metrics": [_metric(metric) for metric in engine.metrics],
-            "weights": [entry for entry in weights if result.settings["ttpo"] or entry["role"] == "backbone"],
+            "metrics": [_metric(metric) for metric in (engine.tools.metrics if engine.tools else ())],
+            "weights": list(weights),
             "versions": versions(),
         }
     )
@@ -74,11 +74,15 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Every weight file that takes part, by role, with its sha256, its licence and whether that allows commercial use; None where a
     part needs no file, or nobody said."""
-    listed = [describe_weights("backbone", engine.backbone), describe_weights("prior", engine.prior)]
+    listed = [describe_weights("backbone", engine.backbone)]
+    if engine.tools is None:
+        return listed
+    listed.append(describe_weights("prior", engine.tools.prior))
+    metrics = engine.tools.metrics
     manifest = read_manifest()
-    for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in engine.metrics}}.items():
+    for name, licence in {"ranker": None, **{metric.name: metric.licence for metric in metrics}}.items():
         entry = manifest.get(_EMBEDDED.get(name, ""))
-        stored = [file for metric in engine.metrics if metric.name == name for file in metric.files]
+        stored = [file for metric in metrics if metric.name == name for file in metric.files]
         if stored:
             listed += [_file_read(f"{name}: {file.name}", file, licence) for file in stored]
         elif name in metric_files:
