@@ -10,8 +10,9 @@ from ttpo_cli.backbones.inference import restore
 from ttpo_cli.backbones.lfc_sr import build_lfc_sr
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.weights.checkpoint import file_sha256, save_checkpoint
+from ttpo_cli.weights.checkpoint import save_checkpoint
 from ttpo_cli.weights.manifest import read_manifest
+from ttpo_cli.weights.sha256 import file_sha256
 
 CPU = torch.device("cpu")
 

@@ -8,6 +8,7 @@ from ttpo_cli.cli import doctor as doctor_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights import manifest
+from ttpo_cli.weights.store import open_store
 
 
 def told(capsys):
@@ -58,3 +59,15 @@ def test_an_xformers_built_for_another_torch_is_found_out(requires, said, monkey
     monkeypatch.setattr(doctor_module.metadata, "version", lambda name: "0.0.32")
     monkeypatch.setattr(doctor_module.metadata, "requires", lambda name: [*requires, "numpy"])
     assert said in doctor_module._xformers("2.8.0+cu128")
+
+
+def test_models_that_were_fetched_are_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("TTPO_HOME", str(tmp_path))
+    assert told(capsys)[1]["models"]["fetched"] == {}
+    store = open_store()
+    entry = next(entry for entry in store.entries.values() if entry.urls)
+    place = store.folder(entry) / entry.file_name
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"weights")
+    models = told(capsys)[1]["models"]
+    assert models == {"known": len(store.entries), "fetched": {entry.name: entry.bytes}}

@@ -14,10 +14,11 @@ from PIL import Image
 from skimage.io import imread
 
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.formats import FORMATS
 from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
 from ttpo_cli.imaging.reading import read_photo
-from ttpo_cli.imaging.writing import atomic_write, check_target, losses, write_photo
+from ttpo_cli.imaging.writing import losses, write_photo
 
 
 def a_photo(height: int = 6, width: int = 8, *, bit_depth: int = 8, alpha: bool = False, grey: bool = False, format: str = "png") -> Photo:

@@ -10,7 +10,7 @@ from ttpo_cli.metrics.metric import describe
 from ttpo_cli.pipeline import Settings, restore_photo
 from ttpo_cli.preference.outcome import RIVAL
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
-from ttpo_cli.weights.checkpoint import file_sha256
+from ttpo_cli.weights.sha256 import file_sha256
 
 
 def record(ttpo=True):

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.weights.checkpoint import LARGEST_HEADER, file_sha256, load_checkpoint, save_checkpoint
+from ttpo_cli.weights.checkpoint import LARGEST_HEADER, load_checkpoint, save_checkpoint
+from ttpo_cli.weights.sha256 import file_sha256
 
 STATE = {"a.weight": torch.arange(6.0).view(2, 3), "b": torch.tensor([1.5], dtype=torch.bfloat16), "transposed": torch.rand(3, 4).T}
 METADATA = {

@@ -1,5 +1,6 @@
 """The manifest: strict entries, embedded files verified, and an embedding that writes what reading expects."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ import yaml
 
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights import manifest as manifest_module
-from ttpo_cli.weights.checkpoint import file_sha256, save_checkpoint
+from ttpo_cli.weights.checkpoint import save_checkpoint
 from ttpo_cli.weights.embedding import EMBEDDED, HEADER, manifest_text, update_manifest_entry
 from ttpo_cli.weights.entry import HubSource
 from ttpo_cli.weights.manifest import BUILTIN, PACKAGE, embedded_path, manifest_path, read_manifest
+from ttpo_cli.weights.sha256 import file_sha256
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -217,3 +219,12 @@ def test_only_a_safetensors_file_is_embedded(house):
     with pytest.raises(WeightsError):
         update_manifest_entry("ranker", manifest, manifest=manifest, builtin=builtin)
     assert read_manifest() == {}
+
+
+def test_a_manifest_that_changed_is_read_again_and_what_a_caller_does_to_its_entries_stays_his(tmp_path: Path) -> None:
+    path = tmp_path / "weights.yaml"
+    path.write_text(manifest_text({"one": replace(read_manifest()["lfc-sr-small-x4"], name="one")}))
+    read_manifest(path).clear()
+    assert list(read_manifest(path)) == ["one"]
+    path.write_text(manifest_text({"second": replace(read_manifest()["lfc-sr-small-x4"], name="second")}))
+    assert list(read_manifest(path)) == ["second"]

@@ -45,6 +45,7 @@ def doctor(json: Json = False) -> None:
         "versions": {name: _version(name) for name in PACKAGES},
         "caches": _caches(),
         "weights": _weights(),
+        "models": _models(),
         "licences": {name: {"licence": licence, "commercial_use": free} for name, (licence, free) in LICENCES.items()},
     }
     if json:
@@ -153,6 +154,15 @@ def _weights() -> dict[str, dict[str, Any]]:
     return checked
 
 
+def _models() -> dict[str, Any]:
+    """How many models are known by name, and which were fetched."""
+    from ttpo_cli.weights.store import open_store
+
+    store = open_store()
+    fetched = {name: entry.bytes for name, entry in store.entries.items() if entry.file is None and store.is_here(entry)}
+    return {"known": len(store.entries), "fetched": fetched}
+
+
 def _lines(report: dict[str, Any]) -> list[str]:
     device, attention = report["device"], report["attention"]
     cards = [f"{card['name']}, {card['memory_bytes'] / 2**30:.0f} GiB" for card in device["cuda"]]
@@ -167,6 +177,8 @@ def _lines(report: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: {cache['path']} ({cache['bytes'] / 2**20:.0f} MiB{'' if cache['exists'] else ', not there yet'})")
     for name, entry in report["weights"].items():
         lines.append(f"weights {name} ({entry['role']}, {entry['bytes']} bytes, {entry['licence']}): {entry['state']}")
+    models = report["models"]
+    lines.append(f"models: {models['known']} known by name; fetched: {', '.join(models['fetched']) or 'none'} (ttpo models list)")
     for name, entry in report["licences"].items():
         lines.append(f"licence of {name}: {entry['licence']}{'' if entry['commercial_use'] else ' - NOT for commercial use'}")
     return lines

@@ -33,8 +33,8 @@ def invert(
     from ttpo_cli.diffusion.priors.catalog import load_prior, locate
     from ttpo_cli.diffusion.priors.latent import PriorOptions
     from ttpo_cli.errors import UsageError
+    from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.reading import read_photo
-    from ttpo_cli.imaging.writing import atomic_write
     from ttpo_cli.pipeline import choose_device
     from ttpo_cli.report.plot import Axis, line_plot
 

@@ -40,7 +40,7 @@ class Written:
 
 def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool) -> None:
     """Refuse what cannot be written before any work is done for it."""
-    from ttpo_cli.imaging.writing import check_target
+    from ttpo_cli.imaging.atomic import check_target
 
     if json_wanted and any(job.target is None for job in jobs):
         raise UsageError("standard output cannot carry both the photo and --json: give -o FILE")
@@ -52,8 +52,9 @@ def write_result(
     result: "Result", photo: "Photo", engine: "Engine", weights: Sequence[dict[str, Any]], job: "Job", outputs: Outputs
 ) -> Written:
     """Write everything but the page, which waits for the last photo. The picture comes first, so that no sidecar stands without one."""
+    from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.photo import with_pixels
-    from ttpo_cli.imaging.writing import atomic_write, losses, write_photo
+    from ttpo_cli.imaging.writing import losses, write_photo
     from ttpo_cli.report.page import page_photo
     from ttpo_cli.report.record import record_result, sidecar_path
 
@@ -91,7 +92,7 @@ def write_candidates(result: "Result", photo: "Photo", folder: Path, overwrite: 
 
 def write_page(pages: "list[PagePhoto]", path: Path, overwrite: bool) -> None:
     """The HTML page of all photos that were restored. Raises TtpoError where none was."""
-    from ttpo_cli.imaging.writing import atomic_write
+    from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.report.page import page
 
     if not pages:

@@ -149,8 +149,8 @@ def _skip(job: "Job", tally: Tally) -> bool:
 
 def _read(job: "Job", overwrite: bool) -> "Photo":
     """The photo, if it can be read and its result can be written."""
+    from ttpo_cli.imaging.atomic import check_target
     from ttpo_cli.imaging.reading import read_photo
-    from ttpo_cli.imaging.writing import check_target
 
     photo = read_photo(sys.stdin.buffer.read() if job.source is None else job.source)
     if job.target is not None:

@@ -32,7 +32,7 @@ def plane(
     """Each model's two outputs, and the curve between the best objective and the best perceptual one (Eq. 14), as a table and a plot."""
     from ttpo_cli.batch.dataset import find_items
     from ttpo_cli.batch.plane import best_of, interpolate, measure
-    from ttpo_cli.imaging.writing import atomic_write, check_target
+    from ttpo_cli.imaging.atomic import atomic_write, check_target
     from ttpo_cli.metrics.catalog import load_metric
     from ttpo_cli.pipeline import choose_device
 

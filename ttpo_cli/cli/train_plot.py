@@ -20,7 +20,7 @@ def plot(
 def plot_records(run: Path, output: Path, names: list[str], log: bool = False, overwrite: bool = True) -> None:
     """Draw the recorded values that bear these names. Raises UsageError for a name no record has."""
     from ttpo_cli.errors import unknown_name
-    from ttpo_cli.imaging.writing import atomic_write
+    from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.report.plot import Axis, line_plot
 
     records, known = read_records(run), recorded_names(run)

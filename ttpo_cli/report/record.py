@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from ttpo_cli import __version__
 from ttpo_cli.preference.outcome import RIVAL
-from ttpo_cli.weights.checkpoint import file_sha256
 from ttpo_cli.weights.manifest import read_manifest
+from ttpo_cli.weights.sha256 import file_sha256
 
 if TYPE_CHECKING:
     from ttpo_cli.backbones.backbone import Backbone

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ttpo_cli.errors import UsageError, WeightsError
-from ttpo_cli.imaging.writing import atomic_write
+from ttpo_cli.imaging.atomic import atomic_write
 from ttpo_cli.weights.embedding import manifest_text
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.manifest import NAME, read_manifest

@@ -1,6 +1,5 @@
 """Weights as safetensors with JSON metadata: nothing in such a file can run (huggingface/safetensors, format version of 2022)."""
 
-import hashlib
 import json
 import struct
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.imaging.writing import atomic_write
+from ttpo_cli.imaging.atomic import atomic_write
 
 # A header describes tensors in about 100 bytes each; the largest published models stay below 1 MB.
 LARGEST_HEADER = 16 * 2**20
@@ -57,18 +56,6 @@ def check_header(path: Path) -> None:
         raise WeightsError(f"{path.name} claims a header of {length} bytes, more than any real checkpoint's: do not trust this file")
     if 8 + length > size:
         raise WeightsError(f"{path.name} is truncated: its header needs {8 + length} bytes and the file has {size}; download it again")
-
-
-def file_sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes. Raises WeightsError where it cannot be read."""
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(2**20):
-                digest.update(block)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
-    return digest.hexdigest()
 
 
 def _in_order(data: bytes) -> bytes:

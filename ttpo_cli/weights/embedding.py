@@ -7,10 +7,11 @@ from typing import Any
 import yaml
 
 from ttpo_cli.errors import unknown_name
-from ttpo_cli.imaging.writing import atomic_write
-from ttpo_cli.weights.checkpoint import check_header, file_sha256
+from ttpo_cli.imaging.atomic import atomic_write
+from ttpo_cli.weights.checkpoint import check_header
 from ttpo_cli.weights.entry import ManifestEntry, Role
 from ttpo_cli.weights.manifest import BUILTIN, manifest_path, read_manifest
+from ttpo_cli.weights.sha256 import file_sha256
 
 HEADER = """\
 # Every checkpoint, prior and metric that ttpo knows by name; ttpo_cli/weights/entry.py says what each field means. Order matters: the

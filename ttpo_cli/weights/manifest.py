@@ -1,12 +1,13 @@
 """weights_manifest.yaml: every checkpoint, prior and metric ttpo knows by name; the embedded files are verified against it before use."""
 
+from functools import cache
 from pathlib import Path
 
 import yaml
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.weights.checkpoint import file_sha256
 from ttpo_cli.weights.entry import ManifestEntry, read_entry
+from ttpo_cli.weights.sha256 import file_sha256
 
 PACKAGE = Path(__file__).resolve().parent.parent
 BUILTIN = PACKAGE / "weights" / "builtin"
@@ -33,6 +34,16 @@ def read_manifest(path: Path | None = None) -> dict[str, ManifestEntry]:
     """
     repair = "install ttpo again" if path is None else "mend or replace it"
     path = manifest_path() if path is None else path
+    try:
+        facts = path.stat()
+    except OSError as error:
+        raise WeightsError(f"{path.name} cannot be read ({error.strerror}): {repair}") from error
+    return dict(_entries(path, (facts.st_mtime_ns, facts.st_size), repair))
+
+
+@cache
+def _entries(path: Path, stamp: tuple[int, int], repair: str) -> dict[str, ManifestEntry]:
+    """The entries of a file as it stood at `stamp`, (modified, bytes): a command asks for the same manifest several times."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.imaging.writing import atomic_write
-from ttpo_cli.weights.checkpoint import file_sha256
+from ttpo_cli.imaging.atomic import atomic_write
+from ttpo_cli.weights.sha256 import file_sha256
 
 NAME = "receipt.json"
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from filelock import FileLock
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
-from ttpo_cli.weights.checkpoint import file_sha256
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
 from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository
 from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest
 from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, today, write_receipt
+from ttpo_cli.weights.sha256 import file_sha256
 
 SNAPSHOT = "snapshot"
 

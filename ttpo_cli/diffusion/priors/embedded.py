@@ -16,8 +16,9 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.priors.diffusers_models import unet2d
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
-from ttpo_cli.weights.checkpoint import file_sha256, load_checkpoint
+from ttpo_cli.weights.checkpoint import load_checkpoint
 from ttpo_cli.weights.manifest import embedded_path
+from ttpo_cli.weights.sha256 import file_sha256
 
 BANDS = 12
 # The sinusoidal time embedding of the UNet resolves steps of about one; ln(sigma) spans about ten.

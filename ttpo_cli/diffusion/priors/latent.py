@@ -27,7 +27,7 @@ from ttpo_cli.diffusion.priors.placement import Before, place
 from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, encode_prompts, with_guidance
 from ttpo_cli.diffusion.priors.unet_prior import as_cells, sigma_table, unet_denoiser
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
-from ttpo_cli.weights.checkpoint import file_sha256
+from ttpo_cli.weights.sha256 import file_sha256
 
 COLOUR_FIXES = ("none", "wavelet")
 

@@ -1,0 +1,50 @@
+"""Files written whole or not at all, and only where they may be."""
+
+import os
+import secrets
+from pathlib import Path
+
+from ttpo_cli.errors import TtpoError
+
+
+def check_target(path: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
+    """Refuse a place that must not or cannot be written, before any work is done for it. Raises TtpoError."""
+    try:
+        if path.is_dir():
+            raise TtpoError(f"'{path}' is a folder: give the name of a file in it")
+        if source is not None and path.exists() and source.exists() and path.samefile(source):
+            raise TtpoError(f"'{path}' is the source itself, which is never overwritten: choose another name")
+        if os.path.lexists(path) and not overwrite:
+            raise TtpoError(f"'{path}' exists already: choose another name, or allow overwriting")
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if not folder.is_dir():
+            raise TtpoError(f"'{path}' cannot be written: '{folder}' is no folder; choose another place")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise TtpoError(f"'{path}' cannot be written: no permission to write in '{folder}'; choose another folder")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def atomic_write(path: Path, data: bytes, overwrite: bool = False) -> Path:
+    """Write a file whole or not at all: a temporary file in the same folder, flushed to disk, then renamed. Missing folders are made.
+
+    Raises TtpoError where it exists and `overwrite` is not given, or where the system refuses; nothing is left behind then.
+    """
+    check_target(path, overwrite=overwrite)
+    temporary = path.with_name(f".ttpo-{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def _unwritable(path: Path, error: OSError) -> TtpoError:
+    return TtpoError(f"'{path}' cannot be written ({error.strerror}): free some space, or choose a folder that can be written")
