@@ -7,6 +7,12 @@ import torch
 from PIL import Image
 
 
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes what the user keeps."""
+    monkeypatch.setenv("TTPO_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """`shared/data` beside the checkout; a test that needs it skips where it is absent."""

@@ -106,37 +106,6 @@ def test_an_autoencoder_of_other_latents_is_refused(folder, tmp_path):
         load(folder, vae=str(tmp_path / "other"))
 
 
-@pytest.fixture(scope="module")
-def controlled(folder, tmp_path_factory):
-    """The prior with a ControlNet of random numbers, and the ControlNet's folder."""
-    torch.manual_seed(0)
-    network = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
-    net = diffusers.ControlNetModel.from_unet(network, conditioning_channels=3, conditioning_embedding_out_channels=(4, 8))
-    for parameter in net.parameters():
-        parameter.data += torch.randn_like(parameter) / 20
-    where = tmp_path_factory.mktemp("control")
-    net.save_pretrained(where)
-    return load(folder, controlnet=str(where), control=0.5), where
-
-
-@torch.no_grad()
-def test_a_controlnet_sees_the_restored_image_as_in_diffusers(folder, plain, controlled):
-    prior, where = controlled
-    latent = prior.encode(image())
-    x = latent + 0.4 * noise(*latent.shape)
-    given = prior.denoise(x, SIGMA, prior.condition(image()))
-    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder)
-    net = diffusers.ControlNetModel.from_pretrained(where)
-    tokens, _ = pipeline.encode_prompt("", CPU, 1, False)
-    sigmas = ((1 - pipeline.scheduler.alphas_cumprod) / pipeline.scheduler.alphas_cumprod).sqrt().double()
-    timestep, x_vp = timesteps_of(SIGMA, sigmas), x / (1 + SIGMA**2).sqrt()
-    down, middle = net(x_vp, timestep, tokens, controlnet_cond=image(), conditioning_scale=0.5, return_dict=False)
-    residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
-    expected = x - SIGMA * pipeline.unet(x_vp, timestep, encoder_hidden_states=tokens, **residuals).sample
-    assert torch.allclose(given, expected, atol=1e-5)
-    assert float((given - plain.denoise(x, SIGMA, None)).abs().max()) > 1e-3
-
-
 def test_without_a_controlnet_the_condition_does_not_matter(plain):
     x = noise(1, 4, 16, 16)
     assert plain.condition is None

@@ -51,7 +51,7 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
     path = located.path
     if path is None or path.is_file():
         return load_haar_prior(path, device, precision, options.scale)
-    prior = load_latent_prior(path, device, precision, with_folders(options, store))
+    prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")
     if located.entry is None:
         return prior
     return replace(prior, name=located.entry.name, licence=located.entry.licence, commercial_use=located.entry.commercial_use)

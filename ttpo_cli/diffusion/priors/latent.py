@@ -24,6 +24,7 @@ from ttpo_cli.diffusion.priors.diffusers_models import (
 from ttpo_cli.diffusion.priors.flow_prior import flow_denoiser, flux2_velocity, flux_velocity, sd3_velocity
 from ttpo_cli.diffusion.priors.latent_tiles import tiled
 from ttpo_cli.diffusion.priors.placement import Before, place
+from ttpo_cli.diffusion.priors.prompt_cache import cached_prompts, keep_prompts, prompt_key
 from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, encode_prompts, with_guidance
 from ttpo_cli.diffusion.priors.unet_prior import as_cells, sigma_table, unet_denoiser
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
@@ -86,11 +87,11 @@ class Family:
     largest: int | None = None
 
 
-def load_latent_prior(folder: Path, device: torch.device, precision: str, options: PriorOptions) -> Prior:
+def load_latent_prior(folder: Path, device: torch.device, precision: str, options: PriorOptions, kept: Path | None = None) -> Prior:
     """The prior of a folder in diffusers layout (SD 1.x, 2.x, XL, Turbo, SD3, FLUX.1, FLUX.2). Nothing is downloaded.
 
-    precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. Raises WeightsError for a folder that cannot be
-    loaded or a family that is not known, UsageError for options that cannot be meant.
+    precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. kept: a folder for encoded prompts.
+    Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for options that cannot be meant.
     """
     check_options(options)
     layout = read_layout(folder)
@@ -100,9 +101,7 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
             f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
         )
     dtype = network_dtype(precision, device)
-    text_device = torch.device("cpu") if options.offload == "sequential" else device
-    tokens = _text_length(layout)
-    prompts = encode_prompts(layout, options.prompt, options.negative, options.scale != 1, dtype, text_device, tokens=tokens)
+    prompts = _prompts(layout, device, dtype, options, kept)
     controlnet = load_part(Path(options.controlnet), "ControlNetModel", dtype) if options.controlnet else None
     network = load_part(folder / layout.network, layout.network_class, dtype)
     scheduler = scheduler_config(layout)
@@ -110,6 +109,21 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
         layout.name, layout.network_class, network, _vae(layout, options, dtype), prompts, scheduler, controlnet, _network_sha256(layout)
     )
     return build_prior(parts, device, dtype, options)
+
+
+def _prompts(layout: Layout, device: torch.device, dtype: torch.dtype, options: PriorOptions, kept: Path | None) -> Prompts:
+    """The encoded texts of the options, from the folder `kept` where an earlier command left them there."""
+    asked = (options.prompt, options.negative, options.scale != 1, dtype)
+    tokens = _text_length(layout)
+    key = prompt_key(layout, *asked, tokens)
+    found = None if kept is None else cached_prompts(kept, key)
+    if found is not None:
+        return found
+    text_device = torch.device("cpu") if options.offload == "sequential" else device
+    encoded = encode_prompts(layout, *asked, text_device, tokens=tokens)
+    if kept is not None:
+        keep_prompts(kept, key, encoded)
+    return encoded
 
 
 def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options: PriorOptions) -> Prior:

@@ -1,0 +1,64 @@
+"""A ControlNet beside each kind of UNet: it sees the restored image, and acts as diffusers' own ControlNet pipelines let it act."""
+
+import diffusers
+import pytest
+import torch
+from tiny_models import quiet, save_family
+
+from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+
+CPU = torch.device("cpu")
+STRENGTH = 0.5
+
+
+def noise(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture(scope="module", params=["sd15", "sd21", "sdxl"])
+def model(request, tmp_path_factory):
+    """(folder of a family's tiny model, folder of a ControlNet of random numbers for it)."""
+    quiet()
+    folder, control = save_family(request.param, tmp_path_factory.mktemp("model")), tmp_path_factory.mktemp("control")
+    torch.manual_seed(0)
+    network = diffusers.UNet2DConditionModel.from_pretrained(folder / "unet")
+    net = diffusers.ControlNetModel.from_unet(network, conditioning_channels=3, conditioning_embedding_out_channels=(4, 8))
+    for parameter in net.parameters():
+        parameter.data += torch.randn_like(parameter) / 20
+    net.save_pretrained(control)
+    return folder, control
+
+
+@torch.no_grad()
+def test_a_controlnet_sees_the_restored_image_as_in_diffusers(model):
+    folder, control = model
+    plain = load_latent_prior(folder, CPU, "fp32", PriorOptions(tile=64))
+    prior = load_latent_prior(folder, CPU, "fp32", PriorOptions(tile=64, controlnet=str(control), control=STRENGTH))
+    pipeline = diffusers.DiffusionPipeline.from_pretrained(folder)
+    net = diffusers.ControlNetModel.from_pretrained(control)
+    scheduler = diffusers.DDIMScheduler.from_config(pipeline.scheduler.config, clip_sample=False, thresholding=False)
+    scheduler.set_timesteps(1000)
+    timestep = 300
+    abar = scheduler.alphas_cumprod.double()[timestep]
+    sigma = ((1 - abar) / abar).sqrt().float()[None]
+    image = noise(1, 3, 32, 32).sigmoid()
+    latent = prior.encode(image)
+    x = latent + sigma * noise(*latent.shape)
+
+    x_vp = (abar.sqrt() * x).float()
+    given = {}
+    if hasattr(pipeline, "text_encoder_2"):
+        tokens, _, pooled, _ = pipeline.encode_prompt("", device=CPU, do_classifier_free_guidance=False)
+        sizes = pipeline._get_add_time_ids((32, 32), (0, 0), (32, 32), tokens.dtype, pipeline.text_encoder_2.config.projection_dim)
+        given["added_cond_kwargs"] = {"text_embeds": pooled, "time_ids": sizes}
+    else:
+        tokens, _ = pipeline.encode_prompt("", CPU, 1, False)
+    given["encoder_hidden_states"] = tokens
+    down, middle = net(x_vp, timestep, controlnet_cond=image, conditioning_scale=STRENGTH, return_dict=False, **given)
+    residuals = {"down_block_additional_residuals": down, "mid_block_additional_residual": middle}
+    output = pipeline.unet(x_vp, timestep, **given, **residuals).sample
+    expected = scheduler.step(output, timestep, x_vp).pred_original_sample
+
+    denoised = prior.denoise(x, sigma, prior.condition(image))
+    assert float((denoised - expected).abs().max()) < 2e-5 * float(expected.abs().max())
+    assert float((denoised - plain.denoise(x, sigma, None)).abs().max()) > 1e-3
