@@ -93,7 +93,7 @@ KNOBS = (
     Knob("guard", "rounds", 3, "How often the low band is put back."),
     Knob("guard", "consistency_margin", 1.0, "dB that agreement with the input may fall below the restored image's."),
     Knob("guard", "fidelity", 24.0, "Least PSNR to the restored image, dB."),
-    Knob("guard", "grain", 3.0, "Largest growth of high-band energy in smooth regions, a factor."),
+    Knob("guard", "grain", 2.4, "Largest growth of high-band energy in smooth regions, a factor."),
 )
 
 

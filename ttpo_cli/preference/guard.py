@@ -32,7 +32,7 @@ class GuardOptions:
     rounds: int = 3
     consistency_margin: float = 1.0
     fidelity: float = 24.0
-    grain: float = 3.0
+    grain: float = 2.4
 
 
 @dataclass(frozen=True)
