@@ -1,5 +1,5 @@
 #!/bin/sh
-# Nine trainings of lfc-sr-small's second phase at equal budget, from one pretrained checkpoint: PD-ADMM, its dual modes and its baselines.
+# Ten trainings of lfc-sr-small's second phase at equal budget, from one pretrained checkpoint: PD-ADMM, its dual modes and its baselines.
 #   sh docs/lfc_evidence.sh PRETRAINED.safetensors OUTPUT PHOTOS...
 # A run that is finished is left alone; an interrupted one goes on.
 start=$1 output=$2
@@ -23,5 +23,6 @@ train regulariser-1 --set admm.constraint=regulariser --set admm.lambda_r=1
 train admm-shared --set admm.dual=shared
 train order-po --set admm.order=po
 train gaussian --set admm.low_pass=gaussian
-train regulariser-10 --set admm.constraint=regulariser --set admm.lambda_r=10
 train regulariser-0.1 --set admm.constraint=regulariser --set admm.lambda_r=0.1
+train admm-crop-0.1 --set admm.rho=0.1
+train regulariser-10 --set admm.constraint=regulariser --set admm.lambda_r=10
