@@ -28,7 +28,7 @@ def inject(network: nn.Module, targets: Sequence[str], rank: int, alpha: float) 
     Raises TtpoError where peft is not installed or no layer bears such a name.
     """
     try:
-        from peft import LoraConfig, inject_adapter_in_model
+        from peft import LoraConfig, inject_adapter_in_model  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise TtpoError("training LoRA needs the package peft: pip install 'ttpo[lrpo]', or policy.train=all") from error
     network.requires_grad_(False)

@@ -4,13 +4,15 @@ One degradation a group: blur by a kernel of 41 pixels, shrinking, noise, JPEG, 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ttpo_cli.backbones.catalog import load_backbone
+from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.training.blur_kernels import blur_kernel
@@ -19,11 +21,13 @@ from ttpo_cli.training.degradation import jpeg
 from ttpo_cli.training.real_world import filtered
 
 KERNEL = 41
+# (N, 3, h, w) -> (N, 3, scale h, scale w), both in [0, 1]: what stands between the input and the policy.
+Restore = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class PolicyDataOptions:
-    """photos: how many inputs a step draws, a group each. crop: pixels a side. side: shorter side photos are resized to first; 0: as they are.
+    """photos: inputs of a step, a group each. crop: pixels a side. side: what the shorter side of a photo is resized to first; 0: nothing.
 
     blur, shrink, noise, jpeg: ends of uniform draws: deviation in pixels (0: none), factor, deviation out of 255, quality (0: none).
     backbone: what restores the worn crop before the policy sees it; none: nothing does. lq: a folder with the low-quality partner of each
@@ -77,6 +81,17 @@ def check(options: PolicyDataOptions) -> None:
             raise UsageError(f"data.{name} is [least, greatest] from {least:g} upwards, got {list(ends)}")
     if options.jpeg[1] > 100:
         raise UsageError(f"data.jpeg is a quality of at most 100, got {options.jpeg[1]:g}")
+
+
+def load_restorer(options: PolicyDataOptions, device: torch.device) -> tuple[int, Restore]:
+    """(scale, what restores a batch of inputs). Raises UsageError for an unknown backbone or a crop it cannot give, WeightsError."""
+    if options.backbone == "none":
+        return 1, lambda lq: lq
+    backbone = load_backbone(options.backbone)
+    if options.crop % backbone.scale:
+        raise UsageError(f"data.crop {options.crop} is no multiple of {backbone.name}'s scale of {backbone.scale}")
+    settings = RestoreOptions(precision="fp32", tile=0)
+    return backbone.scale, lambda lq: torch.cat([restore(backbone, image[None], device, settings).image for image in lq])
 
 
 def draw_wear(options: PolicyDataOptions, generator: torch.Generator) -> Wear:

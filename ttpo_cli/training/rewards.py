@@ -1,6 +1,6 @@
 """The reward of a sample: named metrics, each mapped to a common range and weighted, with or without the ground truth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +40,7 @@ SPANS = 4
 
 @dataclass(frozen=True)
 class RewardOptions:
-    """preset: embedded, paper or none. weights: other weights or further terms over the preset's, 0 leaves a term out. only: one term alone.
+    """preset: embedded, paper or none. weights: over the preset's, further terms too; 0 leaves a term out. only: one term alone.
 
     worst, best: the scores of a term that earn 0 and 1, in place of the known ones; beyond the best there is nothing more to earn.
     files: the weight file of a metric in place of its own.
@@ -153,7 +153,8 @@ def known_range(metric: Metric) -> tuple[float | None, float | None]:
         return metric.pristine + (SPANS if metric.lower_is_better else -SPANS) * metric.scale, metric.pristine
     if metric.target is not None:
         return None, None
-    return metric.range[::-1] if metric.lower_is_better else metric.range
+    least, greatest = metric.range
+    return (greatest, least) if metric.lower_is_better else (least, greatest)
 
 
 def low_band_agreement(image: Tensor, truth: Tensor) -> Tensor:
@@ -161,8 +162,7 @@ def low_band_agreement(image: Tensor, truth: Tensor) -> Tensor:
     return torch.exp(-15 * dual_tree_low_band(image - truth).abs().mean(dim=(1, 2, 3)))
 
 
-def _own(name: str, function: object, minimum: int, source: str) -> Metric:
-    assert callable(function)
+def _own(name: str, function: Callable[..., Tensor], minimum: int, source: str) -> Metric:
     return Metric(name, function, False, True, minimum, None, None, "Apache-2.0", source, True, range=(0, 1), batch=16)
 
 
