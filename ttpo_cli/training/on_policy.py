@@ -14,11 +14,16 @@ from torch import Tensor, nn
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.training import alarm, lrpo, policy, policy_data, rollout
+from ttpo_cli.training import policy as policies
+from ttpo_cli.training import policy_data as inputs
+from ttpo_cli.training import rollout as rolling
 from ttpo_cli.training.advantage import common_deviation, group_advantage
+from ttpo_cli.training.alarm import REWARD, Alarm, AlarmOptions
 from ttpo_cli.training.data import Pair, step_generator
 from ttpo_cli.training.finetune import finetune_update
 from ttpo_cli.training.loop import Method, Pace, set_rate, train
+from ttpo_cli.training.lrpo import LrpoOptions
+from ttpo_cli.training.lrpo import check as check_lrpo
 from ttpo_cli.training.lrpo_update import Judged, lrpo_update
 from ttpo_cli.training.policy_update import Updater
 from ttpo_cli.training.policy_validation import Held, Judges, check_judges, held_inputs, validate, watches
@@ -48,22 +53,22 @@ class OnPolicyOptions:
     norm: float = 1.0
     ema: float = 0.9
     seed: int = 0
-    policy: policy.PolicyOptions = field(default_factory=policy.PolicyOptions)
-    data: policy_data.PolicyDataOptions = field(default_factory=policy_data.PolicyDataOptions)
-    rollout: rollout.RolloutOptions = field(default_factory=rollout.RolloutOptions)
+    policy: policies.PolicyOptions = field(default_factory=policies.PolicyOptions)
+    data: inputs.PolicyDataOptions = field(default_factory=inputs.PolicyDataOptions)
+    rollout: rolling.RolloutOptions = field(default_factory=rolling.RolloutOptions)
     reward: RewardOptions = field(default_factory=RewardOptions)
-    lrpo: lrpo.LrpoOptions = field(default_factory=lrpo.LrpoOptions)
-    alarm: alarm.AlarmOptions = field(default_factory=alarm.AlarmOptions)
+    lrpo: LrpoOptions = field(default_factory=LrpoOptions)
+    alarm: AlarmOptions = field(default_factory=AlarmOptions)
 
 
 def check(options: OnPolicyOptions) -> None:
     """Raises UsageError for values that cannot be meant."""
     if options.objective not in OBJECTIVES:
         raise unknown_name("objective", options.objective, OBJECTIVES)
-    policy.check(options.policy)
-    policy_data.check(options.data)
-    rollout.check(options.rollout)
-    lrpo.check(options.lrpo)
+    policies.check(options.policy)
+    inputs.check(options.data)
+    rolling.check(options.rollout)
+    check_lrpo(options.lrpo)
     if options.data.blind and options.objective == "finetune":
         raise UsageError("plain fine-tuning learns the ground truth, and data.blind says there is none")
     if options.data.blind and options.lrpo.truth_weight:
@@ -95,21 +100,21 @@ def train_policy(
     judges = Judges(terms, metrics)
     check_judges(judges, not options.data.blind)
     torch.manual_seed(options.seed)
-    trained = policy.load_policy(options.policy, processes.device)
+    trained = policies.load_policy(options.policy, processes.device)
     check_crop(options, trained)
-    scale, restore = policy_data.load_restorer(options.data, processes.device)
-    pairs, validation, unused = policy_data.read_policy_pairs(photos, options.data, scale)
+    scale, restore = inputs.load_restorer(options.data, processes.device)
+    pairs, validation, unused = inputs.read_policy_pairs(photos, options.data, scale)
     left_out(unused)
     state = run.prepare(resume)
     processes.wait()
     held = held_inputs(validation, options.data, scale, restore, options.alarm.photos, processes.device)
     on_policy = OnPolicy(trained, pairs, scale, restore, judges, options, processes, folder)
-    guard = alarm.Alarm(watches(judges, options.alarm, not options.data.blind))
+    guard = Alarm(watches(judges, options.alarm, not options.data.blind))
     best = False
 
     def judged(average: nn.Module) -> tuple[Record, Images]:
         nonlocal best
-        with policy.wearing(trained.network, average):
+        with policies.wearing(trained.network, average):
             record, images = on_policy.validate(held)
         best = guard.observe({name: float(value) for name, value in record.items()}, on_policy.done)
         return record | {"best_step": guard.best_step} | ({"alarm": guard.raised} if guard.raised else {}), images
@@ -117,8 +122,8 @@ def train_policy(
     def write(average: nn.Module, record: Record) -> None:
         if not processes.main:
             return
-        facts = {"method": options.objective, "steps": str(record["step"]), "reward": str(record[alarm.REWARD])}
-        with policy.wearing(trained.network, average):
+        facts = {"method": options.objective, "steps": str(record["step"]), "reward": str(record[REWARD])}
+        with policies.wearing(trained.network, average):
             for stem in ["last", *(["best"] if best else [])]:
                 trained.write(folder, stem, facts)
 
@@ -130,7 +135,7 @@ def train_policy(
     yield from train(run, state, pace, method)
 
 
-def check_crop(options: OnPolicyOptions, trained: policy.Policy) -> None:
+def check_crop(options: OnPolicyOptions, trained: policies.Policy) -> None:
     """Raises UsageError for crops that the prior cannot take."""
     if options.data.crop % trained.prior.multiple:
         raise UsageError(f"data.crop {options.data.crop} is no multiple of the prior's {trained.prior.multiple} pixels")
@@ -141,10 +146,10 @@ class OnPolicy:
 
     def __init__(
         self,
-        trained: policy.Policy,
+        trained: policies.Policy,
         pairs: Sequence[Pair],
         scale: int,
-        restore: policy_data.Restore,
+        restore: inputs.Restore,
         judges: Judges,
         options: OnPolicyOptions,
         processes: Processes,
@@ -165,14 +170,14 @@ class OnPolicy:
         rate = cosine(number, options.steps, options.learning_rate, options.final_learning_rate, min(options.warm_up, options.steps // 10))
         set_rate(self.optimizer, rate)
         restored, truth = self.draw(number)
-        shape = rollout.latent_shape(self.policy.prior, restored)
+        shape = rolling.latent_shape(self.policy.prior, restored)
         group, device = options.rollout.group, self.processes.device
-        noise = rollout.seeded(options.seed * 0x1F123 + (number + 1) * _NOISE, self.inputs, group, shape, device)
+        noise = rolling.seeded(options.seed * 0x1F123 + (number + 1) * _NOISE, self.inputs, group, shape, device)
         values = self.improve(number, restored, truth, noise)
         self.done = number + 1
         return self.processes.average(values) | {"learning_rate": rate}
 
-    def improve(self, number: int, restored: Tensor, truth: Tensor | None, noise: rollout.Noise) -> dict[str, float]:
+    def improve(self, number: int, restored: Tensor, truth: Tensor | None, noise: rolling.Noise) -> dict[str, float]:
         """The updates of the objective for these inputs."""
         options, prior = self.options, self.policy.prior
         encoded = None if truth is None else self.repeated(prior.encode(truth))
@@ -180,21 +185,21 @@ class OnPolicy:
             with self.timed("update"):
                 return finetune_update(prior, self.repeated(restored), encoded, noise, options.rollout, self.updater, number)
         with self.timed("roll-out"):
-            path = rollout.roll_out(prior, restored, noise, options.rollout, self.parts)
+            path = rolling.roll_out(prior, restored, noise, options.rollout, self.parts)
         with self.timed("reward"):
-            images = rollout.decoded(prior, path.x0, self.parts)
+            images = rolling.decoded(prior, path.x0, self.parts)
             earned = rewards(images, None if truth is None else self.repeated(truth), self.judges.terms)
         advantages = self.advantages(earned.total)
         with self.timed("update"):
             judged = Judged(path, advantages.to(path.x0), encoded, lambda count: torch.stack([noise(index) for index in range(count)]))
-            trained = rollout.trained_steps(options.rollout)
+            trained = rolling.trained_steps(options.rollout)
             values = lrpo_update(prior.denoise, judged, options.lrpo, trained, self.updater, number)
         return values | self.told(earned)
 
     def draw(self, number: int) -> tuple[Tensor, Tensor | None]:
         """This process's inputs of a step, restored, and their ground truth: (B, 3, H, W) twice."""
         options = self.options.data
-        lq, truth = policy_data.draw_inputs(self.pairs, options, self.scale, step_generator(self.options.seed, number))
+        lq, truth = inputs.draw_inputs(self.pairs, options, self.scale, step_generator(self.options.seed, number))
         lq, truth = (self.processes.part(images).to(self.processes.device) for images in (lq, truth))
         return self.restore(lq), None if options.blind else truth
 

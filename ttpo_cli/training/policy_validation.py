@@ -136,7 +136,7 @@ def judge_images(drawn: Tensor, held: Held, judges: Judges) -> Record:
 
 def consistency(images: Tensor, held: Held) -> Tensor:
     """PSNR (V,) between the input and the image worn alike, without noise; where the wear is not known, both shrunk by 4 more."""
-    size = held.lq.shape[-2:]
+    size = (held.lq.shape[-2], held.lq.shape[-1])
     if held.wears:
         worn = torch.cat([wear.without_noise(image[None], size) for wear, image in zip(held.wears, images, strict=True)])
         return decibels(worn, held.lq)
