@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.priors.catalog import locate
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, haar_denoise, haar_prior, load_denoiser, prior_metadata
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.lora import inject, merged
@@ -80,7 +81,7 @@ def check(options: PolicyOptions) -> None:
 def load_policy(options: PolicyOptions, device: torch.device) -> Policy:
     """The policy that the options name. Raises UsageError for a kind of training the prior does not have, WeightsError for its weights."""
     check(options)
-    path = None if options.prior == "haar-prior" else Path(options.prior)
+    path = locate(options.prior).path
     if path is not None and path.is_dir():
         from ttpo_cli.training.latent_policy import load_latent_policy
 
