@@ -18,7 +18,7 @@ from ttpo_cli.training.judge import judge
 # name -> weight. paper: 0.3 Face + 0.3 (1 - LPIPS) + 0.1 CLIPIQA + 0.3 low band; its face model is not to be had for one photo without a
 # caption, and topiq_nr-face stands in.
 PRESETS: dict[str, dict[str, float]] = {
-    "embedded": {"ranker": 0.2, "bands": 0.5, "low_band": 0.3},
+    "embedded": {"ranker": 0.1, "bands": 0.6, "low_band": 0.3},
     "paper": {"topiq_nr-face": 0.3, "lpips-vgg": 0.3, "clipiqa": 0.1, "low_band": 0.3},
 }
 # Scores that earn 0 and 1, where neither the metric's own range nor its pristine level says it.
