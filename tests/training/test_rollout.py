@@ -10,6 +10,7 @@ from ttpo_cli.diffusion.ancestral import step_mean
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize
 from ttpo_cli.errors import UsageError
 from ttpo_cli.memory.halving import Batch
+from ttpo_cli.training.finetune import finetune_update
 from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.lrpo_update import Judged, lrpo_update
 from ttpo_cli.training.policy import PolicyOptions, embedded_policy
@@ -156,6 +157,24 @@ def test_passes_of_any_size_make_the_same_update_also_when_memory_runs_out(tmp_p
     lrpo_update(short_of_memory, judged(path, truth=images(6)), LrpoOptions(), 3, updater(chosen, tmp_path), 0)
     assert torch.allclose(weights(chosen.network) - before, whole, atol=1e-7)
     assert calls == [6, 3, 1, 1, 1, 1, 1, 1] + [1] * 12
+
+
+def test_plain_fine_tuning_is_the_denoising_loss_at_the_roll_out_s_levels_and_lowers_it(tmp_path):
+    chosen, truth = policy(), images(6) * 2 - 1
+    given = (images(6), truth, noise(), OPTIONS)
+    level = float(levels(chosen.prior, OPTIONS)[0])
+    with torch.no_grad():
+        draw = noise()
+        draw(0)
+        x = truth + level * draw(1)
+        x0_hat = chosen.prior.denoise(x, torch.full((6,), level), images(6) * 2 - 1)
+    expected = float((x0_hat - truth).square().mean()) / level**2
+    one_level = (*given[:3], RolloutOptions(group=3, steps=3, trained=0.34))
+    assert finetune_update(chosen.prior, *one_level, updater(chosen, tmp_path, rate=0.0), 0)["loss"] == pytest.approx(expected, rel=1e-5)
+    losses = [
+        finetune_update(chosen.prior, *given[:2], noise(), OPTIONS, updater(chosen, tmp_path, rate=1e-3), 0)["loss"] for _ in range(8)
+    ]
+    assert losses[-1] < losses[0]
 
 
 def test_a_roll_out_takes_one_call_a_step_for_all_groups():
