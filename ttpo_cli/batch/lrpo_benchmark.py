@@ -24,8 +24,9 @@ from ttpo_cli.training.rewards import load_terms
 def measure_training(
     options: OnPolicyOptions, device: torch.device, repeats: int, random: str = "", small: bool = False, find: FindWeights = not_stored
 ) -> dict[str, Any]:
-    """Means over `repeats` steps after one that warms up. random: a model's name in place of options.policy.prior, untrained; small: its kind,
-    but small. Raises UsageError for options that cannot be meant.
+    """Means over `repeats` steps after one that warms up. random: an untrained model of this name in place of options.policy.prior.
+
+    small: a small one of its kind. Raises UsageError for options that cannot be meant.
     """
     check(options)
     trained = random_policy(options, random, small, device) if random else load_policy(options.policy, device)
