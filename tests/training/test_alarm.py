@@ -50,3 +50,11 @@ def test_a_resumed_alarm_goes_on_from_where_it_stood():
     assert other.best_step == 1
     other.observe({"held_reward": 0.6, "held_piqe": 50, "held_psnr": 30}, 3)
     assert "held_piqe 40 -> 50" in other.raised
+
+
+def test_what_has_a_right_value_falls_on_either_side_of_it_but_not_towards_it():
+    watch = Watch("held_high_band", False, 0.1, True, target=1.0)
+    assert not watch.fallen(1.25, 0.7)
+    assert watch.fallen(1.45, 0.7)
+    assert not watch.fallen(0.65, 0.7)
+    assert watch.fallen(0.55, 0.7)

@@ -30,15 +30,21 @@ class AlarmOptions:
 
 @dataclass(frozen=True)
 class Watch:
-    """One value of the validation's record: which way is worse, and how much worse it may become."""
+    """One value of the validation's record: which way is worse, and how much worse it may become, as a share of its beginning if relative.
+
+    target: the perfect value where neither way is better (an energy ratio's 1); there the margin is a share of the target.
+    """
 
     name: str
     lower_is_better: bool
     margin: float
     relative: bool
+    target: float | None = None
 
     def fallen(self, value: float, beginning: float) -> bool:
         """Whether the value is worse than its beginning by more than the margin."""
+        if self.target is not None:
+            return abs(value - self.target) - abs(beginning - self.target) > self.margin * abs(self.target)
         worse = value - beginning if self.lower_is_better else beginning - value
         return worse > (self.margin * abs(beginning) if self.relative else self.margin)
 

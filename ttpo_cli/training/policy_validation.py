@@ -82,7 +82,7 @@ def check_judges(judges: Judges, has_truth: bool) -> None:
 
 def watches(judges: Judges, options: AlarmOptions, has_truth: bool) -> list[Watch]:
     """What an alarm follows of the values below."""
-    watched = [Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True) for metric in judges.metrics]
+    watched = [Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target) for metric in judges.metrics]
     watched.append(Watch("held_consistency", False, options.psnr, False))
     if has_truth:
         watched += [Watch("held_psnr", False, options.psnr, False), Watch("held_low_error", True, options.low_band, True)]
