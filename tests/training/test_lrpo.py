@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.autograd import gradcheck
 
-from ttpo_cli.diffusion.ancestral import deviation
+from ttpo_cli.diffusion.ancestral import deviation, mean_log_prob
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.advantage import common_deviation, group_advantage
 from ttpo_cli.training.lrpo import (
@@ -14,7 +14,6 @@ from ttpo_cli.training.lrpo import (
     bounded,
     check,
     clipped_surrogate,
-    mean_log_prob,
     noise_level_weights,
     noised_truths,
     truth_regulariser,

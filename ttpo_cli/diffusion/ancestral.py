@@ -7,6 +7,7 @@ Divided by sqrt(abar_s), with eps = (x - x0_hat) / sigma_t, nothing of abar rema
 At eta = 1 the mean is x0_hat + (sigma_s / sigma_t)^2 (x - x0_hat), and the step is q(x_s | x_t, x0_hat) itself; at eta = 0 it is Euler's.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -29,6 +30,12 @@ def deviation(sigmas: Tensor, eta: float = 1.0) -> Tensor:
 def step_mean(x: Tensor, x0_hat: Tensor, sigma: float, following: float, spread: float) -> Tensor:
     """The mean of a step from level sigma to a lower one that draws with deviation `spread`. (N, C, h, w) all."""
     return x0_hat + max(0.0, following**2 - spread**2) ** 0.5 / sigma * (x - x0_hat)
+
+
+def mean_log_prob(x: Tensor, mean: Tensor, deviation: float) -> Tensor:
+    """log N(x; mean, deviation^2), the mean over an image's elements: (N, C, h, w) twice -> (N,)."""
+    standard = ((x - mean) / deviation).square().mean(dim=(1, 2, 3))
+    return -0.5 * standard - math.log(deviation) - 0.5 * math.log(2 * math.pi)
 
 
 @torch.no_grad()

@@ -80,9 +80,10 @@ def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Meth
             ema.update(method.network, step)
             if (step + 1) % pace.every == 0 or step + 1 == pace.steps:
                 record = judged(step + 1)
+                # The weights before the state: a kill between the two is made good by the resumed run, which writes the same again.
+                method.write(ema.network, record)
                 states = {name: part.state_dict() for name, part in method.parts.items()}
                 run.save({"step": step + 1, "ema": ema.network.state_dict(), **states})
-                method.write(ema.network, record)
                 yield record
 
 

@@ -4,12 +4,12 @@ A policy draws x_s ~ N(mean_theta(x_t, condition), d^2) at each denoising step (
 the elements of an image, not sums, so that nothing here depends on its size.
 """
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ttpo_cli.diffusion.ancestral import mean_log_prob
 from ttpo_cli.errors import UsageError, unknown_name
 
 TRUTHS = ("direct", "cumulative")
@@ -41,12 +41,6 @@ def check(options: LrpoOptions) -> None:
             raise UsageError(f"lrpo.{name} must be above 0, got {getattr(options, name)}")
     if options.truth_weight < 0 or options.truth_steps < 0:
         raise UsageError("lrpo.truth_weight and lrpo.truth_steps must not be negative: 0 leaves the term out")
-
-
-def mean_log_prob(x: Tensor, mean: Tensor, deviation: float) -> Tensor:
-    """log N(x; mean, deviation^2), the mean over an image's elements: (N, C, h, w) twice -> (N,)."""
-    standard = ((x - mean) / deviation).square().mean(dim=(1, 2, 3))
-    return -0.5 * standard - math.log(deviation) - 0.5 * math.log(2 * math.pi)
 
 
 def noise_level_weights(deviations: Tensor, sigmas: Tensor) -> Tensor:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ttpo_cli.diffusion.ancestral import step_mean
+from ttpo_cli.diffusion.ancestral import mean_log_prob, step_mean
 from ttpo_cli.diffusion.denoiser import Denoise
 from ttpo_cli.training.lrpo import (
     LrpoOptions,
     bounded,
     clipped_surrogate,
-    mean_log_prob,
     noise_level_weights,
     noised_truths,
     truth_regulariser,
