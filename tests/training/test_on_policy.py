@@ -134,6 +134,15 @@ def test_the_alarm_stops_the_run_keeps_the_best_and_a_resumed_run_stays_stopped(
     assert list(train_policy(photos, tmp_path, options, CPU, every=1, resume=True)) == []
 
 
+def test_every_step_and_every_seed_draw_noise_of_their_own(prior, photos, tmp_path, monkeypatch):
+    seeds, true_seeded = [], on_policy.rolling.seeded
+    monkeypatch.setattr(on_policy.rolling, "seeded", lambda seed, *rest: seeds.append((seed, tuple(rest[0]))) or true_seeded(seed, *rest))
+    for seed in (0, 1):
+        list(train_policy(photos, tmp_path / str(seed), tiny(prior, steps=3, seed=seed), CPU, every=3))
+    assert len({seed for seed, _ in seeds}) == len(seeds) == 6
+    assert {inputs for _, inputs in seeds} == {(0, 1)}
+
+
 def test_the_best_stays_the_untrained_prior_while_nothing_better_is_within_the_margins(prior, photos, tmp_path):
     options = tiny(prior, alarm=AlarmOptions(metrics=("gmsd",), photos=1, stop=False, psnr=0.0, margin=0.0, low_band=0.0))
     records = list(train_policy(photos, tmp_path, options, CPU, every=2))

@@ -140,6 +140,34 @@ def test_the_ablations_change_the_update_and_the_truth_s_steps_are_the_last(tmp_
     assert torch.equal(*alike)
 
 
+class Told:
+    """Stands in for an updater: keeps the loss of each step and moves nothing."""
+
+    def __init__(self):
+        self.losses = []
+
+    def descend(self, losses, count, number):
+        self.losses.append(losses(slice(0, count)).detach())
+        return {"loss": 0.0, "gradient_norm": 0.0}
+
+
+def test_a_step_s_loss_is_its_weighed_advantage_and_the_truth_counts_on_the_last_trained_steps_alone():
+    chosen = policy()
+    path, advantages = rolled(chosen), torch.tensor([1.0, -1, 2, 0, 0, 9])
+    told = Told()
+    lrpo_update(chosen.prior.denoise, judged(path, advantages), LrpoOptions(bound=3.0), 2, told, 0)
+    # In DDIM's own form: d_s sqrt(abar_s), over its mean of the two steps that are trained.
+    preserving = [float(path.deviations[step] / (1 + path.sigmas[step + 1] ** 2) ** 0.5) for step in range(2)]
+    assert len(told.losses) == 2
+    for loss, deviation in zip(told.losses, preserving, strict=True):
+        weight = deviation / (sum(preserving) / 2)
+        assert loss.tolist() == pytest.approx([-weight, weight, -min(3, 2 * weight), 0, 0, -3])
+    told = Told()
+    options = LrpoOptions(truth_steps=1, truth_weight=1.0)
+    lrpo_update(chosen.prior.denoise, judged(path, torch.zeros(6), images(6)), options, 2, told, 0)
+    assert [bool(loss.any()) for loss in told.losses] == [False, True]
+
+
 def test_passes_of_any_size_make_the_same_update_also_when_memory_runs_out(tmp_path):
     whole, _ = after(tmp_path, truth=images(6))
     parts, _ = after(tmp_path, truth=images(6), parts=4)
