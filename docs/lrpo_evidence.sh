@@ -45,7 +45,7 @@ for set in photos faces; do
     train $set lrpo
     train $set finetune --objective finetune
     train $set no-truth --set lrpo.truth_weight=0
-    train $set strong-truth --set lrpo.truth_weight=1
+    train $set strong-truth --set lrpo.truth_weight=0.01
     train $set no-weights --set lrpo.noise_levels=false
     train $set only-ranker --set reward.only=ranker
     train $set only-bands --set reward.only=bands

@@ -163,6 +163,7 @@ def test_another_reward_is_refused_on_resuming_with_the_differences_listed(prior
     ("changes", "says"),
     [
         ({"objective": "ppo"}, "unknown objective 'ppo'"),
+        ({"steps": 0}, "steps, alarm.photos and alarm.seeds"),
         ({"data": PolicyDataOptions(crop=33)}, r"data\.crop 33 is no multiple"),
         ({"data": PolicyDataOptions(crop=32, blind=True)}, r"lrpo\.truth_weight=0"),
         ({"data": PolicyDataOptions(crop=32, blind=True), "lrpo": LrpoOptions(truth_weight=0)}, "no ground truth for the reward's bands"),

@@ -108,6 +108,7 @@ def test_a_backbone_restores_what_the_policy_sees(photo_folder):
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"photos": 0}, "1 or more"),
         ({"blind": True, "lq": "x"}, "choose one of them"),
         ({"blur": (2.0, 1.0)}, r"data\.blur is \[least, greatest\]"),
         ({"shrink": (0.5, 1.0)}, r"data\.shrink is .* from 1 upwards"),

@@ -250,6 +250,7 @@ def test_levels_begin_where_they_are_asked_to():
     ("changes", "says"),
     [
         ({"group": 1}, "a group of 1 has no other sample"),
+        ({"rows": -1}, "must not be negative"),
         ({"origin": "nois"}, "did you mean noise"),
         ({"eta": 0.0}, "no probability"),
         ({"trained": 0.1, "steps": 4}, "leaves none to train"),

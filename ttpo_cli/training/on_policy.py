@@ -65,6 +65,8 @@ def check(options: OnPolicyOptions) -> None:
     """Raises UsageError for values that cannot be meant."""
     if options.objective not in OBJECTIVES:
         raise unknown_name("objective", options.objective, OBJECTIVES)
+    if min(options.steps, options.alarm.photos, options.alarm.seeds) < 1:
+        raise UsageError("steps, alarm.photos and alarm.seeds must be 1 or more")
     policies.check(options.policy)
     inputs.check(options.data)
     rolling.check(options.rollout)

@@ -73,6 +73,8 @@ class Wear:
 
 def check(options: PolicyDataOptions) -> None:
     """Raises UsageError for values that cannot be meant."""
+    if options.photos < 1 or options.crop < 1 or options.side < 0:
+        raise UsageError("data.photos and data.crop must be 1 or more, data.side 0 or more")
     if options.blind and options.lq:
         raise UsageError("data.blind says there is no ground truth, data.lq gives partners of one: choose one of them")
     for name, least in (("blur", 0.0), ("shrink", 1.0), ("noise", 0.0), ("jpeg", 0.0)):

@@ -55,6 +55,8 @@ def check(options: RolloutOptions) -> None:
     """Raises UsageError for values that cannot be meant."""
     if options.group < 2:
         raise UsageError(f"a group of {options.group} has no other sample to compare with: rollout.group must be 2 or more")
+    if options.rows < 0:
+        raise UsageError(f"rollout.rows must not be negative, got {options.rows}: 0 is all samples in one call")
     if options.origin not in ORIGINS:
         raise unknown_name("origin", options.origin, ORIGINS)
     if not 0 < options.eta <= 1 or not 0 <= options.eta_validation <= 1:
