@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 import torch
 from analytic import gaussian_prior
+from PIL import Image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.memory.halving import Batch
@@ -51,6 +52,22 @@ def test_the_truth_agrees_with_itself_and_with_the_input_it_was_worn_to(photo_fo
     assert darker["held_consistency"] < 30
     assert darker["held_psnr"] < 30
     assert darker["held_low_error"] == pytest.approx(float(255 * 0.1 * held.truth.mean()), rel=0.05)
+
+
+def test_few_photos_give_many_inputs_the_centres_first_and_none_twice(photo_folder, tmp_path):
+    pairs, _, _ = read_policy_pairs(find_photos([photo_folder]), DATA, 1)
+    held = held_inputs(pairs[:1], DATA, 1, lambda lq: lq, 3, CPU)
+    assert held.names == ("0", "0-2", "0-3")
+    assert torch.equal((held.truth[0] * 255).round().byte(), pairs[0].hq[:, 32:64, 24:56])
+    assert len({image.sum().item() for image in held.truth}) == 3
+    for path in photo_folder.iterdir():
+        image = Image.open(path)
+        image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX).save(tmp_path / path.name)
+    paired = dataclasses.replace(DATA, lq=str(tmp_path))
+    pairs, _, _ = read_policy_pairs(find_photos([photo_folder]), paired, 2)
+    held = held_inputs(pairs[:1], paired, 2, lambda lq: lq, 3, CPU)
+    assert held.lq.shape == (3, 3, 16, 16)
+    assert float((torch.nn.functional.avg_pool2d(held.truth, 2) - held.lq).abs().max()) < 2 / 255
 
 
 def test_where_the_wear_is_not_known_the_input_agrees_with_itself(photo_folder):

@@ -16,7 +16,7 @@ REWARD = "held_reward"
 class AlarmOptions:
     """metrics: judges that are not in the reward. margin: how far one may fall, a share of its beginning. psnr: dB that PSNR and the
     consistency with the input may lose; low_band: share by which the low band's error may grow. stop: end the training on an alarm.
-    photos, seeds: held-back inputs of the validation, and samples of each.
+    photos, seeds: inputs of the validation, crops of the held-back photos in turn, and samples of each.
     """
 
     metrics: tuple[str, ...] = ("piqe", "gmsd", "fsim")

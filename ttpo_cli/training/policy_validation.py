@@ -44,28 +44,29 @@ class Judges:
 
 
 def held_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, restore: Restore, count: int, device: torch.device) -> Held:
-    """The centre crop of each held-back photo, worn in a way that is always the same, and restored."""
+    """`count` crops of the held-back photos in turn, first each one's centre, worn in a way that is always the same, and restored."""
     names, lows, truths, wears = [], [], [], []
-    for number, pair in enumerate(pairs[:count]):
-        truth = to_float(_centre(pair.hq, options.crop))[None]
-        size = (options.crop // scale, options.crop // scale)
-        if options.lq:
-            lows.append(to_float(_centre(pair.lq, options.crop // scale))[None])
-        elif options.blind:
-            lows.append(truth)
-        else:
-            generator = step_generator(_SEED, number)
+    for number in range(count):
+        pair, generator = pairs[number % len(pairs)], step_generator(_SEED, number)
+        lq, truth = _crops(pair, options.crop, scale if options.lq else 1, number < len(pairs), generator)
+        if not options.lq and not options.blind:
             wears.append(draw_wear(options, generator))
-            lows.append(wears[-1].wear(truth, size, generator))
-        names.append(Path(pair.name).stem)
+            lq = wears[-1].wear(truth, (options.crop // scale, options.crop // scale), generator)
+        names.append(Path(pair.name).stem + (f"-{number // len(pairs) + 1}" if number >= len(pairs) else ""))
+        lows.append(lq)
         truths.append(truth)
     lq = torch.cat(lows).to(device)
     return Held(tuple(names), lq, restore(lq), None if options.blind else torch.cat(truths).to(device), tuple(wears))
 
 
-def _centre(pixels: Tensor, side: int) -> Tensor:
-    top, left = ((length - side) // 2 for length in pixels.shape[1:])
-    return pixels[:, top : top + side, left : left + side]
+def _crops(pair: Pair, crop: int, factor: int, centre: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """An aligned window of a pair whose truth is `factor` times as large: (lq, truth), float (1, 3, ...); the middle or anywhere."""
+    side = crop // factor
+    rooms = [length - side for length in pair.lq.shape[1:]]
+    top, left = (room // 2 if centre else int(torch.randint(room + 1, (1,), generator=generator)) for room in rooms)
+    lq = pair.lq[None, :, top : top + side, left : left + side]
+    truth = pair.hq[None, :, top * factor : top * factor + crop, left * factor : left * factor + crop]
+    return to_float(lq), to_float(truth)
 
 
 def check_judges(judges: Judges, has_truth: bool) -> None:
