@@ -23,9 +23,16 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def run_together(count: int, photos: Path, output: Path) -> list[dict[str, float]]:
-    arguments = ["train", "lfc", str(photos), "-o", str(output), "--steps", "2", "--admm-steps", "2", "--every", "1", "--device", "cpu"]
-    for setting in SETTINGS:
+LFC = ("train", "lfc", "--steps", "2", "--admm-steps", "2")
+LRPO = ("train", "lrpo", "--steps", "2", "--precision", "fp32")
+LRPO_SETTINGS = ("data.photos=2", "data.crop=32", "rollout.group=2", "rollout.steps=2", "alarm.photos=1", "alarm.metrics=[gmsd]")
+
+
+def run_together(
+    count: int, photos: Path, output: Path, command: tuple[str, ...] = LFC, settings: tuple[str, ...] = SETTINGS
+) -> list[dict[str, float]]:
+    arguments = [*command, str(photos), "-o", str(output), "--every", "1", "--device", "cpu"]
+    for setting in settings:
         arguments += ["--set", setting]
     shared = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port()), "WORLD_SIZE": str(count), "OMP_NUM_THREADS": "1"}
     processes = [
@@ -51,6 +58,17 @@ def test_two_processes_have_the_losses_of_one_through_both_phases(photo_folder: 
         for name in first.keys() - {"seconds", "loss_discriminator", "loss_adversarial", "loss_contextual"}:
             assert second[name] == pytest.approx(first[name], rel=2e-3, abs=1e-6), name
     assert one[-1]["dual_abs"] > 0
+
+
+def test_two_processes_draw_and_judge_the_groups_of_one_and_take_its_steps(photo_folder: Path, tmp_path: Path) -> None:
+    """Each has one of two groups; advantages are in units of all rewards, gradients means over all samples."""
+    settings = (*LRPO_SETTINGS, "lrpo.clip=1.0")
+    one, two = (run_together(count, photo_folder, tmp_path / str(count), LRPO, settings) for count in (1, 2))
+    assert [record["step"] for record in two] == [0, 1, 2]
+    for first, second in zip(one, two, strict=True):
+        assert first.keys() == second.keys()
+        for name in first.keys() - {"seconds", "loss", "dropped"}:
+            assert second[name] == pytest.approx(first[name], rel=5e-3, abs=1e-5), name
 
 
 def test_a_batch_is_cut_into_equal_parts_in_order_or_refused() -> None:

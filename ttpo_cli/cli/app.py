@@ -14,6 +14,7 @@ import typer
 from ttpo_cli import __version__
 from ttpo_cli.cli.bench import bench
 from ttpo_cli.cli.bench_lfc import bench_lfc
+from ttpo_cli.cli.bench_lrpo import bench_lrpo
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
@@ -41,6 +42,7 @@ for _command in (restore, score, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)
+benches.command("lrpo")(bench_lrpo)
 app.command("eval")(evaluate)
 app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")

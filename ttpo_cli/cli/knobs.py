@@ -47,6 +47,7 @@ KNOBS = (
     Knob("prior", "vae_tiles", False, "Encode and decode in tiles: less memory."),
     Knob("prior", "controlnet", "", "A folder with a tile ControlNet, which sees the restored image (SD 1.5, 2.1, XL)."),
     Knob("prior", "control", 1.0, "Strength of the ControlNet."),
+    Knob("prior", "lora", "", "A LoRA file of `ttpo train lrpo` for this prior."),
     Knob("prior", "tile", 0, "Side of latent tiles, cells; 0: the native size, for latents above twice that."),
     Knob("prior", "overlap", 16, "Cells that neighbouring latent tiles share."),
     Knob("prior", "attention", "sdpa", "sdpa, or xformers where a build that fits PyTorch is installed."),

@@ -55,15 +55,6 @@ def lfc(
     )
     show_training(training, options.steps + options.admm.steps, output)
     if plot:
-        draw_curves(output)
+        from ttpo_cli.cli.train_plot import draw_curves
 
-
-def draw_curves(run: Path) -> None:
-    """Fidelity, naturalness and constraint of a run, as far as they were recorded, each as an SVG in its folder."""
-    from ttpo_cli.cli.train_plot import plot_records, recorded_names
-
-    known = recorded_names(run)
-    for kind, wanted in CURVES.items():
-        names = [name for name in wanted if name in known]
-        if names:
-            plot_records(run, run / f"{kind}.svg", names)
+        draw_curves(output, CURVES)

@@ -1,5 +1,6 @@
 """`ttpo train plot`: the curves of a finished or running training, from its records."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,15 @@ def plot_records(run: Path, output: Path, names: list[str], log: bool = False, o
             raise unknown_name("recorded value", name, known)
     series = {name: [(float(record["step"]), float(record[name])) for record in records if name in record] for name in names}
     atomic_write(output, line_plot(series, run.name, Axis("step"), Axis(", ".join(names), log)).encode(), overwrite)
+
+
+def draw_curves(run: Path, curves: Mapping[str, Sequence[str]]) -> None:
+    """Kind -> recorded values, as far as the run has them: each kind as an SVG of that name in the run's folder."""
+    known = recorded_names(run)
+    for kind, wanted in curves.items():
+        names = [name for name in wanted if name in known]
+        if names:
+            plot_records(run, run / f"{kind}.svg", names)
 
 
 def recorded_names(run: Path) -> list[str]:

@@ -68,9 +68,14 @@ def show_training(records: Iterator[Record], steps: int, folder: Path) -> None:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=steps)
+        raised = ""
         for record in records:
             progress.update(task, completed=float(record["step"]))
+            alarm = str(record.pop("alarm", ""))
             console.print(describe(record), highlight=False)
+            if alarm and alarm != raised:
+                console.print(f"alarm: {alarm}; the best prior is that of step {record['best_step']}", highlight=False)
+                raised = alarm
     console.print(f"finished: {folder}", highlight=False)
 
 

@@ -60,9 +60,18 @@ def with_values(options: Options, values: Mapping[str, Any], prefix: str = "") -
             if not isinstance(value, Mapping):
                 raise UsageError(f"{prefix}{name} is a group of options, not one value: set {prefix}{name}.NAME")
             changed[name] = with_values(current, value, f"{prefix}{name}.")
+        elif isinstance(current, dict):
+            changed[name] = {**current, **_entries(value, get_args(hints[name])[1], f"{prefix}{name}")}
         else:
             changed[name] = converted(value, hints[name], f"{prefix}{name}")
     return replace(options, **changed)
+
+
+def _entries(value: Any, kind: Any, name: str) -> dict[str, Any]:
+    """Named values of one type, which join those that stand already."""
+    if not isinstance(value, Mapping):
+        raise UsageError(f"{name} is a group of named values, not one value: set {name}.NAME")
+    return {str(entry): converted(each, kind, f"{name}.{entry}") for entry, each in value.items()}
 
 
 def converted(value: Any, kind: Any, name: str) -> Any:

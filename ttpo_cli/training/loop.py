@@ -30,7 +30,8 @@ class Method(Generic[Network]):
 
     network: what is averaged, validated and written. parts: everything a resumed run needs beside the average (each with
     `state_dict` and `load_state_dict`). step: one update, returning values that are averaged between records. validate: values and
-    images of the averaged network; write: its weights, beside a record.
+    images of the averaged network; write: its weights, beside a record. from_start: a record of the network before its first step too.
+    ended: asked after each record whether to stop before the last step.
     """
 
     network: Network
@@ -38,11 +39,14 @@ class Method(Generic[Network]):
     step: Callable[[int], Mapping[str, float]]
     validate: Callable[[Network], tuple[Record, Images]]
     write: Callable[[Network, Record], None]
+    from_start: bool = False
+    ended: Callable[[], bool] = lambda: False
 
 
 def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network]) -> Iterator[Record]:
     """Go on from `state` (None: from the start), yielding a record every `pace.every` steps, after its checkpoint is on disk.
 
+    Ends after the last step, or where the method says so.
     Raises TtpoError for a loss that is not finite or a checkpoint that cannot be written.
     """
     ema = Ema(method.network, pace.ema)
@@ -53,21 +57,33 @@ def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Meth
         ema.network.load_state_dict(state["ema"])
         first = state["step"]
     began, values = perf_counter(), defaultdict[str, list[float]](list)
-    with run.log(first) as append:
+    with run.log(-1 if state is None else first) as append:
+
+        def judged(step: int) -> Record:
+            record: Record = {"step": step, **{name: sum(drawn) / len(drawn) for name, drawn in values.items()}}
+            validated, images = method.validate(ema.network)
+            record |= validated
+            record["seconds"] = perf_counter() - began
+            values.clear()
+            append(record, images)
+            return record
+
+        if state is None and method.from_start:
+            record = judged(0)
+            method.write(ema.network, record)
+            yield record
         for step in range(first, pace.steps):
+            if method.ended():
+                return
             for name, value in method.step(step).items():
                 values[name].append(value)
             ema.update(method.network, step)
             if (step + 1) % pace.every == 0 or step + 1 == pace.steps:
-                record: Record = {"step": step + 1, **{name: sum(drawn) / len(drawn) for name, drawn in values.items()}}
-                validated, images = method.validate(ema.network)
-                record |= validated
-                record["seconds"] = perf_counter() - began
-                values.clear()
-                append(record, images)
+                record = judged(step + 1)
+                # The weights before the state: a kill between the two is made good by the resumed run, which writes the same again.
+                method.write(ema.network, record)
                 states = {name: part.state_dict() for name, part in method.parts.items()}
                 run.save({"step": step + 1, "ema": ema.network.state_dict(), **states})
-                method.write(ema.network, record)
                 yield record
 
 

@@ -138,6 +138,12 @@ def from_config(class_name: str, config: dict[str, Any], dtype: torch.dtype, dev
     return model.to(device, dtype).eval().requires_grad_(False)
 
 
+def controlnet_of(unet: Any, widths: tuple[int, ...]) -> Any:
+    """A ControlNet for a UNet: its encoder's weights, outputs of zero; widths: of the image's layers, each but the first halving it."""
+    controlnet = _diffusers().ControlNetModel.from_unet(unet, conditioning_embedding_out_channels=widths)
+    return controlnet.to(unet.device, unet.dtype).eval()
+
+
 def ddim_scheduler(config: dict[str, Any]) -> Any:
     """diffusers' deterministic DDIM sampler of a schedule, without clipping: what a plain loop steps with."""
     return _diffusers().DDIMScheduler.from_config(config, clip_sample=False, set_alpha_to_one=False, timestep_spacing="leading")

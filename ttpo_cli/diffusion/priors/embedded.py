@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.priors.diffusers_models import unet2d
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
@@ -106,7 +106,9 @@ def load_denoiser(path: Path) -> HaarDenoiser:
     """Rebuild the network of a checkpoint written by `ttpo train prior`. Raises WeightsError for any other file."""
     state, metadata = load_checkpoint(path)
     if metadata.get("ttpo") != "haar-prior":
-        raise WeightsError(f"{path} is no diffusion prior of ttpo: give a file written by `ttpo train prior`, or a folder in diffusers layout")
+        raise WeightsError(
+            f"{path} is no diffusion prior of ttpo: give a file of `ttpo train prior`, or a folder in diffusers layout"
+        )
     size = UNetSize(tuple(metadata["channels"]), int(metadata["layers"]), int(metadata["groups"]))
     denoiser = HaarDenoiser(size, torch.ones(2, BANDS))
     denoiser.load_state_dict(state, strict=True)
@@ -123,19 +125,32 @@ def load_haar_prior(path: Path | None, device: torch.device, precision: str = "a
     for module in denoiser.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)
-    autocast = precision != "fp32"
+    denoise = haar_denoise(denoiser, device, precision != "fp32", scale)
+
+    def inferring(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            return denoise(x, sigma, condition)
+
+    return haar_prior("haar" if path is None else path.stem, inferring, denoiser.multiple, file_sha256(file))
+
+
+def haar_denoise(denoiser: HaarDenoiser, device: torch.device, autocast: bool, scale: float = 1.0) -> Denoise:
+    """The network as x0_hat(x, sigma, condition), with classifier-free guidance of this scale, in bf16 autocast or not."""
 
     def denoise(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=autocast):
+        with torch.autocast(device.type, torch.bfloat16, enabled=autocast):
             given = denoiser(x, sigma, condition)
             if condition is None or scale == 1:
                 return given
             dropped = denoiser(x, sigma, None)
         return dropped + scale * (given - dropped)
 
-    return Prior(
-        "haar" if path is None else path.stem, denoise, _to_signed, _to_unit, denoiser.multiple, file_sha256(file), "Apache-2.0", True
-    )
+    return denoise
+
+
+def haar_prior(name: str, denoise: Denoise, multiple: int, sha256: str | None = None) -> Prior:
+    """The prior of a network of this kind, by its denoiser."""
+    return Prior(name, denoise, _to_signed, _to_unit, multiple, sha256, "Apache-2.0", True)
 
 
 def _to_signed(image: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from ttpo_cli.diffusion.priors.diffusers_models import (
 )
 from ttpo_cli.diffusion.priors.flow_prior import flow_denoiser, flux2_velocity, flux_velocity, sd3_velocity
 from ttpo_cli.diffusion.priors.latent_tiles import tiled
+from ttpo_cli.diffusion.priors.lora import add_lora
 from ttpo_cli.diffusion.priors.placement import Before, place
 from ttpo_cli.diffusion.priors.prompt_cache import cached_prompts, keep_prompts, prompt_key
 from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, encode_prompts, with_guidance
@@ -39,7 +40,7 @@ class PriorOptions:
 
     scale: classifier-free guidance, 1 = none, at half the cost. told: the guidance a distilled network (FLUX dev) is told.
     vae: another autoencoder, a folder, or tiny:FOLDER for an AutoencoderTiny; vae_tiles: encode and decode in tiles.
-    controlnet: the folder of a tile ControlNet that sees the restored image, `control` its strength.
+    controlnet: the folder of a tile ControlNet that sees the restored image, `control` its strength. lora: a file of `ttpo train lrpo`.
     tile, overlap: cells of latents denoised at a time and shared by neighbours; tile 0: the native size, for latents above twice that.
     attention: sdpa | xformers. offload: none | model | sequential. colour_fix: wavelet | none.
     """
@@ -52,6 +53,7 @@ class PriorOptions:
     vae_tiles: bool = False
     controlnet: str = ""
     control: float = 1.0
+    lora: str = ""
     tile: int = 0
     overlap: int = 16
     attention: str = "sdpa"
@@ -93,6 +95,12 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
     precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. kept: a folder for encoded prompts.
     Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for options that cannot be meant.
     """
+    parts = load_parts(folder, device, precision, options, kept)
+    return build_prior(parts, device, parts.network.dtype, options)
+
+
+def load_parts(folder: Path, device: torch.device, precision: str, options: PriorOptions, kept: Path | None = None) -> Parts:
+    """The parts of a folder in diffusers layout, its texts encoded. Raises as `load_latent_prior` does."""
     check_options(options)
     layout = read_layout(folder)
     if layout.network_class not in FAMILIES:
@@ -104,11 +112,10 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
     prompts = _prompts(layout, device, dtype, options, kept)
     controlnet = load_part(Path(options.controlnet), "ControlNetModel", dtype) if options.controlnet else None
     network = load_part(folder / layout.network, layout.network_class, dtype)
-    scheduler = scheduler_config(layout)
-    parts = Parts(
-        layout.name, layout.network_class, network, _vae(layout, options, dtype), prompts, scheduler, controlnet, _network_sha256(layout)
-    )
-    return build_prior(parts, device, dtype, options)
+    if options.lora:
+        add_lora(network, Path(options.lora))
+    scheduler, vae = scheduler_config(layout), _vae(layout, options, dtype)
+    return Parts(layout.name, layout.network_class, network, vae, prompts, scheduler, controlnet, _network_sha256(layout))
 
 
 def _prompts(layout: Layout, device: torch.device, dtype: torch.dtype, options: PriorOptions, kept: Path | None) -> Prompts:
@@ -126,8 +133,11 @@ def _prompts(layout: Layout, device: torch.device, dtype: torch.dtype, options: 
     return encoded
 
 
-def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options: PriorOptions) -> Prior:
-    """The prior of loaded parts. Raises WeightsError where autoencoder and network do not fit each other."""
+def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options: PriorOptions, gradients: bool = False) -> Prior:
+    """The prior of loaded parts; gradients: its denoise follows them where they are enabled.
+
+    Raises WeightsError where autoencoder and network do not fit each other.
+    """
     network, vae = parts.network, parts.vae
     use_attention(network, options.attention)
     factor = cell_size(vae)
@@ -152,7 +162,7 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
     denoise = _in_tiles(denoise, family, options)
     return Prior(
         parts.name,
-        _inferring(denoise, before_network, parts.controlnet is not None),
+        _prepared(denoise, before_network, parts.controlnet is not None, gradients),
         encoder(vae, before_vae),
         decoder(vae, before_vae),
         family.multiple * factor,
@@ -178,15 +188,15 @@ def network_dtype(precision: str, device: torch.device) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[precision]
 
 
-def _inferring(denoise: Denoise, before: Before, conditioned: bool) -> Denoise:
-    """Without gradients, on its device; a network that takes no condition is given none."""
+def _prepared(denoise: Denoise, before: Before, conditioned: bool, gradients: bool) -> Denoise:
+    """On its device, without gradients unless they are wanted; a network that takes no condition is given none."""
 
-    def inferring(x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
+    def prepared(x: torch.Tensor, sigma: torch.Tensor, condition: torch.Tensor | None) -> torch.Tensor:
         before()
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients and torch.is_grad_enabled()):
             return denoise(x, sigma, condition if conditioned else None)
 
-    return inferring
+    return prepared
 
 
 def _in_tiles(denoise: Denoise, family: Family, options: PriorOptions) -> Denoise:

@@ -1,0 +1,113 @@
+"""What a validation measures: zero error for the truth, agreement with the input, the spread of seeds, the same inputs each time."""
+
+import dataclasses
+
+import pytest
+import torch
+from analytic import gaussian_prior
+from PIL import Image
+
+from ttpo_cli.errors import UsageError
+from ttpo_cli.memory.halving import Batch
+from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.training.alarm import AlarmOptions
+from ttpo_cli.training.data import find_photos
+from ttpo_cli.training.policy_data import PolicyDataOptions, load_restorer, read_policy_pairs
+from ttpo_cli.training.policy_validation import (
+    Judges,
+    check_judges,
+    consistency,
+    draw_samples,
+    held_inputs,
+    judge_images,
+    validate,
+    watches,
+)
+from ttpo_cli.training.rewards import RewardOptions, load_terms
+from ttpo_cli.training.rollout import RolloutOptions
+
+CPU = torch.device("cpu")
+DATA = PolicyDataOptions(crop=32, blur=(1.0, 1.0), shrink=(2.0, 2.0), noise=(0.0, 0.0), jpeg=(0.0, 0.0))
+
+
+@pytest.fixture(scope="module")
+def judges():
+    return Judges(load_terms(RewardOptions(only="low_band"), CPU, True), (load_metric("gmsd", CPU), load_metric("high_band", CPU)))
+
+
+def held_of(photo_folder, options=DATA):
+    pairs, _, _ = read_policy_pairs(find_photos([photo_folder]), options, 1)
+    return held_inputs(pairs, options, 1, load_restorer(options, CPU)[1], 2, CPU)
+
+
+def test_the_truth_agrees_with_itself_and_with_the_input_it_was_worn_to(photo_folder, judges):
+    held = held_of(photo_folder)
+    record = judge_images(held.truth[None], held, judges)
+    assert record["held_psnr"] == 100
+    assert record["held_low_error"] == 0
+    assert record["held_reward"] == pytest.approx(0.3)
+    assert record["held_consistency"] > 50
+    assert "spread" not in record
+    darker = judge_images(held.truth[None] * 0.9, held, judges)
+    assert darker["held_consistency"] < 30
+    assert darker["held_psnr"] < 30
+    assert darker["held_low_error"] == pytest.approx(float(255 * 0.1 * held.truth.mean()), rel=0.05)
+
+
+def test_few_photos_give_many_inputs_the_centres_first_and_none_twice(photo_folder, tmp_path):
+    pairs, _, _ = read_policy_pairs(find_photos([photo_folder]), DATA, 1)
+    held = held_inputs(pairs[:1], DATA, 1, lambda lq: lq, 3, CPU)
+    assert held.names == ("0", "0-2", "0-3")
+    assert torch.equal((held.truth[0] * 255).round().byte(), pairs[0].hq[:, 32:64, 24:56])
+    assert len({image.sum().item() for image in held.truth}) == 3
+    for path in photo_folder.iterdir():
+        image = Image.open(path)
+        image.resize((image.width // 2, image.height // 2), Image.Resampling.BOX).save(tmp_path / path.name)
+    paired = dataclasses.replace(DATA, lq=str(tmp_path))
+    pairs, _, _ = read_policy_pairs(find_photos([photo_folder]), paired, 2)
+    held = held_inputs(pairs[:1], paired, 2, lambda lq: lq, 3, CPU)
+    assert held.lq.shape == (3, 3, 16, 16)
+    assert float((torch.nn.functional.avg_pool2d(held.truth, 2) - held.lq).abs().max()) < 2 / 255
+
+
+def test_where_the_wear_is_not_known_the_input_agrees_with_itself(photo_folder):
+    held = held_of(photo_folder, dataclasses.replace(DATA, blind=True))
+    assert held.truth is None
+    assert consistency(held.lq, held).tolist() == [100, 100]
+
+
+def test_the_spread_is_the_deviation_over_seeds(photo_folder, judges):
+    held = held_of(photo_folder)
+    drawn = torch.stack([held.truth, held.truth + 0.02])
+    assert judge_images(drawn, held, judges)["spread"] == pytest.approx(255 * 0.02 / 2**0.5, rel=1e-3)
+
+
+def test_inputs_and_noise_are_the_same_each_time_and_seeds_differ(photo_folder, judges):
+    first, again = held_of(photo_folder), held_of(photo_folder)
+    assert torch.equal(first.restored, again.restored)
+    options, parts = RolloutOptions(steps=2), Batch(2, "samples")
+    drawn = [draw_samples(gaussian_prior(0.1), held, options, 2, 0, parts) for held in (first, again)]
+    assert torch.equal(*drawn)
+    assert not torch.equal(drawn[0][0], drawn[0][1])
+    assert not torch.equal(drawn[0], draw_samples(gaussian_prior(0.1), first, options, 2, 1, parts))
+    _, images = validate(gaussian_prior(0.1), first, judges, options, 2, 0, parts)
+    assert {tuple(image.shape) for image in images.values()} == {(3, 32, 96)}
+
+
+def test_what_is_watched_knows_which_way_is_worse(judges):
+    watched = {watch.name: watch for watch in watches(judges, AlarmOptions(), True)}
+    assert set(watched) == {"held_gmsd", "held_high_band", "held_consistency", "held_psnr", "held_low_error"}
+    assert watched["held_gmsd"].fallen(0.2, 0.1)
+    assert not watched["held_gmsd"].fallen(0.05, 0.1)
+    assert watched["held_high_band"].target == 1
+    assert watched["held_psnr"].fallen(29, 30)
+    assert watched["held_consistency"].fallen(29, 30)
+    assert watched["held_low_error"].fallen(1.3, 1.0)
+    assert {w.name for w in watches(judges, AlarmOptions(), False)} == {"held_gmsd", "held_high_band", "held_consistency"}
+
+
+def test_a_judge_that_is_in_the_reward_or_lacks_its_truth_is_refused(judges):
+    with pytest.raises(UsageError, match="'low_band', which is in the reward"):
+        check_judges(Judges(judges.terms, tuple(term.metric for term in judges.terms)), True)
+    with pytest.raises(UsageError, match="no ground truth for the alarm's metric 'gmsd'"):
+        check_judges(judges, False)

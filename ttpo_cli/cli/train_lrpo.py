@@ -1,0 +1,71 @@
+"""`ttpo train lrpo`: a diffusion prior improved by online reinforcement learning, with an alarm against reward hacking."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttpo_cli.cli.options import Offline
+
+CURVES = {
+    "reward": ("held_reward", "reward"),
+    "terms": ("held_ranker", "held_bands", "held_low_band"),
+    "fidelity": ("held_psnr", "held_consistency"),
+    "spread": ("spread", "spread_reward"),
+}
+
+
+def lrpo(
+    photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos or faces; every tenth is held back to judge.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: priors, state, records, images.")],
+    config: Annotated[Path | None, typer.Option(help="TOML or YAML file of options; what is given here as well wins over it.")] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any option, for example --set reward.only=ranker; --show lists them."),
+    ] = None,
+    prior: Annotated[str | None, typer.Option(help="haar-prior, a file of it, or the folder of a latent prior.")] = None,
+    policy: Annotated[str | None, typer.Option(help="What is trained: all weights, lora or controlnet.")] = None,
+    reward: Annotated[str | None, typer.Option(help="Preset of the reward: embedded, paper or none.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="What restores the worn photos first, a name or a file; none.")] = None,
+    lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, in place of wear made on the fly.")] = None,
+    objective: Annotated[str | None, typer.Option(help="lrpo, or finetune: the denoising loss at the same budget.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
+    precision: Annotated[str | None, typer.Option(help="fp32 or bf16 (autocast).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    offline: Offline = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    every: Annotated[int, typer.Option(help="Steps between records, checkpoints, validations and looks at the alarm.")] = 10,
+    show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
+) -> None:
+    """Improve a diffusion prior by LRPO: groups of samples, a reward made of metrics, a clipped policy update, the ground truth as a guide.
+
+    On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
+    """
+    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training
+    from ttpo_cli.training.data import find_photos
+    from ttpo_cli.training.on_policy import OnPolicyOptions, train_policy
+    from ttpo_cli.weights.store import open_store
+
+    chosen = {"prior": prior, "train": policy, "precision": precision}
+    data = {"backbone": backbone, "lq": None if lq is None else str(lq)}
+    groups = {"policy": chosen, "data": data, "reward": {"preset": reward}}
+    flags = {name: _given(values) or None for name, values in groups.items()}
+    options = read_options(OnPolicyOptions(), config, settings or [], flags | {"objective": objective, "steps": steps, "seed": seed})
+    if show:
+        print_options(options)
+        return
+    chosen_device = choose_training_device(device)
+    training = train_policy(
+        find_photos(photos), output, options, chosen_device, resume=resume, every=every, left_out=name_left_out, find=open_store().find
+    )
+    show_training(training, options.steps, output)
+    if plot:
+        from ttpo_cli.cli.train_plot import draw_curves
+
+        draw_curves(output, CURVES)
+
+
+def _given(values: dict[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,86 @@
+"""The alarm against reward hacking: a reward that rises while what it does not contain falls stops the training.
+
+Stated rule. Every validation is compared with the one before the first step. A value has fallen when it is worse than it was then by more
+than its margin. Where the reward is above its beginning and any watched value has fallen, the alarm is raised. The best checkpoint is the
+one with the highest validation reward among those at which no watched value had fallen; the untrained network is the first of them.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+REWARD = "held_reward"
+
+
+@dataclass(frozen=True)
+class AlarmOptions:
+    """metrics: judges that are not in the reward. margin: how far one may fall, a share of its beginning. psnr: dB that PSNR and the
+    consistency with the input may lose; low_band: share by which the low band's error may grow. stop: end the training on an alarm.
+    photos, seeds: inputs of the validation, crops of the held-back photos in turn, and samples of each.
+    """
+
+    metrics: tuple[str, ...] = ("piqe", "gmsd", "fsim")
+    margin: float = 0.1
+    psnr: float = 0.5
+    low_band: float = 0.2
+    stop: bool = True
+    photos: int = 12
+    seeds: int = 2
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One value of the validation's record: which way is worse, and how much worse it may become, as a share of its beginning if relative.
+
+    target: the perfect value where neither way is better (an energy ratio's 1); there the margin is a share of the target.
+    """
+
+    name: str
+    lower_is_better: bool
+    margin: float
+    relative: bool
+    target: float | None = None
+
+    def fallen(self, value: float, beginning: float) -> bool:
+        """Whether the value is worse than its beginning by more than the margin."""
+        if self.target is not None:
+            return abs(value - self.target) - abs(beginning - self.target) > self.margin * abs(self.target)
+        worse = value - beginning if self.lower_is_better else beginning - value
+        return worse > (self.margin * abs(beginning) if self.relative else self.margin)
+
+
+class Alarm:
+    """Follows the validations of a run: its beginning, its best step so far, and why it was raised ("": it was not)."""
+
+    def __init__(self, watches: Sequence[Watch]) -> None:
+        self.watches = tuple(watches)
+        self.beginning: dict[str, float] = {}
+        self.best_step, self.best_reward, self.raised = 0, float("-inf"), ""
+
+    def observe(self, values: Mapping[str, float], step: int) -> bool:
+        """Take in a validation; the first is the beginning. Returns whether this step is the best so far."""
+        if not self.beginning:
+            self.beginning = {name: float(values[name]) for name in (REWARD, *(watch.name for watch in self.watches))}
+        fallen = [watch.name for watch in self.watches if watch.fallen(values[watch.name], self.beginning[watch.name])]
+        reward = float(values[REWARD])
+        if fallen and reward > self.beginning[REWARD]:
+            moved = "; ".join(f"{name} {self.beginning[name]:.4g} -> {values[name]:.4g}" for name in fallen)
+            self.raised = f"the reward rose from {self.beginning[REWARD]:.4f} to {reward:.4f} while these fell: {moved}"
+        if fallen or reward <= self.best_reward:
+            return False
+        self.best_step, self.best_reward = step, reward
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {
+            "beginning": dict(self.beginning),
+            "best_step": self.best_step,
+            "best_reward": self.best_reward,
+            "raised": self.raised,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Put a saved state back."""
+        self.beginning = dict(state["beginning"])
+        self.best_step, self.best_reward, self.raised = state["best_step"], state["best_reward"], state["raised"]

@@ -1,0 +1,71 @@
+"""Policies beside each other on the same held-back inputs and noise, and beside the best of N samples of the first one."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.memory.halving import Batch
+from ttpo_cli.metrics.weight_files import FindWeights, not_stored
+from ttpo_cli.training.on_policy import OnPolicyOptions, check, check_crop
+from ttpo_cli.training.policy import load_policy
+from ttpo_cli.training.policy_data import load_restorer, read_policy_pairs
+from ttpo_cli.training.policy_validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images
+from ttpo_cli.training.rewards import Term, load_judge, load_terms, rewards
+from ttpo_cli.training.run import Record
+
+# A row's name, its values, and its first sample of each input (V, 3, H, W).
+Row = tuple[str, Record, Tensor]
+
+
+def read_held(
+    photos: Sequence[Path], options: OnPolicyOptions, device: torch.device, find: FindWeights = not_stored
+) -> tuple[Held, Judges]:
+    """The inputs and judges of a training with these options. Raises as `train_policy` does."""
+    check(options)
+    has_truth = not options.data.blind
+    terms = load_terms(options.reward, device, has_truth, find)
+    judges = Judges(terms, tuple(load_judge(name, device, None, find) for name in options.alarm.metrics))
+    check_judges(judges, has_truth)
+    scale, restore = load_restorer(options.data, device)
+    _, validation, _ = read_policy_pairs(photos, options.data, scale)
+    return held_inputs(validation, options.data, scale, restore, options.alarm.photos, device), judges
+
+
+def policy_rows(
+    priors: Mapping[str, str], held: Held, judges: Judges, options: OnPolicyOptions, best_of: int, device: torch.device
+) -> Iterator[Row]:
+    """The inputs as they are, each prior (name -> file or folder), and after the first of them the best of `best_of` of its samples.
+
+    Best by the whole reward knows the ground truth where a term does, and is a ceiling; best by the terms that need none is what a user
+    could have. All priors see the same noise.
+    """
+    yield "input", judge_images(held.restored[None], held, judges), held.restored
+    for number, (name, file) in enumerate(priors.items()):
+        policy = load_policy(replace(options.policy, prior=file), device)
+        check_crop(options, policy)
+        parts = Batch(len(held.restored), "samples")
+        count = max(options.alarm.seeds, best_of) if number == 0 else options.alarm.seeds
+        drawn = draw_samples(policy.prior, held, options.rollout, count, options.seed, parts)
+        first = drawn[: options.alarm.seeds]
+        yield name, judge_images(first, held, judges), first[0]
+        if number == 0 and best_of > 1:
+            yield from _best(name, drawn[:best_of], held, judges)
+
+
+def _best(name: str, drawn: Tensor, held: Held, judges: Judges) -> Iterator[Row]:
+    blind = tuple(term for term in judges.terms if not term.metric.needs_reference)
+    for terms, by in ((judges.terms, "reward"), (blind, "blind terms")):
+        if terms and (by == "reward" or blind != judges.terms):
+            chosen = best_by(drawn, held, terms)
+            yield f"{name}, best of {len(drawn)} by {by}", judge_images(chosen[None], held, judges), chosen
+
+
+def best_by(drawn: Tensor, held: Held, terms: Sequence[Term]) -> Tensor:
+    """Of (N, V, 3, H, W) samples the one of each input that earns most: (V, 3, H, W)."""
+    count = len(drawn)
+    truth = None if held.truth is None else held.truth.repeat(count, 1, 1, 1)
+    earned = rewards(drawn.flatten(0, 1), truth, terms).total.view(count, -1).nan_to_num(float("-inf"))
+    return drawn[earned.argmax(dim=0).to(drawn.device), torch.arange(drawn.shape[1], device=drawn.device)]

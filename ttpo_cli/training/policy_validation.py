@@ -1,0 +1,150 @@
+"""A policy judged on inputs it never saw: reward, metrics that are not in it, fidelity, and the spread over seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.dual_tree import dual_tree_low_band
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.memory.halving import Batch
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.training.alarm import REWARD, AlarmOptions, Watch
+from ttpo_cli.training.data import Pair, step_generator, to_float
+from ttpo_cli.training.policy_data import PolicyDataOptions, Restore, Wear, draw_wear
+from ttpo_cli.training.rewards import Term, metric_scores, rewards
+from ttpo_cli.training.rollout import RolloutOptions, latent_shape, sample, seeded
+from ttpo_cli.training.run import Images, Record
+
+_SEED = 0xBEEF
+SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Held:
+    """The fixed inputs: lq (V, 3, h, w), restored (V, 3, H, W), truth alike or None, the wear of each, or none where it is not known."""
+
+    names: tuple[str, ...]
+    lq: Tensor
+    restored: Tensor
+    truth: Tensor | None
+    wears: tuple[Wear, ...]
+
+
+@dataclass(frozen=True)
+class Judges:
+    """What a validation measures: the reward's terms, and metrics that are not in it."""
+
+    terms: tuple[Term, ...]
+    metrics: tuple[Metric, ...]
+
+
+def held_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, restore: Restore, count: int, device: torch.device) -> Held:
+    """`count` crops of the held-back photos in turn, first each one's centre, worn in a way that is always the same, and restored."""
+    names, lows, truths, wears = [], [], [], []
+    for number in range(count):
+        pair, generator = pairs[number % len(pairs)], step_generator(_SEED, number)
+        lq, truth = _crops(pair, options.crop, scale if options.lq else 1, number < len(pairs), generator)
+        if not options.lq and not options.blind:
+            wears.append(draw_wear(options, generator))
+            lq = wears[-1].wear(truth, (options.crop // scale, options.crop // scale), generator)
+        names.append(Path(pair.name).stem + (f"-{number // len(pairs) + 1}" if number >= len(pairs) else ""))
+        lows.append(lq)
+        truths.append(truth)
+    lq = torch.cat(lows).to(device)
+    return Held(tuple(names), lq, restore(lq), None if options.blind else torch.cat(truths).to(device), tuple(wears))
+
+
+def _crops(pair: Pair, crop: int, factor: int, centre: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """An aligned window of a pair whose truth is `factor` times as large: (lq, truth), float (1, 3, ...); the middle or anywhere."""
+    side = crop // factor
+    rooms = [length - side for length in pair.lq.shape[1:]]
+    top, left = (room // 2 if centre else int(torch.randint(room + 1, (1,), generator=generator)) for room in rooms)
+    lq = pair.lq[None, :, top : top + side, left : left + side]
+    truth = pair.hq[None, :, top * factor : top * factor + crop, left * factor : left * factor + crop]
+    return to_float(lq), to_float(truth)
+
+
+def check_judges(judges: Judges, has_truth: bool) -> None:
+    """Raises UsageError where a held-out metric is in the reward, or needs a ground truth that is not there."""
+    inside = {term.metric.name for term in judges.terms}
+    for metric in judges.metrics:
+        if metric.name in inside:
+            raise UsageError(f"the alarm watches '{metric.name}', which is in the reward: choose alarm.metrics that are not")
+        if metric.needs_reference and not has_truth:
+            raise UsageError(
+                f"there is no ground truth for the alarm's metric '{metric.name}': choose others, for example alarm.metrics=[piqe]"
+            )
+
+
+def watches(judges: Judges, options: AlarmOptions, has_truth: bool) -> list[Watch]:
+    """What an alarm follows of the values below."""
+    watched = [Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target) for metric in judges.metrics]
+    watched.append(Watch("held_consistency", False, options.psnr, False))
+    if has_truth:
+        watched += [Watch("held_psnr", False, options.psnr, False), Watch("held_low_error", True, options.low_band, True)]
+    return watched
+
+
+@torch.no_grad()
+def validate(
+    prior: Prior, held: Held, judges: Judges, options: RolloutOptions, seeds: int, seed: int, parts: Batch
+) -> tuple[Record, Images]:
+    """The mean over inputs and seeds of what `judge_images` measures, and the spreads over seeds; the first inputs as images."""
+    drawn = draw_samples(prior, held, options, seeds, seed, parts)
+    record = judge_images(drawn, held, judges)
+    shown = [held.restored, drawn[0], *([] if held.truth is None else [held.truth])]
+    rows = torch.cat(shown, dim=-1).cpu()
+    return record, dict(zip(held.names[:SHOWN], rows, strict=False))
+
+
+def draw_samples(prior: Prior, held: Held, options: RolloutOptions, seeds: int, seed: int, parts: Batch) -> Tensor:
+    """`seeds` samples of each held input, by the same noise whatever the policy: (seeds, V, 3, H, W) in [0, 1]."""
+    count, shape = len(held.restored), latent_shape(prior, held.restored)
+    drawn = []
+    for number in range(seeds):
+        noise = seeded(_SEED + seed, range(number * count, (number + 1) * count), 1, shape, held.restored.device)
+        drawn.append(sample(prior, held.restored, noise, options, parts))
+    return torch.stack(drawn)
+
+
+def judge_images(drawn: Tensor, held: Held, judges: Judges) -> Record:
+    """Values of (seeds, V, 3, H, W) images. held_reward and each term; held_NAME of the metrics; held_psnr (RGB, dB); held_low_error: mean
+    |difference| of the low band in grey levels; held_consistency: PSNR between what wear makes of the image and of the input, dB;
+    spread: the deviation over seeds in grey levels; spread_reward: of the reward. A score that is no number is left out of its mean.
+    """
+    seeds = len(drawn)
+    images = drawn.flatten(0, 1)
+    truth = None if held.truth is None else held.truth.repeat(seeds, 1, 1, 1)
+    earned = rewards(images, truth, judges.terms)
+    record: Record = {REWARD: float(earned.total.nanmean())}
+    record |= {f"held_{name}": float(scores.nanmean()) for name, scores in earned.scores.items()}
+    for metric in judges.metrics:
+        record[f"held_{metric.name}"] = float(metric_scores(metric, images, truth).nanmean())
+    if truth is not None:
+        record["held_psnr"] = float(decibels(images, truth).mean())
+        record["held_low_error"] = float(255 * dual_tree_low_band(images - truth).abs().mean() / 4)
+    record["held_consistency"] = float(torch.stack([consistency(image, held) for image in drawn]).mean())
+    if seeds > 1:
+        record["spread"] = float(255 * drawn.var(dim=0).mean().sqrt())
+        record["spread_reward"] = float(earned.total.view(seeds, -1).std(dim=0).nanmean())
+    return record
+
+
+def consistency(images: Tensor, held: Held) -> Tensor:
+    """PSNR (V,) between the input and the image worn alike, without noise; where the wear is not known, both shrunk by 4 more."""
+    size = (held.lq.shape[-2], held.lq.shape[-1])
+    if held.wears:
+        worn = torch.cat([wear.without_noise(image[None], size) for wear, image in zip(held.wears, images, strict=True)])
+        return decibels(worn, held.lq)
+    small = (max(1, size[0] // 4), max(1, size[1] // 4))
+    return decibels(imresize(images, size=small), imresize(held.lq, size=small))
+
+
+def decibels(image: Tensor, reference: Tensor) -> Tensor:
+    """PSNR (N,) of (N, 3, H, W) in [0, 1], at most 100 dB."""
+    return -10 * torch.log10((image - reference).square().mean(dim=(1, 2, 3)).clamp(min=1e-10))
