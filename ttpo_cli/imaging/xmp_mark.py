@@ -128,7 +128,8 @@ def _read(packet: bytes) -> _Packet | None:
     def end(name: str) -> None:
         at = parser.CurrentByteIndex
         begun = stack.pop()[1]
-        parent, closes = stack[-1][0] if stack else "", packet.startswith(b"</", at)  # an empty element has no end tag
+        parent = stack[-1][0] if stack else ""
+        closes = packet[_tag_end(packet, begun) - 2 : _tag_end(packet, begun)] != b"/>"  # an empty element has no end tag
         if name == f"{_RDF} RDF" and closes:
             found.rdf_end = at
         elif name == f"{_RDF} Seq" and parent == f"{_MANAGED} History" and closes:
