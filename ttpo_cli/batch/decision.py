@@ -3,17 +3,17 @@
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ttpo_cli.batch.folder_journal import FolderJournal, Row, stamp
+from ttpo_cli.batch.folder_journal import Row, stamp
 from ttpo_cli.batch.plan import Job
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.weights.checkpoint import file_sha256
 
-# restore: go through the stages. finish: the picture stands already, killed before the journal could say so. unchanged: nothing to do.
+# restore: go through the stages. finish: the picture stands, but a kill or a hand left it without what belongs to it. unchanged: nothing.
 # keep: the file in its place is not what a run wrote, and stays.
 Act = Literal["restore", "finish", "unchanged", "keep"]
 
@@ -21,7 +21,8 @@ Act = Literal["restore", "finish", "unchanged", "keep"]
 @dataclass(frozen=True)
 class Decision:
     """What to do with one photo and why. replace: a file in its place may be written over. last: after all others, since it may have
-    been what ended the last run."""
+    been what ended the last run. standing: sha256 of the picture in its place, where a run wrote that. moved: source and stamps of
+    an unchanged photo that the journal does not know yet."""
 
     job: Job
     target: str
@@ -29,13 +30,17 @@ class Decision:
     why: str
     replace: bool = False
     last: bool = False
+    standing: str | None = None
+    moved: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
 class Wish:
-    """settings: the hash of what a picture with this ending depends on. overwrite: files of others may go. redo: unchanged work too."""
+    """settings: the hash of what a picture with this ending depends on. overwrite: files of others may go. redo: unchanged work too.
+    sidecar: where that of a picture lies, if there is to be one."""
 
     settings: Mapping[str, str]
+    sidecar: Callable[[Path], Path] | None = None
     overwrite: bool = False
     redo: bool = False
 
@@ -45,9 +50,9 @@ def settings_hash(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def decide(jobs: Sequence[Job], root: Path, journal: FolderJournal, wish: Wish) -> list[Decision]:
-    """A decision a photo, in the order of the plan but for those under way when a run ended, which come last."""
-    decisions = [_decide(job, target_name(job, root), journal, wish) for job in jobs]
+def decide(jobs: Sequence[Job], root: Path, rows: Mapping[str, Row], wish: Wish) -> list[Decision]:
+    """A decision a photo, in the order of the plan but for those under way when a run ended, which come last. Changes nothing."""
+    decisions = [_decide(job, name, rows.get(name), wish) for job, name in ((job, target_name(job, root)) for job in jobs)]
     return sorted(decisions, key=lambda decision: decision.last)
 
 
@@ -64,36 +69,47 @@ def left_behind(decisions: Sequence[Decision], mark: str) -> Iterator[Path]:
             yield from folder.glob(f".ttpo-{mark}-*.part")
 
 
-def _decide(job: Job, target: str, journal: FolderJournal, wish: Wish) -> Decision:
+def _decide(job: Job, target: str, row: Row | None, wish: Wish) -> Decision:
     assert job.source is not None and job.target is not None  # only files go into folders
-    row, wanted = journal.row(target), wish.settings[job.target.suffix.lower()]
     there = os.path.lexists(job.target)
     if row is None:
-        return _decide_about_foreign(job, target, "exists, and no run here wrote it", wish) if there else _restore(job, target, "new")
-    current = _output_hash(job.target, row) if there else None
-    if there and (current is None or current not in (row.output_sha256, row.next_sha256)):
-        return _decide_about_foreign(job, target, "was changed since ttpo wrote it", wish)
-    finished = row.state == "done" or (row.state == "writing" and current == row.next_sha256)
-    if not there:
-        why = {"done": "its picture is gone", "failed": "it failed before"}.get(row.state, "a run was killed at it")
-        return _restore(job, target, why, last=row.state == "begun")
-    if not finished:
-        return _restore(job, target, "it failed before" if row.state == "failed" else "a run was killed at it", True, row.state == "begun")
+        return _about_foreign(job, target, "exists, and no run here wrote it", wish) if there else _restore(job, target, "new")
+    standing = _output_hash(job.target, row) if there else None
+    if there and (standing is None or standing not in (row.output_sha256, row.next_sha256)):
+        return _about_foreign(job, target, "was changed since ttpo wrote it", wish)
+    why = _why_again(job, row, standing, wish)
+    if why is not None:
+        return _restore(job, target, why, there, row.state == "begun", standing)
+    if row.state == "writing":
+        return Decision(job, target, "finish", "a run was killed after writing it")
+    if wish.sidecar is not None and not wish.sidecar(job.target).exists():
+        return Decision(job, target, "finish", "its sidecar was missing")
+    now = (str(job.source.resolve()), stamp(job.source), stamp(job.target))
+    moved = None if now == (row.source, row.source_stamp, row.output_stamp) else now
+    return Decision(job, target, "unchanged", "done before", moved=moved)
+
+
+def _why_again(job: Job, row: Row, standing: str | None, wish: Wish) -> str | None:
+    """Why a photo that was begun before is to be restored, None where what stands is what it would become."""
+    assert job.source is not None and job.target is not None  # _decide looked
+    if row.state == "failed":
+        return "it failed before"
+    if row.state == "done" and standing is None:
+        return "its picture is gone"
+    if row.state != "done" and (standing is None or row.state == "begun" or standing != row.next_sha256):
+        return "a run was killed at it"
     if wish.redo:
-        return _restore(job, target, "asked for again", True)
-    if row.settings_sha256 != wanted:
-        return _restore(job, target, "the settings changed", True)
-    if not _same_source(job.source, row):
-        return _restore(job, target, "the photo changed", True)
-    _spare_hashing(job, target, row, journal)
-    return Decision(job, target, "finish" if row.state == "writing" else "unchanged", "done before")
+        return "asked for again"
+    if row.settings_sha256 != wish.settings[job.target.suffix.lower()]:
+        return "the settings changed"
+    return None if _same_source(job.source, row) else "the photo changed"
 
 
-def _restore(job: Job, target: str, why: str, replace: bool = False, last: bool = False) -> Decision:
-    return Decision(job, target, "restore", why, replace, last)
+def _restore(job: Job, target: str, why: str, replace: bool = False, last: bool = False, standing: str | None = None) -> Decision:
+    return Decision(job, target, "restore", why, replace, last, standing)
 
 
-def _decide_about_foreign(job: Job, target: str, why: str, wish: Wish) -> Decision:
+def _about_foreign(job: Job, target: str, why: str, wish: Wish) -> Decision:
     return _restore(job, target, why, replace=True) if wish.overwrite else Decision(job, target, "keep", why)
 
 
@@ -113,10 +129,3 @@ def _same_source(source: Path, row: Row) -> bool:
         return stamp(source) == row.source_stamp or file_sha256(source) == row.content_sha256
     except (OSError, TtpoError):
         return False
-
-
-def _spare_hashing(job: Job, target: str, row: Row, journal: FolderJournal) -> None:
-    assert job.source is not None and job.target is not None  # _decide looked
-    now = (str(job.source.resolve()), stamp(job.source), stamp(job.target))
-    if row.state == "done" and now != (row.source, row.source_stamp, row.output_stamp):
-        journal.seen_again(target, *now)

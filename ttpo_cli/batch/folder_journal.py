@@ -87,12 +87,13 @@ class FolderJournal:
         """Every photo that a run has begun, by target."""
         return [Row(*values) for values in self._ask(f"SELECT {_COLUMNS} FROM photo ORDER BY target")]
 
-    def begin(self, target: str, source: Path, source_stamp: str | None) -> None:
-        """The photo is about to be read; what was finished for it before stays known."""
+    def begin(self, target: str, source: Path, source_stamp: str | None, standing: str | None) -> None:
+        """The photo is about to be read. standing: sha256 of the picture that an earlier run left in its place, which stays known."""
         self._ask(
-            "INSERT INTO photo (target, source, state, source_stamp) VALUES (?, ?, 'begun', ?) ON CONFLICT (target) DO UPDATE SET"
-            " source = excluded.source, state = 'begun', source_stamp = excluded.source_stamp, error = NULL, exit_code = NULL",
-            *(target, str(source.resolve()), source_stamp),
+            "INSERT INTO photo (target, source, state, source_stamp, output_sha256) VALUES (?, ?, 'begun', ?, ?) ON CONFLICT (target) DO"
+            " UPDATE SET source = excluded.source, state = 'begun', source_stamp = excluded.source_stamp,"
+            " output_sha256 = excluded.output_sha256, next_sha256 = NULL, error = NULL, exit_code = NULL",
+            *(target, str(source.resolve()), source_stamp, standing),
         )
 
     def writing(
@@ -108,8 +109,8 @@ class FolderJournal:
     def done(self, target: str, output_stamp: str) -> None:
         """The picture that was being written, and what stands beside it, are in their places."""
         self._ask(
-            "UPDATE photo SET state = 'done', output_sha256 = next_sha256, next_sha256 = NULL, output_stamp = ?, ended = ?"
-            " WHERE target = ?",
+            "UPDATE photo SET state = 'done', output_sha256 = COALESCE(next_sha256, output_sha256), next_sha256 = NULL,"
+            " output_stamp = ?, ended = ? WHERE target = ?",
             *(output_stamp, time.time(), target),
         )
 

@@ -65,6 +65,8 @@ def run_folder(
         if decision.act == "finish":
             yield _complete(decision, journal, beside)
         elif decision.act != "restore":
+            if decision.moved is not None:
+                journal.seen_again(decision.target, *decision.moved)
             yield Report(decision, "unchanged" if decision.act == "unchanged" else "kept")
     todo = [decision for decision in decisions if decision.act == "restore"]
     for ended in overlapped(todo, _reader(journal), _worker(restore), _writer(journal)):
@@ -81,7 +83,7 @@ def _reader(journal: FolderJournal) -> Callable[[Decision], Photo]:
     def read(decision: Decision) -> Photo:
         source, target = decision.job.source, decision.job.target
         assert source is not None and target is not None  # `decide` looked
-        journal.begin(decision.target, source, stamp(source) if source.is_file() else None)
+        journal.begin(decision.target, source, stamp(source) if source.is_file() else None, decision.standing)
         check_target(target, source=source, overwrite=decision.replace)
         return read_photo(source)
 
