@@ -21,7 +21,16 @@ def provenance(
     made_of: EngineOptions, device: torch.device, machine: Mapping[str, Any], output_options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields of a record that name the parts as the user asked for them, where they ran, and how the file was encoded."""
-    return jsonable({"engine": asdict(made_of), "device": str(device), "machine": machine, "output_options": output_options})
+    engine = asdict(made_of)
+    engine |= {name: _placed(engine[name]) for name in ("backbone", "prior")}
+    engine["metric_files"] = {name: path.resolve() for name, path in made_of.metric_files.items()}
+    return jsonable({"engine": engine, "device": str(device), "machine": machine, "output_options": output_options})
+
+
+def _placed(named: str) -> str:
+    """A file or folder by its whole path, so that it is found from anywhere; a name as it is."""
+    path = Path(named)
+    return str(path.resolve()) if len(path.parts) > 1 or (path.suffix and path.exists()) else named
 
 
 def engine_options(record: Mapping[str, Any]) -> EngineOptions:
