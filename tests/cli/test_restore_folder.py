@@ -146,3 +146,32 @@ def test_each_folder_has_a_journal_of_its_own_where_no_output_is_named(album, ca
     assert program(["restore", "album", "other", "-q"]) == 0
     assert [row.target for row in read_rows(album.parent / "album_ttpo")] == ["one.png"]
     assert [row.target for row in read_rows(album.parent / "other_ttpo")] == ["three.png"]
+
+
+def test_a_dry_run_counts_and_estimates_but_writes_nothing(album, capsys):
+    before = sorted(album.parent.rglob("*"))
+    assert program(["restore", "album", "-r", "-o", "out", "--dry-run", "--json"]) == 0
+    shown = capsys.readouterr()
+    (told,) = json.loads(shown.out)["results"]
+    assert sorted(album.parent.rglob("*")) == before
+    assert told["photos"] == 2 and told["decisions"] == {"restore: new": 2}
+    assert 0 < told["estimate"]["seconds"][0] < told["estimate"]["seconds"][1] and told["estimate"]["disk"][0] > 0
+    for word in ("2 to restore: new", "time:", "pieces", "memory: about", "free"):
+        assert word in shown.err
+
+
+def test_a_dry_run_of_a_folder_that_was_begun_estimates_from_what_was_done(album, capsys):
+    for seed in (3, 4):
+        write_photo(album / f"{seed}.png", tiny_photo(seed=seed))
+    restored(capsys)
+    write_photo(album / "new.png", tiny_photo(height=24, width=32, seed=6))
+    (album / "bad.png").write_bytes(b"no photo")
+    journal = album.parent / "out" / ".ttpo" / "journal.sqlite"
+    before = journal.read_bytes()
+    assert program(["restore", "album", "-r", "-o", "out", "--dry-run", "--json"]) == 1
+    data = json.loads(capsys.readouterr().out)
+    (told,) = data["results"]
+    assert told["decisions"] == {"restore: new": 2, "unchanged: done before": 4}
+    assert "4 photos of this folder" in told["estimate"]["how"]
+    assert [failure["source"] for failure in data["failures"]] == ["album/bad.png"]
+    assert journal.read_bytes() == before

@@ -160,10 +160,15 @@ def open_folder_journal(root: Path) -> Iterator[FolderJournal]:
         lock.release()
 
 
+def has_journal(root: Path) -> bool:
+    """Whether a run has begun in this output folder."""
+    return (root / FOLDER / NAME).is_file()
+
+
 def read_rows(root: Path) -> list[Row]:
     """The rows of an output folder, also while a run is at work in it. Raises TtpoError where there is no journal."""
     path = root / FOLDER / NAME
-    if not path.is_file():
+    if not has_journal(root):
         raise TtpoError(f"'{root}' has no journal: `ttpo restore FOLDER -o {root}` makes one")
     connection = _connect(path)
     try:

@@ -10,6 +10,7 @@ import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
+from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
 from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
@@ -87,7 +88,7 @@ def restore(
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
     for root in roots:
-        folder = FolderOptions(overwrite, skip_existing, redo, json)
+        folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json)
         restore_folder(root, [job for job in jobs if job.root == root], load(), folder, tally)
     if report is not None and alone and not dry_run:
         with tally.attempt(str(report)):
@@ -112,7 +113,7 @@ def _restore_alone(
     work = load()
     with tally.attempt(label):
         if dry_run:
-            _foretell(photo, job, work, tally)
+            foretell_photo(photo, job, work, tally)
         else:
             _restore_one(photo, job, work, tally, json)
 
@@ -168,18 +169,3 @@ def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
     if terminal.verbose:
         terminal.table("candidates", *candidates(record))
         terminal.detail(", ".join(f"{stage} {spent:.2f} s" for stage, spent in record["seconds"].items()))
-
-
-def _foretell(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
-    """What --dry-run says of one photo."""
-    from ttpo_cli.imaging.writing import losses
-
-    height, width = photo.pixels.shape[-2:]
-    scale = work.engine.backbone.scale
-    output = "standard output" if job.target is None else str(job.target.resolve())
-    tally.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
-    how: dict[str, Any] = {"format": work.outputs.format, "bit_depth": work.outputs.bit_depth, "keep": work.outputs.keep}
-    notes = [*photo.notes, *losses(photo, path=job.target, **how)]
-    for note in notes:
-        tally.terminal.say(f"{photo.name}: {note}")
-    tally.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.failures import foreseen
+from ttpo_cli.cli.foretell import foretell_folder
 from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, sidecar_file
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import OnStep, Terminal, write_line
@@ -30,19 +31,24 @@ class FolderOptions:
     overwrite: bool
     pass_over: bool
     redo: bool
+    dry_run: bool
     json: bool
 
 
 def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, tally: Tally) -> None:
     """Restore the photos of one output folder, with the journal that lies there. Raises TtpoError for what ends every photo."""
     from ttpo_cli.batch.decision import decide, left_behind
-    from ttpo_cli.batch.folder_journal import open_folder_journal
+    from ttpo_cli.batch.folder_journal import has_journal, open_folder_journal, read_rows
     from ttpo_cli.batch.folder_run import run_folder
 
-    terminal = tally.terminal
+    terminal, settings = tally.terminal, settings_by_ending(jobs, work)
+    wish = wish_of(settings, work, asked)
+    if asked.dry_run:
+        rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
+        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, settings, tally)
+        return
     with open_folder_journal(root) as journal:
-        settings = settings_by_ending(jobs, work)
-        decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish_of(settings, work, asked))
+        decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
         for part in left_behind(decisions, journal.mark):
             part.unlink(missing_ok=True)
         todo = sum(decision.act == "restore" for decision in decisions)
