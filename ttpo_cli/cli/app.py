@@ -21,6 +21,7 @@ from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models import models
 from ttpo_cli.cli.replay import replay
+from ttpo_cli.cli.report_folder import report
 from ttpo_cli.cli.restore import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, replay, score, degrade, invert, doctor):
+for _command in (restore, report, replay, score, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.command_line import describe_machine
+from ttpo_cli.cli.report_folder import check_report
 from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:
@@ -67,13 +68,15 @@ class Written:
     page: "PagePhoto | None"
 
 
-def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool) -> None:
+def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool, folders: bool) -> None:
     """Refuse what cannot be written before any work is done for it."""
     from ttpo_cli.imaging.writing import check_target
 
     if json_wanted and any(job.target is None for job in jobs):
         raise UsageError("standard output cannot carry both the photo and --json: give -o FILE")
-    if outputs.report is not None:
+    if outputs.report is not None and folders:
+        check_report(outputs.report, outputs.overwrite)
+    elif outputs.report is not None:
         check_target(outputs.report, overwrite=outputs.overwrite)
 
 

@@ -13,6 +13,7 @@ from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
+from ttpo_cli.cli.report_folder import write_folder_report
 from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
@@ -65,9 +66,9 @@ def restore(
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
     kept = options.metadata_kinds(keep)
     outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict)
-    check_outputs(jobs, outputs, json)
     alone = [job for job in jobs if job.root is None]
     roots = list(dict.fromkeys(job.root for job in jobs if job.root is not None))
+    check_outputs(jobs, outputs, json, bool(roots))
     if report is not None and alone and roots:
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
 
@@ -94,6 +95,9 @@ def restore(
         with tally.attempt(str(report)):
             write_page(tally.pages, report, overwrite)
             terminal.say(f"report: {report.resolve()}")
+    if report is not None and roots and not dry_run:
+        write_folder_report(roots, report, overwrite, terminal)
+        terminal.say(f"report: {report.resolve()}")
     if json:
         write_json({"schema_version": SCHEMA_VERSION, "results": tally.records, "skipped": tally.skipped, "failures": tally.failures})
     raise typer.Exit(tally.exit_code())
