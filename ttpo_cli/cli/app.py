@@ -13,6 +13,7 @@ import typer
 
 from ttpo_cli import __version__
 from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.bench_folder import bench_folder
 from ttpo_cli.cli.bench_lfc import bench_lfc
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
@@ -43,6 +44,7 @@ for _command in (restore, report, replay, score, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)
+benches.command("folder")(bench_folder)
 app.command("eval")(evaluate)
 app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")

@@ -19,6 +19,9 @@ from ttpo_cli.report.table import IDENTICAL
 # What a file begins with that may be replaced by the next report without asking.
 GENERATOR = '<meta name="generator" content="ttpo folder report">'
 
+# What can be sorted by, but says nothing of how good a picture is.
+_NO_QUALITY = frozenset({"seconds a megapixel", "result pixels"})
+
 
 @dataclass(frozen=True)
 class FolderPhoto:
@@ -38,7 +41,7 @@ class FolderPhoto:
 def folder_page(photos: Sequence[FolderPhoto], title: str) -> str:
     """The whole page as HTML text."""
     measured = [_measured(photo) for photo in photos]
-    standing_out = outliers([{name: value for name, value in values.items() if name != "result pixels"} for values in measured])
+    standing_out = outliers([{name: value for name, value in values.items() if name not in _NO_QUALITY} for values in measured])
     order = sorted(range(len(photos)), key=lambda index: (-_rank(photos[index], standing_out[index]), photos[index].name))
     columns = list(dict.fromkeys(name for values in measured for name in values))
     data = [{"name": photos[index].name, "outlier": _rank(photos[index], standing_out[index]), **measured[index]} for index in order]
@@ -83,7 +86,11 @@ def _below_identical(decibel: float | None) -> float | None:
 
 
 def _kind(photo: FolderPhoto) -> str:
-    return "failed" if photo.record is None else f"kept {photo.record['chosen']}"
+    """What became of a photo; one candidate is like another."""
+    if photo.record is None:
+        return "failed"
+    chosen = photo.record["chosen"]
+    return "kept a candidate" if chosen.startswith("candidate") else f"kept {chosen}"
 
 
 def _rank(photo: FolderPhoto, outlier: Outlier) -> float:
@@ -118,7 +125,7 @@ def _facts(photo: FolderPhoto, outlier: Outlier) -> str:
     source, size = record["source"], record["size"]
     refused = [row for row, values in record["rows"].items() if values["guard"] not in (None, "kept")]
     lines = [
-        f"kept <strong>{escape(record['chosen'])}</strong>: {escape(record['reason'])}",
+        f"<strong>{escape(record['reason'])}</strong>",
         f"{source['width']} × {source['height']} → {size['width']} × {size['height']}"
         + (f", {photo.seconds:.1f} s" if photo.seconds else ""),
         escape(scores),
