@@ -32,7 +32,7 @@ class Life:
         with open_folder_journal(self.out) as journal:
             rows = {row.target: row for row in journal.rows()}
             decisions = decide(jobs, self.out, rows, Wish({".png": settings}, self.sidecar, **wish))
-            for part in left_behind(decisions, journal.mark):
+            for part in left_behind((job.target.parent for job in jobs), journal.mark):
                 part.unlink()
             restore = partial(self.restore, settings=settings, work=work or (lambda name: None))
             reports = list(run_folder(decisions, journal, restore, lambda error: (str(error), 1), self.beside))

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -62,9 +62,9 @@ def target_name(job: Job, root: Path) -> str:
     return job.target.relative_to(root).as_posix()
 
 
-def left_behind(decisions: Sequence[Decision], mark: str) -> Iterator[Path]:
-    """The temporary files of killed runs in the folders that this run writes to."""
-    for folder in {decision.job.target.parent for decision in decisions if decision.job.target is not None}:
+def left_behind(folders: Iterable[Path], mark: str) -> Iterator[Path]:
+    """The temporary files that killed runs of the journal with this mark left in the folders they wrote to."""
+    for folder in set(folders):
         if folder.is_dir():
             yield from folder.glob(f".ttpo-{mark}-*.part")
 

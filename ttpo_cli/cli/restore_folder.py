@@ -49,7 +49,7 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
         return
     with open_folder_journal(root) as journal:
         decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
-        for part in left_behind(decisions, journal.mark):
+        for part in left_behind(_folders(decisions, work), journal.mark):
             part.unlink(missing_ok=True)
         todo = sum(decision.act == "restore" for decision in decisions)
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
@@ -116,6 +116,13 @@ def _restore(photo: "Photo", decision: "Decision", work: Work, root: Path, setti
         content_sha256=photo.content_hash,
         settings_sha256=settings[job.target.suffix.lower()],
     )
+
+
+def _folders(decisions: "Sequence[Decision]", work: Work) -> set[Path]:
+    """Where a run of these decisions writes."""
+    targets = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
+    candidates = work.outputs.candidates
+    return targets if candidates is None else targets | {candidates / Path(decision.target).parent for decision in decisions}
 
 
 def _sidecar(target: Path, record: dict[str, Any], work: Work) -> dict[Path, bytes]:
