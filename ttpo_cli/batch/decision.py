@@ -14,8 +14,8 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.weights.checkpoint import file_sha256
 
 # restore: go through the stages. finish: the picture stands, but a kill or a hand left it without what belongs to it. unchanged: nothing.
-# keep: the file in its place is not what a run wrote, and stays.
-Act = Literal["restore", "finish", "unchanged", "keep"]
+# keep: the file in its place is not what a run wrote, and stays. wait: candidates are made, and a person has not picked yet.
+Act = Literal["restore", "finish", "unchanged", "keep", "wait"]
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,15 @@ class Decision:
 @dataclass(frozen=True)
 class Wish:
     """settings: the hash of what a picture with this ending depends on. overwrite: files of others may go. redo: unchanged work too.
-    sidecar: where that of a picture lies, if there is to be one."""
+    sidecar: where that of a picture lies, if there is to be one. with_pick: (target, content, settings) -> the settings with a person's
+    pick, the same where there is none. later: who is not picked yet waits."""
 
     settings: Mapping[str, str]
     sidecar: Callable[[Path], Path] | None = None
     overwrite: bool = False
     redo: bool = False
+    with_pick: Callable[[str, str, str], str] = lambda target, content, settings: settings
+    later: bool = False
 
 
 def settings_hash(facts: Mapping[str, Any]) -> str:
@@ -80,6 +83,8 @@ def _decide(job: Job, target: str, row: Row | None, wish: Wish) -> Decision:
     why = _why_again(job, row, standing, wish)
     if why is not None:
         return _restore(job, target, why, there, row.state == "begun", standing)
+    if row.state == "proposed":
+        return Decision(job, target, "wait", "waits for a pick")
     if row.state == "writing":
         return Decision(job, target, "finish", "a run was killed after writing it")
     if wish.sidecar is not None and not wish.sidecar(job.target).exists():
@@ -94,14 +99,20 @@ def _why_again(job: Job, row: Row, standing: str | None, wish: Wish) -> str | No
     assert job.source is not None and job.target is not None  # _decide looked
     if row.state == "failed":
         return "it failed before"
+    made_with = wish.settings[job.target.suffix.lower()]
+    wanted = wish.with_pick(row.target, row.content_sha256 or "", made_with)
+    if row.state == "proposed" and not wish.redo:
+        if row.settings_sha256 == made_with and _same_source(job.source, row):
+            return None if wish.later and wanted == made_with else "a person picked" if wanted != made_with else "nobody picked"
+        return "the photo or the settings changed"
     if row.state == "done" and standing is None:
         return "its picture is gone"
-    if row.state != "done" and (standing is None or row.state == "begun" or standing != row.next_sha256):
+    if row.state in ("begun", "writing") and (standing is None or row.state == "begun" or standing != row.next_sha256):
         return "a run was killed at it"
     if wish.redo:
         return "asked for again"
-    if row.settings_sha256 != wish.settings[job.target.suffix.lower()]:
-        return "the settings changed"
+    if row.settings_sha256 != wanted:
+        return "the settings changed" if wanted == made_with else "a person picked"
     return None if _same_source(job.source, row) else "the photo changed"
 
 

@@ -1,7 +1,8 @@
 """What became of each photo of an output folder: one row a photo in an SQLite file, true at every moment a run may be killed.
 
-A row goes begun -> writing -> done, or ends as failed. `writing` is committed before the picture is renamed into its place, with the
-sha256 that the file will have, so that the next run can tell a finished picture from one that never arrived.
+A row goes begun -> writing -> done, or ends as failed, or as proposed until a person has picked. `writing` is committed before the
+picture is renamed into its place, with the sha256 that the file will have, so that the next run can tell one that arrived from one
+that did not.
 """
 
 import secrets
@@ -23,7 +24,7 @@ _VERSION = 1
 _TABLES = """
 CREATE TABLE journal (version INTEGER NOT NULL, mark TEXT NOT NULL);
 CREATE TABLE photo (
-    target TEXT PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('begun', 'writing', 'done', 'failed')),
+    target TEXT PRIMARY KEY, source TEXT NOT NULL, state TEXT NOT NULL CHECK (state IN ('begun', 'writing', 'done', 'failed', 'proposed')),
     source_stamp TEXT, content_sha256 TEXT, settings_sha256 TEXT,
     output_sha256 TEXT, output_stamp TEXT, next_sha256 TEXT,
     error TEXT, exit_code INTEGER, scores TEXT, seconds REAL, record TEXT, ended REAL
@@ -112,6 +113,13 @@ class FolderJournal:
             "UPDATE photo SET state = 'done', output_sha256 = COALESCE(next_sha256, output_sha256), next_sha256 = NULL,"
             " output_stamp = ?, ended = ? WHERE target = ?",
             *(output_stamp, time.time(), target),
+        )
+
+    def proposed(self, target: str, content_sha256: str, settings_sha256: str) -> None:
+        """The photo's candidates are made, with these settings, and wait for a person."""
+        self._ask(
+            "UPDATE photo SET state = 'proposed', content_sha256 = ?, settings_sha256 = ?, ended = ? WHERE target = ?",
+            *(content_sha256, settings_sha256, time.time(), target),
         )
 
     def failed(self, target: str, error: str, exit_code: int) -> None:

@@ -16,6 +16,7 @@ from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import atomic_write, check_target
 
+_IDLE: dict[str, Literal["unchanged", "kept", "waiting"]] = {"unchanged": "unchanged", "keep": "kept", "wait": "waiting"}
 # Errors of the disk that the next photo would meet as well.
 _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
@@ -24,11 +25,12 @@ _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 class Finished:
     """What the network's part leaves of one photo, to be encoded and written by another thread.
 
-    encode: the picture's file, and its record as it will stand in the sidecar. beside: further files, made once the picture stands.
+    encode: the picture's file, and its record as it will stand in the sidecar; None where only candidates were made, for a person to
+    pick. beside: further files, made once the picture stands.
     scores: JSON-able, for the journal.
     """
 
-    encode: Callable[[], tuple[bytes, dict[str, Any]]]
+    encode: Callable[[], tuple[bytes, dict[str, Any]]] | None
     beside: Callable[[dict[str, Any]], Mapping[Path, bytes]]
     scores: Mapping[str, Any]
     seconds: float
@@ -41,7 +43,7 @@ class Report:
     """What became of one photo in this run. record: of a photo that was restored, or whose writing was completed."""
 
     decision: Decision
-    outcome: Literal["restored", "completed", "unchanged", "kept", "failed"]
+    outcome: Literal["restored", "completed", "proposed", "unchanged", "waiting", "kept", "failed"]
     record: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     error: Exception | None = None
@@ -67,7 +69,7 @@ def run_folder(
         elif decision.act != "restore":
             if decision.moved is not None:
                 journal.seen_again(decision.target, *decision.moved)
-            yield Report(decision, "unchanged" if decision.act == "unchanged" else "kept")
+            yield Report(decision, _IDLE[decision.act])
     todo = [decision for decision in decisions if decision.act == "restore"]
     for ended in overlapped(todo, _reader(journal), _worker(restore), _writer(journal)):
         if ended.error is None:
@@ -101,6 +103,11 @@ def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
     def write(decision: Decision, finished: Finished) -> Report:
         target, name = decision.job.target, decision.target
         assert target is not None  # `decide` looked
+        if finished.encode is None:
+            for path, data in finished.beside({}).items():
+                atomic_write(path, data, overwrite=True, mark=journal.mark)
+            journal.proposed(name, finished.content_sha256, finished.settings_sha256)
+            return Report(decision, "proposed", seconds=finished.seconds)
         encoded, record = finished.encode()
         facts = (finished.content_sha256, finished.settings_sha256, hashlib.sha256(encoded).hexdigest())
         journal.writing(name, *facts, json.dumps(finished.scores), finished.seconds, json.dumps(record, ensure_ascii=False))

@@ -21,6 +21,7 @@ from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models import models
+from ttpo_cli.cli.picks import picks
 from ttpo_cli.cli.replay import replay
 from ttpo_cli.cli.report_folder import report
 from ttpo_cli.cli.restore import restore
@@ -48,6 +49,7 @@ benches.command("folder")(bench_folder)
 app.command("eval")(evaluate)
 app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")
+app.add_typer(picks, name="picks")
 app.add_typer(train, name="train")
 
 

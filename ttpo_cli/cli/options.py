@@ -107,6 +107,10 @@ Exclude = Annotated[
     list[str] | None, typer.Option(help="Leave out photos, or folders, that match; repeat.", metavar="GLOB", rich_help_panel=_FILES)
 ]
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
+Select = Annotated[
+    Literal["metrics", "later"],
+    typer.Option(help="Who chooses: metrics; or a person, later: candidates now, pictures after the picks.", rich_help_panel=_MODEL),
+]
 FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
 Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
 BitDepth = Annotated[Literal["keep", "8", "16"], typer.Option(help="Bits a channel.", rich_help_panel=_FILES)]

@@ -41,6 +41,7 @@ def restore(
     overwrite: options.Overwrite = False,
     skip_existing: options.SkipExisting = True,
     redo: options.Redo = False,
+    select: options.Select = "metrics",
     dry_run: options.DryRun = False,
     report: options.Report = None,
     keep_candidates: options.KeepCandidates = None,
@@ -69,6 +70,8 @@ def restore(
     alone = [job for job in jobs if job.root is None]
     roots = list(dict.fromkeys(job.root for job in jobs if job.root is not None))
     check_outputs(jobs, outputs, json, bool(roots))
+    if select == "later" and alone:
+        raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
     if report is not None and alone and roots:
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
 
@@ -89,7 +92,7 @@ def restore(
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
     for root in roots:
-        folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json)
+        folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
         restore_folder(root, [job for job in jobs if job.root == root], load(), folder, tally)
     if report is not None and alone and not dry_run:
         with tally.attempt(str(report)):

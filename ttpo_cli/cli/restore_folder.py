@@ -2,47 +2,59 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.failures import foreseen
+from ttpo_cli.cli.folder_work import FolderWork, settings_by_ending
 from ttpo_cli.cli.foretell import foretell_folder
-from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, sidecar_file
+from ttpo_cli.cli.outputs import Work
 from ttpo_cli.cli.tally import Tally
-from ttpo_cli.cli.terminal import OnStep, Terminal, write_line
+from ttpo_cli.cli.terminal import Terminal, write_line
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.decision import Decision, Wish
-    from ttpo_cli.batch.folder_run import Finished, Report
+    from ttpo_cli.batch.folder_run import Report
     from ttpo_cli.batch.plan import Job
-    from ttpo_cli.imaging.photo import Photo
 
-_WORDS = {"restored": "restored", "completed": "completed", "unchanged": "unchanged", "kept": "passed over", "failed": "failed"}
+_WORDS = {
+    "restored": "restored",
+    "completed": "completed",
+    "proposed": "proposed",
+    "unchanged": "unchanged",
+    "waiting": "waiting for a pick",
+    "kept": "passed over",
+    "failed": "failed",
+}
 
 
 @dataclass(frozen=True)
 class FolderOptions:
-    """What `ttpo restore` was asked beside the work itself. pass_over: a picture of somebody else stays; otherwise it is a failure."""
+    """What `ttpo restore` was asked beside the work itself. pass_over: a picture of somebody else stays; otherwise it is a failure.
+    later: candidates are made, and a person picks before they are finished."""
 
     overwrite: bool
     pass_over: bool
     redo: bool
     dry_run: bool
     json: bool
+    later: bool
 
 
 def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, tally: Tally) -> None:
     """Restore the photos of one output folder, with the journal that lies there. Raises TtpoError for what ends every photo."""
+    from ttpo_cli.batch.backlog import read_folder_picks
     from ttpo_cli.batch.decision import decide, left_behind
     from ttpo_cli.batch.folder_journal import has_journal, open_folder_journal, read_rows
     from ttpo_cli.batch.folder_run import run_folder
 
     terminal, settings = tally.terminal, settings_by_ending(jobs, work)
-    wish = wish_of(settings, work, asked)
+    folder = FolderWork(work, root, settings, read_folder_picks(root), asked.later)
+    wish = wish_of(folder, asked)
     if asked.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
         foretell_folder(root, decide(jobs, root, rows, wish), rows, work, settings, tally)
@@ -53,69 +65,28 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
             part.unlink(missing_ok=True)
         todo = sum(decision.act == "restore" for decision in decisions)
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
-        counts, began = Counter[str](), time.perf_counter()
+        counts, done, began = Counter[str](), 0, time.perf_counter()
         with terminal.progress("folder") as on_step:
-            restore = partial(_restore, work=work, root=root, settings=settings, on_step=on_step)
-            for report in run_folder(decisions, journal, restore, _described, partial(_sidecar, work=work)):
+            for report in run_folder(decisions, journal, partial(folder.restore, on_step=on_step), _described, folder.sidecar):
                 counts[report.outcome] += 1
                 if report.decision.act == "restore":
-                    on_step("photos", counts["restored"] + counts["failed"], todo)
-                _tell(report, asked, tally, f"[{counts['restored'] + counts['failed']}/{todo}]")
+                    done += 1
+                    on_step("photos", done, todo)
+                _tell(report, asked, tally, f"[{done}/{todo}]")
     _sum_up(root, counts, time.perf_counter() - began, tally)
 
 
-def wish_of(settings: Mapping[str, str], work: Work, asked: FolderOptions) -> "Wish":
+def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
     """What `decide` wants to know."""
+    from ttpo_cli.batch.backlog import picked_hash
     from ttpo_cli.batch.decision import Wish
     from ttpo_cli.report.record import sidecar_path
 
-    return Wish(settings, sidecar_path if work.outputs.sidecar else None, asked.overwrite, asked.redo)
+    def with_pick(target: str, content_sha256: str, made_with: str) -> str:
+        return picked_hash(made_with, folder.picks.get((target, content_sha256, made_with)))
 
-
-def settings_by_ending(jobs: "Sequence[Job]", work: Work) -> dict[str, str]:
-    """The hash of all that a picture depends on beside its photo, for each ending of a file: only some formats have a quality."""
-    from ttpo_cli.batch.decision import settings_hash
-    from ttpo_cli.imaging.formats import format_of_name
-    from ttpo_cli.report.record import jsonable
-
-    made_of, settings, encoding = vars(work.made_of), vars(work.settings), work.outputs.encoding
-    names = ("scale", "task", "precision", *(("metrics",) if work.settings.ttpo else ()))
-    facts = {
-        "engine": {name: made_of[name] for name in names},
-        "settings": settings if work.settings.ttpo else {"restore": settings["restore"], "ttpo": False},
-        "weights": [[entry["role"], entry["name"], entry["sha256"]] for entry in work.weights],
-        "mark": work.outputs.mark,
-        "strict": work.outputs.strict,
-    }
-    hashes = {}
-    for ending in {job.target.suffix.lower() for job in jobs if job.target is not None}:
-        lossy = format_of_name(f"photo{ending}") in ("jpeg", "webp", None)
-        of_file = encoding if lossy else {name: value for name, value in encoding.items() if name != "quality"}
-        hashes[ending] = settings_hash(jsonable({**facts, "encoding": of_file}))
-    return hashes
-
-
-def _restore(photo: "Photo", decision: "Decision", work: Work, root: Path, settings: Mapping[str, str], on_step: OnStep) -> "Finished":
-    """The network's part of one photo; what it leaves holds the finished picture and no other image, but for candidates that are kept."""
-    from ttpo_cli.batch.folder_run import Finished
-    from ttpo_cli.pipeline import restore_photo
-
-    began, job = time.perf_counter(), decision.job
-    assert job.target is not None  # a folder run writes files
-    result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step)
-    final, record = settled(result, photo, job, work)
-    beside: Callable[[dict[str, Any]], dict[Path, bytes]] = partial(_sidecar, job.target, work=work)
-    if work.outputs.candidates is not None:
-        folder = work.outputs.candidates / Path(decision.target).parent
-        beside = partial(_beside, beside=beside, candidates=partial(candidate_files, result, photo, folder, job.target.name))
-    return Finished(
-        encode=partial(encode_result, final, record, job.target, work.outputs),
-        beside=beside,
-        scores={row: values["scores"] for row, values in record["rows"].items()},
-        seconds=time.perf_counter() - began,
-        content_sha256=photo.content_hash,
-        settings_sha256=settings[job.target.suffix.lower()],
-    )
+    sidecar = sidecar_path if folder.work.outputs.sidecar else None
+    return Wish(folder.settings, sidecar, asked.overwrite, asked.redo, with_pick, asked.later)
 
 
 def _folders(decisions: "Sequence[Decision]", work: Work) -> set[Path]:
@@ -123,14 +94,6 @@ def _folders(decisions: "Sequence[Decision]", work: Work) -> set[Path]:
     targets = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
     candidates = work.outputs.candidates
     return targets if candidates is None else targets | {candidates / Path(decision.target).parent for decision in decisions}
-
-
-def _sidecar(target: Path, record: dict[str, Any], work: Work) -> dict[Path, bytes]:
-    return dict([sidecar_file(target, record)]) if work.outputs.sidecar else {}
-
-
-def _beside(record: dict[str, Any], beside: Callable[..., dict[Path, bytes]], candidates: Callable[..., Any]) -> dict[Path, bytes]:
-    return {**beside(record), **dict(candidates())}
 
 
 def _described(error: Exception) -> tuple[str, int]:
@@ -155,6 +118,8 @@ def _tell(report: "Report", asked: FolderOptions, tally: Tally, count: str) -> N
             tally.records.append(record)
         else:
             write_line(str(target.resolve()))
+    elif report.outcome == "proposed":
+        terminal.say(f"{count} {decision.target}: candidates made, to be picked from ({report.seconds:.1f} s)")
     elif report.outcome == "kept" and not asked.pass_over:
         tally.fail(source, f"'{target}' {decision.why}: choose another -o, or allow --overwrite", TtpoError.exit_code)
     else:
@@ -175,6 +140,8 @@ def _tell_more(record: dict[str, Any], terminal: Terminal) -> None:
 def _sum_up(root: Path, counts: Counter[str], seconds: float, tally: Tally) -> None:
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
     tally.terminal.say(f"{root}: {said} in {seconds:.0f} s")
+    if counts["proposed"] or counts["waiting"]:
+        tally.terminal.say(f"pick with `ttpo picks`, then run this again; candidates: {root / '.ttpo' / 'candidates'}")
     if counts["failed"]:
         tally.terminal.say("failed, and tried again the next time:")
         for failure in tally.failures[-counts["failed"] :]:
