@@ -132,3 +132,11 @@ def test_a_share_has_the_interval_of_wilson():
     low, high = wilson(8, 10)
     assert (round(low, 3), round(high, 3)) == (0.490, 0.943)
     assert wilson(0, 5)[0] == pytest.approx(0) and wilson(5, 5)[1] == pytest.approx(1)
+
+
+def test_candidates_that_were_deleted_are_made_again(out):
+    folder = out / ".ttpo" / "candidates" / "one.png"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "proposal.json").unlink()
+    assert later() == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -11,7 +11,6 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.preference.pick import Pick, Proposal, pick_line, proposal_of, read_picks
 
 Picks = Mapping[tuple[str, str, str], Pick]
-_PROPOSAL = "proposal.json"
 
 
 def candidates_folder(root: Path, target: str) -> Path:
@@ -19,16 +18,21 @@ def candidates_folder(root: Path, target: str) -> Path:
     return root / FOLDER / "candidates" / target
 
 
+def proposal_path(root: Path, target: str) -> Path:
+    """The file that says what the candidates of one photo are, and that they are all there."""
+    return candidates_folder(root, target) / "proposal.json"
+
+
 def proposal_files(root: Path, proposal: Proposal, pictures: Mapping[str, bytes]) -> dict[Path, bytes]:
     """The candidates' files, and last the one that says what they are, so that it never stands without them."""
     folder = candidates_folder(root, proposal.target)
     told = json.dumps(asdict(proposal), ensure_ascii=False, indent=2) + "\n"
-    return {**{folder / name: data for name, data in pictures.items()}, folder / _PROPOSAL: told.encode()}
+    return {**{folder / name: data for name, data in pictures.items()}, proposal_path(root, proposal.target): told.encode()}
 
 
 def read_proposal(root: Path, target: str) -> Proposal | None:
     """The candidates of a photo, None where there are none. Raises TtpoError for a file that does not say what they are."""
-    path = candidates_folder(root, target) / _PROPOSAL
+    path = proposal_path(root, target)
     if not path.is_file():
         return None
     try:

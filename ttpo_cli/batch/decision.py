@@ -38,7 +38,7 @@ class Decision:
 class Wish:
     """settings: the hash of what a picture with this ending depends on. overwrite: files of others may go. redo: unchanged work too.
     sidecar: where that of a picture lies, if there is to be one. with_pick: (target, content, settings) -> the settings with a person's
-    pick, the same where there is none. later: who is not picked yet waits."""
+    pick, the same where there is none. later: who is not picked yet waits, as long as has_candidates(target)."""
 
     settings: Mapping[str, str]
     sidecar: Callable[[Path], Path] | None = None
@@ -46,6 +46,7 @@ class Wish:
     redo: bool = False
     with_pick: Callable[[str, str, str], str] = lambda target, content, settings: settings
     later: bool = False
+    has_candidates: Callable[[str], bool] = lambda target: True
 
 
 def settings_hash(facts: Mapping[str, Any]) -> str:
@@ -102,9 +103,7 @@ def _why_again(job: Job, row: Row, standing: str | None, wish: Wish) -> str | No
     made_with = wish.settings[job.target.suffix.lower()]
     wanted = wish.with_pick(row.target, row.content_sha256 or "", made_with)
     if row.state == "proposed" and not wish.redo:
-        if row.settings_sha256 == made_with and _same_source(job.source, row):
-            return None if wish.later and wanted == made_with else "a person picked" if wanted != made_with else "nobody picked"
-        return "the photo or the settings changed"
+        return _why_no_longer_proposed(job.source, row, made_with, wanted, wish)
     if row.state == "done" and standing is None:
         return "its picture is gone"
     if row.state in ("begun", "writing") and (standing is None or row.state == "begun" or standing != row.next_sha256):
@@ -114,6 +113,17 @@ def _why_again(job: Job, row: Row, standing: str | None, wish: Wish) -> str | No
     if row.settings_sha256 != wanted:
         return "the settings changed" if wanted == made_with else "a person picked"
     return None if _same_source(job.source, row) else "the photo changed"
+
+
+def _why_no_longer_proposed(source: Path, row: Row, made_with: str, wanted: str, wish: Wish) -> str | None:
+    """Why a photo whose candidates were made does not wait any more, None where it does."""
+    if row.settings_sha256 != made_with or not _same_source(source, row):
+        return "the photo or the settings changed"
+    if wanted != made_with:
+        return "a person picked"
+    if not wish.later:
+        return "nobody picked"
+    return None if wish.has_candidates(row.target) else "its candidates are gone"
 
 
 def _restore(job: Job, target: str, why: str, replace: bool = False, last: bool = False, standing: str | None = None) -> Decision:

@@ -78,15 +78,18 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
 
 def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
     """What `decide` wants to know."""
-    from ttpo_cli.batch.backlog import picked_hash
+    from ttpo_cli.batch.backlog import picked_hash, proposal_path
     from ttpo_cli.batch.decision import Wish
     from ttpo_cli.report.record import sidecar_path
 
     def with_pick(target: str, content_sha256: str, made_with: str) -> str:
         return picked_hash(made_with, folder.picks.get((target, content_sha256, made_with)))
 
+    def has_candidates(target: str) -> bool:
+        return proposal_path(folder.root, target).is_file()
+
     sidecar = sidecar_path if folder.work.outputs.sidecar else None
-    return Wish(folder.settings, sidecar, asked.overwrite, asked.redo, with_pick, asked.later)
+    return Wish(folder.settings, sidecar, asked.overwrite, asked.redo, with_pick, asked.later, has_candidates)
 
 
 def _folders(decisions: "Sequence[Decision]", work: Work) -> set[Path]:
