@@ -19,7 +19,7 @@ def test_every_knob_has_its_row_with_its_default(knob):
 
 
 # Commands that have commands of their own.
-GROUPS = ("train", "models", "bench")
+GROUPS = ("train", "models", "bench", "picks")
 
 
 def test_every_command_of_the_readme_exists(capsys):

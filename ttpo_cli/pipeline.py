@@ -44,6 +44,7 @@ class Settings:
     three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
     Where memory is short nevertheless, the region that failed is split, and those that are finished stay.
     compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).
+    pick: (preferred, dispreferred) as a person chose them, rows of `candidates`; in every region alike; () where the metrics choose.
     """
 
     seed: int = 0
@@ -57,6 +58,7 @@ class Settings:
     region: int = 1024
     region_overlap: int = 64
     compare: bool = False
+    pick: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,7 @@ def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, s
     assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps)
+    return optimise(restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick)
 
 
 def _whole_or_in_regions(

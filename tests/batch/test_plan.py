@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ttpo_cli.batch.globs import Globs
 from ttpo_cli.batch.plan import Job, plan
 from ttpo_cli.errors import TtpoError, UsageError
 
@@ -87,3 +88,29 @@ def test_a_folder_without_photos_says_what_it_looked_for(folder):
     (folder / "empty" / "deep" / "a.png").touch()
     with pytest.raises(TtpoError, match="--recursive"):
         plan(["empty"])
+
+
+def test_globs_choose_among_the_photos_of_folders_and_of_lists(folder):
+    assert targets("album", recursive=True, globs=Globs(exclude=("deep",))) == ["album_ttpo/a.JPG", "album_ttpo/b.png"]
+    assert targets("album/b.png", "one.jpg", output="out", globs=Globs(include=("*.jpg",))) == ["out/one.jpg"]
+    with pytest.raises(TtpoError, match="--include"):
+        plan(["album"], globs=Globs(include=("*.webp",)))
+
+
+def test_an_output_folder_inside_the_folder_is_no_source_of_the_next_run(folder):
+    (folder / "album" / "out").mkdir()
+    (folder / "album" / "out" / "b.png").touch()
+    assert targets("album", output="album/out", recursive=True) == [f"album/out/{name}" for name in ("a.JPG", "b.png", "deep/c.tif")]
+
+
+def test_what_hidden_folders_hold_is_no_photo(folder):
+    (folder / "album" / ".ttpo").mkdir()
+    (folder / "album" / ".ttpo" / "kept.png").touch()
+    assert not any("kept" in target for target in targets("album", recursive=True))
+
+
+def test_only_photos_that_go_into_a_folder_together_have_a_journal_there(folder):
+    assert [job.root for job in plan(["one.jpg"], "out")] == [None]
+    assert [job.root for job in plan(["one.jpg", "album/b.png"])] == [None, None]
+    assert {job.root for job in plan(["one.jpg", "album/b.png"], "out")} == {Path("out")}
+    assert {job.root for job in plan(["album"])} == {Path("album_ttpo")}

@@ -40,7 +40,9 @@ def photo(tmp_path):
 
 
 def listing(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    """Every file but those of the journal."""
+    found = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    return [name for name in found if ".ttpo" not in Path(name).parts]
 
 
 def test_a_photo_is_restored_beside_itself_with_a_sidecar_and_its_path_on_stdout(photo, capsys):

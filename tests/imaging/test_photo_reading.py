@@ -13,8 +13,9 @@ import torch
 from photo_files import RANDOM, RGB, by_vips, encoded
 from PIL import Image
 
+from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.photo import Photo
-from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.reading import photo_size, read_photo
 
 SRGB_PROFILE = pyvips.Image.profile_load("srgb")
 
@@ -222,3 +223,19 @@ def test_a_single_pixel_and_a_strip_of_20000_by_3_are_photos() -> None:
     for suffix in (".png", ".tif"):
         np.testing.assert_array_equal(levels(read_photo(by_vips(strip, suffix))), strip)
     assert read_photo(by_vips(strip, ".jpg")).pixels.shape == (1, 3, 3, 20000)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_from_the_header_is_that_of_the_upright_photo(tmp_path, orientation):
+    picture, exif = Image.new("RGB", (6, 4)), Image.Exif()
+    exif[274] = orientation
+    picture.save(tmp_path / "photo.jpg", exif=exif)
+    height, width = read_photo(tmp_path / "photo.jpg").pixels.shape[-2:]
+    assert photo_size(tmp_path / "photo.jpg") == (width, height)
+
+
+@pytest.mark.parametrize("content", [b"", b"no photo", b"\x89PNG\r\n\x1a\n broken"])
+def test_a_file_without_a_header_has_no_size(tmp_path, content):
+    (tmp_path / "photo.png").write_bytes(content)
+    with pytest.raises(TtpoError):
+        photo_size(tmp_path / "photo.png")

@@ -18,7 +18,8 @@ from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.formats import FORMATS
 from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
 from ttpo_cli.imaging.reading import read_photo
-from ttpo_cli.imaging.writing import losses, write_photo
+from ttpo_cli.imaging.writing import encode_photo, losses, write_photo
+from ttpo_cli.imaging.xmp_mark import GENERATIVE, Mark
 
 
 def a_photo(height: int = 6, width: int = 8, *, bit_depth: int = 8, alpha: bool = False, grey: bool = False, format: str = "png") -> Photo:
@@ -299,3 +300,36 @@ def test_other_pixels_take_the_alpha_with_them() -> None:
 def test_the_encoder_is_libvips_which_was_not_asked_to_change_colours() -> None:
     photo = replace(a_photo(), metadata=Metadata(icc=pyvips.Image.profile_load("p3")))
     assert torch.equal(read_photo(bytes_of(photo)).pixels, photo.pixels)
+
+
+MARK = Mark(GENERATIVE, "ttpo 1")
+
+
+@pytest.mark.parametrize("format", sorted(FORMATS))
+@pytest.mark.parametrize("keep", [frozenset({"exif", "icc", "xmp"}), frozenset()])
+def test_the_mark_is_in_the_files_of_every_format_also_where_no_metadata_is_kept(format, keep):
+    read = read_photo(encode_photo(None, a_photo(), format=format, keep=keep, mark=MARK).data)
+    assert read.metadata.xmp is not None and GENERATIVE.encode() in read.metadata.xmp
+    assert losses(a_photo(), format=format, keep=keep, mark=MARK) == ()
+
+
+def test_xmp_without_room_for_the_mark_in_a_jpeg_stays_and_that_is_told():
+    room = 65533 - len(b"http://ns.adobe.com/xap/1.0/\0")
+    head, tail = b'<x xmlns="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">', b"</r:RDF></x>"
+    xmp = head + b" " * (room - len(head) - len(tail) - 10) + tail
+    photo = replace(a_photo(), metadata=Metadata(xmp=xmp))
+    assert read_photo(encode_photo(None, photo, format="jpeg", mark=MARK).data).metadata.xmp == xmp
+    assert "no mark" in losses(photo, format="jpeg", mark=MARK)[0]
+    assert GENERATIVE.encode() in read_photo(encode_photo(None, photo, format="png", mark=MARK).data).metadata.xmp
+
+
+def test_the_hash_of_the_pixels_depends_on_the_samples_and_on_nothing_else():
+    photo = a_photo(bit_depth=16)
+    known = encode_photo(None, photo).pixels_sha256
+    assert encode_photo(None, photo, format="tiff", mark=MARK).pixels_sha256 == known
+    other = photo.pixels.clone()
+    other[0, 0, 0, 0] += (1 if other[0, 0, 0, 0] < 0.5 else -1) / 65535
+    assert encode_photo(None, replace(photo, pixels=other)).pixels_sha256 != known
+    assert encode_photo(None, photo, bit_depth=8).pixels_sha256 != known
+    turned = photo.pixels.reshape(1, 3, photo.pixels.shape[3], photo.pixels.shape[2])
+    assert encode_photo(None, replace(photo, pixels=turned)).pixels_sha256 != known

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ttpo_cli.batch.globs import EVERY, Globs
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.formats import FORMATS, format_of_name
 
@@ -13,30 +14,47 @@ STREAM = "-"
 
 @dataclass(frozen=True)
 class Job:
-    """One photo: source None is standard input, target None is standard output."""
+    """One photo: source None is standard input, target None is standard output.
+
+    root: the output folder that keeps a journal of the photos written into it; None for a photo by itself.
+    """
 
     source: Path | None
     target: Path | None
+    root: Path | None = None
 
 
-def plan(sources: Sequence[str], output: str | None = None, *, format: str = "keep", recursive: bool = False) -> tuple[Job, ...]:
+def plan(
+    sources: Sequence[str],
+    output: str | None = None,
+    *,
+    format: str = "keep",
+    recursive: bool = False,
+    globs: Globs = EVERY,
+) -> tuple[Job, ...]:
     """The jobs of one command, in the order given; the photos of a folder by name.
 
     Without `output`, a file goes to `<stem>_ttpo.<ext>` beside it, a folder to its sibling `<folder>_ttpo/`, its tree mirrored, and "-" to
     standard output. `output` is a file for a single photo, "-" for standard output, otherwise a folder. `format` "keep" keeps endings.
+    `globs` chooses among the photos of folders and of lists alike; what lies in the output folder, or in hidden folders, is no source.
     Raises UsageError where two photos would share a target, a target is its own source, or one file is asked to take many photos.
     """
     if not sources:
         raise UsageError("no photo given: name files, folders, or - for standard input")
-    jobs = tuple(_jobs(sources, output, format, recursive))
+    jobs = tuple(_jobs(sources, output, format, recursive, globs))
+    if not jobs:
+        raise TtpoError("no photo is left: --include and --exclude leave out every one that was named")
     _refuse_collisions(jobs)
     return jobs
 
 
 def photos_in(folder: Path, recursive: bool) -> list[Path]:
-    """The files of a folder whose names say that `ttpo` reads them, sorted; hidden ones left out. Raises TtpoError where there is none."""
+    """The files of a folder whose names say that `ttpo` reads them, sorted; hidden ones, and what hidden folders hold, left out.
+
+    Raises TtpoError where there is none.
+    """
     found = folder.rglob("*") if recursive else folder.glob("*")
-    photos = sorted(path for path in found if format_of_name(path.name) and path.is_file() and not path.name.startswith("."))
+    photos = sorted(path for path in found if format_of_name(path.name) and path.is_file() and not _is_hidden(path.relative_to(folder)))
     if not photos:
         raise TtpoError(
             f"no photo in '{folder}': ttpo looks for {', '.join(_suffixes())}{'' if recursive else ', deeper with --recursive'}"
@@ -44,7 +62,11 @@ def photos_in(folder: Path, recursive: bool) -> list[Path]:
     return photos
 
 
-def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bool) -> Iterable[Job]:
+def _is_hidden(inside: Path) -> bool:
+    return any(part.startswith(".") for part in inside.parts)
+
+
+def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bool, globs: Globs) -> Iterable[Job]:
     single = len(sources) == 1 and (sources[0] == STREAM or not Path(sources[0]).is_dir())
     if output == STREAM or (output is None and list(sources) == [STREAM]):
         if not single:
@@ -56,22 +78,29 @@ def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bo
         if output is not None and Path(output).is_file():
             raise UsageError(f"-o {output} is a file, but there is more than one photo to write: give a folder")
         for source in sources:
-            yield from _jobs_of(source, output, format, recursive)
+            path = _path(source)
+            if path is None:
+                raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo beside it")
+            if path.is_dir():
+                yield from _jobs_of_folder(path, output, format, recursive, globs)
+            elif globs.choose(Path(path.name)):
+                yield _job_of_file(path, output, format, None if single else output)
 
 
-def _jobs_of(source: str, output: str | None, format: str, recursive: bool) -> Iterable[Job]:
-    path = _path(source)
-    if path is None:
-        raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo beside it")
-    if path.is_dir():
-        named = path.resolve() if path.name in ("", "..") else path
-        root = Path(output) if output is not None else named.with_name(f"{named.name}{SUFFIX}")
-        for photo in photos_in(path, recursive):
-            yield Job(photo, _with_format(root / photo.relative_to(path), format))
-    elif output is not None:
-        yield Job(path, _with_format(Path(output) / path.name, format))
-    else:
-        yield Job(path, _with_format(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"), format))
+def _jobs_of_folder(path: Path, output: str | None, format: str, recursive: bool, globs: Globs) -> Iterable[Job]:
+    named = path.resolve() if path.name in ("", "..") else path
+    root = Path(output) if output is not None else named.with_name(f"{named.name}{SUFFIX}")
+    own, within = root.resolve(), path.resolve() in root.resolve().parents  # an output folder inside the folder is no source
+    for photo in photos_in(path, recursive):
+        inside = photo.relative_to(path)
+        if globs.choose(inside) and not (within and own in photo.resolve().parents):
+            yield Job(photo, _with_format(root / inside, format), root)
+
+
+def _job_of_file(path: Path, output: str | None, format: str, root: str | None) -> Job:
+    if output is not None:
+        return Job(path, _with_format(Path(output) / path.name, format), None if root is None else Path(root))
+    return Job(path, _with_format(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"), format))
 
 
 def _path(source: str) -> Path | None:

@@ -13,6 +13,7 @@ import typer
 
 from ttpo_cli import __version__
 from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.bench_folder import bench_folder
 from ttpo_cli.cli.bench_lfc import bench_lfc
 from ttpo_cli.cli.bench_lrpo import bench_lrpo
 from ttpo_cli.cli.degrade import degrade
@@ -21,6 +22,9 @@ from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models import models
+from ttpo_cli.cli.picks import picks
+from ttpo_cli.cli.replay import replay
+from ttpo_cli.cli.report_folder import report
 from ttpo_cli.cli.restore import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line
@@ -38,14 +42,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, score, degrade, invert, doctor):
+for _command in (restore, report, replay, score, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)
 benches.command("lrpo")(bench_lrpo)
+benches.command("folder")(bench_folder)
 app.command("eval")(evaluate)
 app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")
+app.add_typer(picks, name="picks")
 app.add_typer(train, name="train")
 
 

@@ -99,6 +99,18 @@ Output = Annotated[
     ),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.", rich_help_panel=_FILES)]
+Include = Annotated[
+    list[str] | None,
+    typer.Option(help="Of folders, only photos that match, such as '*.jpg' or '2019/*'; repeat.", metavar="GLOB", rich_help_panel=_FILES),
+]
+Exclude = Annotated[
+    list[str] | None, typer.Option(help="Leave out photos, or folders, that match; repeat.", metavar="GLOB", rich_help_panel=_FILES)
+]
+Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
+Select = Annotated[
+    Literal["metrics", "later"],
+    typer.Option(help="Who chooses: metrics; or a person, later: candidates now, pictures after the picks.", rich_help_panel=_MODEL),
+]
 FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
 Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
 BitDepth = Annotated[Literal["keep", "8", "16"], typer.Option(help="Bits a channel.", rich_help_panel=_FILES)]
@@ -117,6 +129,10 @@ KeepCandidates = Annotated[
 ]
 Sidecar = Annotated[
     bool, typer.Option("--sidecar/--no-sidecar", help="Write OUTPUT.ttpo.json: versions, settings, scores, choice.", rich_help_panel=_FILES)
+]
+Mark = Annotated[
+    bool,
+    typer.Option("--mark/--no-mark", help="Say in XMP that software made the pixels (IPTC digital source type).", rich_help_panel=_FILES),
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit 5) where the guard refused every change.", rich_help_panel=_FILES)]
 

@@ -2,69 +2,28 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
-from ttpo_cli.cli.failures import foreseen
-from ttpo_cli.cli.outputs import Outputs, check_outputs, write_page, write_result
+from ttpo_cli.cli.foretell import foretell_photo
+from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
+from ttpo_cli.cli.report_folder import write_folder_report
+from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
+from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
-from ttpo_cli.errors import GuardRejected
+from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
     from ttpo_cli.imaging.photo import Photo
-    from ttpo_cli.pipeline import Engine, Result, Settings
-    from ttpo_cli.report.page import PagePhoto
 
 SCHEMA_VERSION = 1
-
-
-@dataclass
-class Tally:
-    """What became of the photos of one command."""
-
-    terminal: Terminal
-    records: list[dict[str, Any]] = field(default_factory=list)
-    skipped: list[dict[str, str]] = field(default_factory=list)
-    failures: list[dict[str, Any]] = field(default_factory=list)
-    pages: "list[PagePhoto]" = field(default_factory=list)
-
-    @contextmanager
-    def attempt(self, label: str) -> Iterator[None]:
-        """What can be foreseen to go wrong with one photo, or with the report, is told, and does not stop the others."""
-        try:
-            yield
-        except Exception as error:
-            failure = foreseen(error)
-            if failure is None:
-                raise
-            self.terminal.error(failure[0] if label in failure[0] else f"{label}: {failure[0]}")
-            self.failures.append({"source": label, "error": failure[0], "exit_code": failure[1]})
-
-    def exit_code(self) -> int:
-        """0, or the one code that all failures share, or 1."""
-        codes = {failure["exit_code"] for failure in self.failures}
-        return codes.pop() if len(codes) == 1 else min(len(codes), 1)
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every photo of one command is restored with."""
-
-    engine: "Engine"
-    weights: list[dict[str, Any]]
-    settings: "Settings"
-    outputs: Outputs
-    strict: bool
-    json: bool
-    terminal: Terminal
 
 
 @with_pipeline()
@@ -72,6 +31,8 @@ def restore(
     photos: Annotated[list[str] | None, typer.Argument(metavar="PHOTO", help="Files, folders, or - for stdin.", show_default=False)] = None,
     output: options.Output = None,
     recursive: options.Recursive = False,
+    include: options.Include = None,
+    exclude: options.Exclude = None,
     files_from: options.FilesFrom = None,
     format: options.Format = "keep",
     bit_depth: options.BitDepth = "keep",
@@ -79,10 +40,13 @@ def restore(
     keep: options.Keep = "all",
     overwrite: options.Overwrite = False,
     skip_existing: options.SkipExisting = True,
+    redo: options.Redo = False,
+    select: options.Select = "metrics",
     dry_run: options.DryRun = False,
     report: options.Report = None,
     keep_candidates: options.KeepCandidates = None,
     sidecar: options.Sidecar = True,
+    mark: options.Mark = True,
     strict: options.Strict = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -95,47 +59,70 @@ def restore(
 
     Prints the path of each file written, or with --json one object. A photo is never overwritten.
     """
+    from ttpo_cli.batch.globs import Globs
     from ttpo_cli.batch.plan import plan
 
     terminal = Terminal(quiet, verbose, no_color)
-    jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive)
-    outputs = Outputs(format, bit_depth, quality, options.metadata_kinds(keep), overwrite, sidecar, keep_candidates, report)
-    check_outputs(jobs, outputs, json)
+    globs = Globs(tuple(include or ()), tuple(exclude or ()))
+    jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
+    kept = options.metadata_kinds(keep)
+    outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict)
+    alone = [job for job in jobs if job.root is None]
+    roots = list(dict.fromkeys(job.root for job in jobs if job.root is not None))
+    check_outputs(jobs, outputs, json, bool(roots))
+    if select == "later" and alone:
+        raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
+    if report is not None and alone and roots:
+        raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
 
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
     made_of, settings = asked.build(terminal)
 
+    @cache
     def load() -> Work:
         with opened_store(terminal) as store:
             engine = load_engine(made_of, settings, store)
         weights = weights_of(engine, made_of.metric_files)
         warn_of_licences(weights, terminal)
-        return Work(engine, weights, settings, outputs, strict, json, terminal)
+        return Work(made_of, engine, weights, settings, outputs)
 
-    tally, work = Tally(terminal), None
-    for job in jobs:
-        if skip_existing and not overwrite and _skip(job, tally):
-            continue
-        photo, label = None, "standard input" if job.source is None else str(job.source)
-        with tally.attempt(label):
-            photo = _read(job, overwrite)
-        if photo is None:
-            continue
-        work = work or load()  # at the first photo that can be read; what goes wrong here concerns all of them
-        with tally.attempt(label):
-            if dry_run:
-                _foretell(photo, job, work, tally)
-            else:
-                _restore_one(photo, job, work, tally)
-    if report is not None and not dry_run:
+    tally = Tally(terminal)
+    for job in alone:
+        _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
+    for root in roots:
+        folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
+        restore_folder(root, [job for job in jobs if job.root == root], load(), folder, tally)
+    if report is not None and alone and not dry_run:
         with tally.attempt(str(report)):
             write_page(tally.pages, report, overwrite)
             terminal.say(f"report: {report.resolve()}")
+    if report is not None and roots and not dry_run:
+        write_folder_report(roots, report, overwrite, terminal)
+        terminal.say(f"report: {report.resolve()}")
     if json:
         write_json({"schema_version": SCHEMA_VERSION, "results": tally.records, "skipped": tally.skipped, "failures": tally.failures})
     raise typer.Exit(tally.exit_code())
+
+
+def _restore_alone(
+    job: "Job", load: Callable[[], Work], tally: Tally, outputs: Outputs, pass_over: bool, dry_run: bool, json: bool
+) -> None:
+    """One photo that has no journal. The engine is loaded at the first that can be read; what goes wrong there concerns all of them."""
+    if pass_over and not outputs.overwrite and _skip(job, tally):
+        return
+    photo, label = None, "standard input" if job.source is None else str(job.source)
+    with tally.attempt(label):
+        photo = _read(job, outputs.overwrite)
+    if photo is None:
+        return
+    work = load()
+    with tally.attempt(label):
+        if dry_run:
+            foretell_photo(photo, job, work, tally)
+        else:
+            _restore_one(photo, job, work, tally, json)
 
 
 def _skip(job: "Job", tally: Tally) -> bool:
@@ -158,32 +145,22 @@ def _read(job: "Job", overwrite: bool) -> "Photo":
     return photo
 
 
-def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
+def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: bool) -> None:
     """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
     from ttpo_cli.pipeline import restore_photo
 
     began = time.perf_counter()
-    with work.terminal.progress(photo.name) as on_step:
+    with tally.terminal.progress(photo.name) as on_step:
         result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step)
-    if work.strict and guard_refused_all(result):
-        raise GuardRejected("the guard refused every change to the restored image: loosen --guard-..., or leave out --strict")
-    written = write_result(result, photo, work.engine, work.weights, job, work.outputs)
+    written = write_result(result, photo, job, work)
     tally.records.append(written.record)
     if written.page is not None:
         tally.pages.append(written.page)
-    _tell(written.record, time.perf_counter() - began, work.terminal)
+    _tell(written.record, time.perf_counter() - began, tally.terminal)
     if written.encoded is not None:
         write_bytes(written.encoded)
-    elif not work.json:
+    elif not json:
         write_line(written.record["output"])
-
-
-def guard_refused_all(result: "Result") -> bool:
-    """Whether there were changes to the restored image, and the guard let none pass."""
-    from ttpo_cli.report.table import IDENTICAL
-
-    changes = [row for row, decibel in result.fidelity.items() if decibel < IDENTICAL]
-    return bool(changes) and all(result.guard[row] != "kept" for row in changes)
 
 
 def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
@@ -199,18 +176,3 @@ def _tell(record: dict[str, Any], seconds: float, terminal: Terminal) -> None:
     if terminal.verbose:
         terminal.table("candidates", *candidates(record))
         terminal.detail(", ".join(f"{stage} {spent:.2f} s" for stage, spent in record["seconds"].items()))
-
-
-def _foretell(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
-    """What --dry-run says of one photo."""
-    from ttpo_cli.imaging.writing import losses
-
-    height, width = photo.pixels.shape[-2:]
-    scale = work.engine.backbone.scale
-    output = "standard output" if job.target is None else str(job.target.resolve())
-    work.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
-    how: dict[str, Any] = {"format": work.outputs.format, "bit_depth": work.outputs.bit_depth, "keep": work.outputs.keep}
-    notes = [*photo.notes, *losses(photo, path=job.target, **how)]
-    for note in notes:
-        work.terminal.say(f"{photo.name}: {note}")
-    tally.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})

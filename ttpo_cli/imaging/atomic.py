@@ -25,13 +25,14 @@ def check_target(path: Path, *, source: Path | None = None, overwrite: bool = Fa
         raise _unwritable(path, error) from error
 
 
-def atomic_write(path: Path, data: bytes, overwrite: bool = False) -> Path:
+def atomic_write(path: Path, data: bytes, overwrite: bool = False, mark: str = "") -> Path:
     """Write a file whole or not at all: a temporary file in the same folder, flushed to disk, then renamed. Missing folders are made.
 
+    mark: a word for the temporary file's name, by which what a killed process left can be found.
     Raises TtpoError where it exists and `overwrite` is not given, or where the system refuses; nothing is left behind then.
     """
     check_target(path, overwrite=overwrite)
-    temporary = path.with_name(f".ttpo-{secrets.token_hex(8)}.part")
+    temporary = path.with_name(f".ttpo-{f'{mark}-' if mark else ''}{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as stream:

@@ -19,6 +19,7 @@ from ttpo_cli.imaging.xmp import settle_xmp
 
 _RAW_SUFFIXES = frozenset({".dng", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".pef", ".srw", ".erf", ".kdc", ".dcr", ".3fr", ".iiq", ".cr2"})
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
+MAX_PIXELS = 200_000_000
 _OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they cannot be meant as such
 _DEPTHS = {"uchar": 8, "ushort": 16, "float": 16}
 # EXIF orientation -> the upright picture of a stored one, both (H, W, bands).
@@ -43,7 +44,7 @@ class _Samples:
     notes: tuple[str, ...]
 
 
-def read_photo(source: Path | bytes, *, name: str | None = None, max_pixels: int = 200_000_000) -> Photo:
+def read_photo(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
     name: what to call the photo instead of the path's name. EXIF orientation is applied, once. RGB and grey keep their profile and
@@ -77,23 +78,49 @@ def read_photo(source: Path | bytes, *, name: str | None = None, max_pixels: int
     )
 
 
+def photo_size(source: Path) -> tuple[int, int]:
+    """Width and height of the upright photo, from its header: what follows may still turn out to be damaged.
+
+    Raises TtpoError where there is no header that `read_photo` would accept.
+    """
+    label = str(source)
+    _check_file(source, label)
+    try:
+        image = pyvips.Image.new_from_file(str(source), access="sequential")
+    except pyvips.Error as error:
+        raise _undecodable(label, error) from error
+    turned = _number(image, "orientation") >= 5
+    return (image.height, image.width) if turned else (image.width, image.height)
+
+
 def _load(path: Path, label: str) -> bytes:
     """The bytes of a file that begins like a photo."""
+    _check_file(path, label)
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(label, error) from error
+
+
+def _check_file(path: Path, label: str) -> None:
+    """Refuse what is no file, or begins like no photo, before a large file of another kind is read whole."""
     try:
         if path.is_dir():
             raise TtpoError(f"'{label}' is a folder: give the photo's file")
         if path.exists() and not path.is_file():
             raise TtpoError(f"'{label}' is no regular file: give the photo's file, or its bytes on standard input")
         with path.open("rb") as stream:
-            sniff_format(stream.read(64), label)  # before a large file of another kind is read whole
-            stream.seek(0)
-            return stream.read()
+            sniff_format(stream.read(64), label)
     except FileNotFoundError as error:
         raise TtpoError(f"'{label}' does not exist: check its name and folder") from error
     except PermissionError as error:
         raise TtpoError(f"'{label}' may not be read by this user: change its permissions") from error
     except OSError as error:
-        raise TtpoError(f"'{label}' cannot be read ({error.strerror}): check the disk, or copy the file elsewhere") from error
+        raise _unreadable(label, error) from error
+
+
+def _unreadable(label: str, error: OSError) -> TtpoError:
+    return TtpoError(f"'{label}' cannot be read ({error.strerror}): check the disk, or copy the file elsewhere")
 
 
 def _undecodable(label: str, error: pyvips.Error) -> TtpoError:

@@ -1,6 +1,8 @@
 """A Photo written as PNG, JPEG, TIFF or WebP: whole or not at all, never over its source, metadata true to the new pixels."""
 
+import hashlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from ttpo_cli.imaging.exif import exif_bytes, read_exif, settle
 from ttpo_cli.imaging.formats import FORMATS, output_format
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.xmp import settle_xmp
+from ttpo_cli.imaging.xmp_mark import Mark, mark_xmp
 
 METADATA = frozenset({"exif", "icc", "xmp"})
 _SCREEN = (72 / 25.4, 72 / 25.4)  # the resolution written where a photo states none: 72 dots an inch
@@ -29,6 +32,14 @@ _ENCODERS: dict[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Encoded:
+    """A photo's file, and the sha256 of the samples it was made of, which another encoder's version does not change."""
+
+    data: bytes
+    pixels_sha256: str
+
+
 def write_photo(
     path: Path | None,
     photo: Photo,
@@ -40,29 +51,55 @@ def write_photo(
     overwrite: bool = False,
     source: Path | None = None,
 ) -> bytes | Path:
-    """Write the photo to `path` and return it, or return the encoded bytes where `path` is None.
+    """Write the photo to `path` and return it, or return the encoded bytes where `path` is None. The options are those of `encode_photo`.
+
+    Raises UsageError for options that contradict each other, TtpoError where the file cannot be written or would replace `source`.
+    """
+    if path is not None:
+        check_target(path, source=source, overwrite=overwrite)
+    encoded = encode_photo(path, photo, format=format, bit_depth=bit_depth, quality=quality, keep=keep)
+    return encoded.data if path is None else atomic_write(path, encoded.data, overwrite)
+
+
+def encode_photo(
+    path: Path | None,
+    photo: Photo,
+    *,
+    format: str = "keep",
+    bit_depth: str | int = "keep",
+    quality: int = 95,
+    keep: frozenset[str] = METADATA,
+    mark: Mark | None = None,
+) -> Encoded:
+    """The file's bytes.
 
     format: png, jpeg, tiff, webp, or "keep": what the path's suffix names, else the photo's own. bit_depth: 8, 16 or "keep" (8 where
     the format holds no more). quality: 1 to 100, of JPEG and WebP (100 is lossless WebP). keep: the metadata to carry over.
-    Values are clipped to [0, 1] and rounded half to even, not dithered. What the format cannot hold is told by `losses`.
-    Raises UsageError for options that contradict each other, TtpoError where the file cannot be written or would replace `source`.
+    mark: what XMP is to say of how the pixels were made. Values are clipped to [0, 1] and rounded half to even, not dithered. What the
+    format cannot hold is told by `losses`. Raises UsageError for options that contradict each other.
     """
     chosen = output_format(path, format, photo.format)
     depth = _depth(photo, chosen, bit_depth)
     if not 1 <= quality <= 100:
         raise UsageError(f"quality {quality} is not between 1 and 100: choose one that is")
-    if path is not None:
-        check_target(path, source=source, overwrite=overwrite)
-    encoded = _encode(photo, chosen, depth, quality, _kept(photo, chosen, keep))
-    return encoded if path is None else atomic_write(path, encoded, overwrite)
+    samples = _samples(photo, chosen, depth)
+    digest = hashlib.sha256("x".join(map(str, (*samples.shape, depth))).encode())
+    digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).data)
+    return Encoded(_encode(samples, photo, chosen, depth, quality, _kept(photo, chosen, keep, mark)), digest.hexdigest())
 
 
 def losses(
-    photo: Photo, *, path: Path | None = None, format: str = "keep", bit_depth: str | int = "keep", keep: frozenset[str] = METADATA
+    photo: Photo,
+    *,
+    path: Path | None = None,
+    format: str = "keep",
+    bit_depth: str | int = "keep",
+    keep: frozenset[str] = METADATA,
+    mark: Mark | None = None,
 ) -> tuple[str, ...]:
-    """What `write_photo` with these options will leave out because the format cannot hold it, in words for the user."""
+    """What `encode_photo` with these options will leave out because the format cannot hold it, in words for the user."""
     chosen = output_format(path, format, photo.format)
-    entry, kept = FORMATS[chosen], _kept(photo, chosen, keep)
+    entry, kept = FORMATS[chosen], _kept(photo, chosen, keep, None)
     said = []
     if photo.bit_depth == 16 and str(bit_depth) == "keep" and not entry.sixteen_bit:
         said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
@@ -71,6 +108,8 @@ def losses(
     for name in sorted(keep):
         if getattr(photo.metadata, name) is not None and getattr(kept, name) is None:
             said.append(f"{name.upper()} was left out: {entry.title} cannot hold it")
+    if mark is not None and _kept(photo, chosen, keep, mark).xmp == kept.xmp:
+        said.append("no mark of how it was made: its XMP is damaged or full")
     return tuple(said)
 
 
@@ -85,8 +124,8 @@ def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
     return wanted if FORMATS[format].sixteen_bit else 8
 
 
-def _kept(photo: Photo, format: str, keep: frozenset[str]) -> Metadata:
-    """The metadata that is to be kept and that the format can hold, settled for the pixels to be written."""
+def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) -> Metadata:
+    """The metadata that is to be kept and that the format can hold, settled for the pixels to be written, XMP with the mark."""
     for name in keep - METADATA:
         raise unknown_name("metadata", name, METADATA)
     height, width = photo.pixels.shape[-2:]
@@ -99,21 +138,23 @@ def _kept(photo: Photo, format: str, keep: frozenset[str]) -> Metadata:
     if xmp is not None:
         xmp = settle_xmp(xmp, width, height)
     icc = photo.metadata.icc if "icc" in keep else None
+    marked = xmp if mark is None else mark_xmp(xmp, mark) or xmp
     if format == "jpeg":
         exif = exif if exif is None or len(EXIF_MARKER + exif) <= JPEG_SEGMENT else None
-        xmp = xmp if xmp is None or len(XMP_MARKER + xmp) <= JPEG_SEGMENT else None
+        fitting = (packet for packet in (marked, xmp) if packet is not None and len(XMP_MARKER + packet) <= JPEG_SEGMENT)
+        marked = next(fitting, None)
     if photo.grey and not FORMATS[format].grey:
         icc = None  # a profile of grey values means nothing to three channels
-    return Metadata(exif, icc, xmp, photo.metadata.resolution)
+    return Metadata(exif, icc, marked, photo.metadata.resolution)
 
 
-def _encode(photo: Photo, format: str, depth: int, quality: int, metadata: Metadata) -> bytes:
-    """The bytes of a file."""
+def _encode(samples: np.ndarray, photo: Photo, format: str, depth: int, quality: int, metadata: Metadata) -> bytes:
+    """The bytes of a file of (H, W, bands) integers."""
     entry, (height, width) = FORMATS[format], photo.pixels.shape[-2:]
     if max(height, width) > entry.largest_side:
         raise TtpoError(f"{width}x{height} pixels do not fit {entry.title}, whose sides end at {entry.largest_side}: choose PNG or TIFF")
     resolution = metadata.resolution or _SCREEN
-    image = pyvips.Image.new_from_array(_samples(photo, format, depth), interpretation=_SPACES[photo.grey, depth])
+    image = pyvips.Image.new_from_array(samples, interpretation=_SPACES[photo.grey, depth])
     image = image.copy(xres=resolution[0], yres=resolution[1])
     blobs: dict[str, Any] = {"icc-profile-data": metadata.icc, "xmp-data": None if format == "jpeg" else metadata.xmp}
     for name, blob in blobs.items():

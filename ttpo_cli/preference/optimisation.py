@@ -24,7 +24,7 @@ from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.reward import pair_preference, with_reward
 from ttpo_cli.preference.rival import with_rival
 from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
-from ttpo_cli.preference.selection import SelectionOptions, choose_pair
+from ttpo_cli.preference.selection import SelectionOptions, checked_pick, choose_pair
 
 OnStep = Callable[[str, int, int], None]
 
@@ -67,11 +67,13 @@ def optimise(
     on_step: OnStep,
     compare: bool = False,
     laps: Laps | None = None,
+    pick: Sequence[int] = (),
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
-    laps: gains the seconds and the peak memory of each stage.
+    laps: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
+    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions.
     """
     counter, notes = CallCounter(), list[str]()
     laps = laps or Laps(restored.device)
@@ -99,7 +101,9 @@ def optimise(
     laps.end_of("candidates")
 
     scores = score_images(images, panel, notes)
-    preferred, dispreferred = choose_pair(fused_scores(scores, panel, selection), selection)
+    chosen_by_metrics = choose_pair(fused_scores(scores, panel, selection), selection)
+    preferred, dispreferred = checked_pick(pick, len(images)) if pick else chosen_by_metrics
+    guidance = replace(guidance, regional=guidance.regional and not pick)
     laps.end_of("selection")
 
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
@@ -115,7 +119,8 @@ def optimise(
     guided = finish(latent)
     laps.end_of("guidance")
 
-    outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), (preferred, dispreferred), tools.scale, selection, guard)
+    pair = (preferred, dispreferred)
+    outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), pair, tools.scale, selection, guard, bool(pick))
     laps.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
@@ -220,14 +225,20 @@ def choose(
     scale: int,
     selection: SelectionOptions,
     guard: GuardOptions,
+    picked: bool = False,
 ) -> Outcome:
-    """The best of restored, candidates and guided by the fused score over all of them, among those the guard keeps."""
+    """The best of restored, candidates and guided by the fused score over all of them, among those the guard keeps.
+
+    picked: a person chose the pair, so only the preferred and what was guided towards it compete, and the restored image where the guard
+    refuses both or where it is the preferred.
+    """
     every = torch.cat((images, guided))
     all_scores = torch.cat((scores, score_images(guided, panel)))
     fused = fused_scores(all_scores, panel, selection)
     verdicts = [judge(image[None], restored, lq, scale, guard) for image in every]
     kept = torch.tensor([verdict.refused is None or index == 0 for index, verdict in enumerate(verdicts)])
-    winner = int(fused.masked_fill(~kept, -torch.inf).argmax())
+    running = kept & _picked_rows(kept, pair[0]) if picked else kept
+    winner = int(fused.masked_fill(~running, -torch.inf).argmax())
     names = (*labels, "guided")
     best = 1 + int(fused[1:-1].masked_fill(~kept[1:-1], -torch.inf).argmax()) if bool(kept[1:-1].any()) else 0
     positions = {"restored": 0, "best candidate": best, "guided": len(every) - 1, "result": winner}
@@ -238,7 +249,7 @@ def choose(
         guided,
         every[winner : winner + 1],
         names[winner],
-        _reason(names, fused, verdicts, winner),
+        f"a person preferred {names[pair[0]]}" if picked else _reason(names, fused, verdicts, winner),
         images,
         labels,
         *pair,
@@ -246,6 +257,14 @@ def choose(
         {**table, **{row: table[names[index]] for row, index in positions.items()}},
         {**dict(zip(names, verdicts, strict=True)), **{row: verdicts[index] for row, index in positions.items()}},
     )
+
+
+def _picked_rows(kept: Tensor, preferred: int) -> Tensor:
+    """Which rows (N + 1,) compete after a person's pick: the preferred and the guided one, which is last; else the restored image."""
+    rows = torch.zeros_like(kept)
+    rows[[preferred, -1] if preferred else [0]] = True
+    rows[0] |= not bool((rows & kept).any())
+    return rows
 
 
 def _row(scores: Tensor, fused: float, panel: Panel) -> dict[str, float]:

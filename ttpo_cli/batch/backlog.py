@@ -1,0 +1,79 @@
+"""What waits in an output folder for a person: the candidates of each photo under .ttpo/candidates/, and the picks in .ttpo/picks.jsonl."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from ttpo_cli.batch.decision import settings_hash
+from ttpo_cli.batch.folder_journal import FOLDER
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.preference.pick import Pick, Proposal, pick_line, proposal_of, read_picks
+
+Picks = Mapping[tuple[str, str, str], Pick]
+
+
+def candidates_folder(root: Path, target: str) -> Path:
+    """Where the candidates of one photo lie."""
+    return root / FOLDER / "candidates" / target
+
+
+def proposal_path(root: Path, target: str) -> Path:
+    """The file that says what the candidates of one photo are, and that they are all there."""
+    return candidates_folder(root, target) / "proposal.json"
+
+
+def proposal_files(root: Path, proposal: Proposal, pictures: Mapping[str, bytes]) -> dict[Path, bytes]:
+    """The candidates' files, and last the one that says what they are, so that it never stands without them."""
+    folder = candidates_folder(root, proposal.target)
+    told = json.dumps(asdict(proposal), ensure_ascii=False, indent=2) + "\n"
+    return {**{folder / name: data for name, data in pictures.items()}, proposal_path(root, proposal.target): told.encode()}
+
+
+def read_proposal(root: Path, target: str) -> Proposal | None:
+    """The candidates of a photo, None where there are none. Raises TtpoError for a file that does not say what they are."""
+    path = proposal_path(root, target)
+    if not path.is_file():
+        return None
+    try:
+        return proposal_of(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise TtpoError(f"'{path}' does not say what the candidates are: delete its folder, and run `ttpo restore` again") from error
+
+
+def picks_path(root: Path) -> Path:
+    """Where the picks of an output folder lie."""
+    return root / FOLDER / "picks.jsonl"
+
+
+def read_folder_picks(root: Path) -> Picks:
+    """The picks that hold in an output folder. Raises TtpoError for a line that is none."""
+    path = picks_path(root)
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8") as stream:
+        return read_picks(stream, str(path))
+
+
+def add_pick(root: Path, pick: Pick) -> None:
+    """Append a pick; a line that a kill cut short goes first."""
+    path = picks_path(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+b") as stream:
+        stream.seek(0)
+        written = stream.read()
+        stream.truncate(written.rfind(b"\n") + 1)
+        stream.write(pick_line(pick).encode())
+
+
+def picked_pairs(root: Path) -> Iterator[tuple[Pick, Proposal]]:
+    """Every pick that holds, with the candidates it was made among; one whose candidates are gone, or are others now, is left out."""
+    for pick in read_folder_picks(root).values():
+        proposal = read_proposal(root, pick.target)
+        if proposal is not None and (proposal.target, proposal.content_sha256, proposal.made_with) == pick.key:
+            yield pick, proposal
+
+
+def picked_hash(made_with: str, pick: Pick | None) -> str:
+    """The settings of a photo: those of its candidates, and a person's pick where there is one."""
+    return made_with if pick is None else settings_hash({"made_with": made_with, "pick": [pick.preferred, pick.dispreferred]})

@@ -1,0 +1,140 @@
+"""A folder of photos restored so that it can be killed at any moment and goes on the next time: decide, then overlap, then the journal."""
+
+import errno
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from ttpo_cli.batch.decision import Decision
+from ttpo_cli.batch.folder_journal import FolderJournal, JournalError, stamp
+from ttpo_cli.batch.overlap import Ended, overlapped
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.atomic import atomic_write, check_target
+from ttpo_cli.imaging.photo import Photo
+from ttpo_cli.imaging.reading import read_photo
+
+_IDLE: dict[str, Literal["unchanged", "kept", "waiting"]] = {"unchanged": "unchanged", "keep": "kept", "wait": "waiting"}
+# Errors of the disk that the next photo would meet as well.
+_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the network's part leaves of one photo, to be encoded and written by another thread.
+
+    encode: the picture's file, and its record as it will stand in the sidecar; None where only candidates were made, for a person to
+    pick. beside: further files, made once the picture stands.
+    scores: JSON-able, for the journal.
+    """
+
+    encode: Callable[[], tuple[bytes, dict[str, Any]]] | None
+    beside: Callable[[dict[str, Any]], Mapping[Path, bytes]]
+    scores: Mapping[str, Any]
+    seconds: float
+    content_sha256: str
+    settings_sha256: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one photo in this run. record: of a photo that was restored, or whose writing was completed."""
+
+    decision: Decision
+    outcome: Literal["restored", "completed", "proposed", "unchanged", "waiting", "kept", "failed"]
+    record: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    error: Exception | None = None
+
+
+Restore = Callable[[Photo, Decision], Finished]
+Describe = Callable[[Exception], tuple[str, int]]
+Beside = Callable[[Path, dict[str, Any]], Mapping[Path, bytes]]
+
+
+def run_folder(
+    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore, describe: Describe, beside: Beside
+) -> Iterator[Report]:
+    """Carry out the decisions: first what costs nothing, then the photos to restore, each reported as it ends.
+
+    restore: called in this thread. describe: an error as one line and an exit code. beside: the small files of a picture whose writing a
+    kill cut short, from its target and record. An error ends its photo only, but for those that would end every other as well: a full
+    disk, a broken journal, options that cannot be meant. Raises those as TtpoError.
+    """
+    for decision in decisions:
+        if decision.act == "finish":
+            yield _complete(decision, journal, beside)
+        elif decision.act != "restore":
+            if decision.moved is not None:
+                journal.seen_again(decision.target, *decision.moved)
+            yield Report(decision, _IDLE[decision.act])
+    todo = [decision for decision in decisions if decision.act == "restore"]
+    for ended in overlapped(todo, _reader(journal), _worker(restore), _writer(journal)):
+        if ended.error is None:
+            yield ended.value
+        else:
+            text, exit_code = describe(ended.error)
+            journal.failed(ended.item.target, text, exit_code)
+            _stop_if_all_would_fail(ended)
+            yield Report(ended.item, "failed", error=ended.error)
+
+
+def _reader(journal: FolderJournal) -> Callable[[Decision], Photo]:
+    def read(decision: Decision) -> Photo:
+        source, target = decision.job.source, decision.job.target
+        assert source is not None and target is not None  # `decide` looked
+        journal.begin(decision.target, source, stamp(source) if source.is_file() else None, decision.standing)
+        check_target(target, source=source, overwrite=decision.replace)
+        return read_photo(source)
+
+    return read
+
+
+def _worker(restore: Restore) -> Callable[[Decision, Photo], Finished]:
+    def work(decision: Decision, photo: Photo) -> Finished:
+        return restore(photo, decision)
+
+    return work
+
+
+def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
+    def write(decision: Decision, finished: Finished) -> Report:
+        target, name = decision.job.target, decision.target
+        assert target is not None  # `decide` looked
+        if finished.encode is None:
+            for path, data in finished.beside({}).items():
+                atomic_write(path, data, overwrite=True, mark=journal.mark)
+            journal.proposed(name, finished.content_sha256, finished.settings_sha256)
+            return Report(decision, "proposed", seconds=finished.seconds)
+        encoded, record = finished.encode()
+        facts = (finished.content_sha256, finished.settings_sha256, hashlib.sha256(encoded).hexdigest())
+        journal.writing(name, *facts, json.dumps(finished.scores), finished.seconds, json.dumps(record, ensure_ascii=False))
+        atomic_write(target, encoded, decision.replace, journal.mark)
+        for path, data in finished.beside(record).items():
+            atomic_write(path, data, overwrite=True, mark=journal.mark)
+        journal.done(name, stamp(target))
+        return Report(decision, "restored", record, finished.seconds)
+
+    return write
+
+
+def _complete(decision: Decision, journal: FolderJournal, beside: Beside) -> Report:
+    """What was left to do when a kill came between the picture and its last word in the journal."""
+    row, target = journal.row(decision.target), decision.job.target
+    assert row is not None and row.record is not None and target is not None  # `decide` read them
+    record = json.loads(row.record)
+    for path, data in beside(target, record).items():
+        atomic_write(path, data, overwrite=True, mark=journal.mark)
+    journal.done(decision.target, stamp(target))
+    return Report(decision, "completed", record, row.seconds or 0.0)
+
+
+def _stop_if_all_would_fail(ended: Ended[Decision]) -> None:
+    error = ended.error
+    cause = error.__cause__ if isinstance(error, TtpoError) else error
+    if isinstance(cause, OSError) and cause.errno in _DISK:
+        raise TtpoError(f"{error}; the run stopped here, since no other photo could be written: make room, and run it again") from error
+    if isinstance(error, JournalError) or (isinstance(error, UsageError) and ended.stage == "work"):
+        raise error

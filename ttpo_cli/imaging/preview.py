@@ -1,0 +1,20 @@
+"""A small sRGB JPEG of any photo file, to look at in a browser: upright, its colour profile applied, transparency over white."""
+
+from pathlib import Path
+
+import pyvips
+
+from ttpo_cli.errors import TtpoError
+
+_QUALITY = 88
+
+
+def preview(path: Path, side: int) -> bytes:
+    """The photo with no side above `side` pixels, never enlarged. Raises TtpoError for a file that cannot be decoded."""
+    try:
+        image = pyvips.Image.thumbnail(str(path), side, height=side, size="down", output_profile="srgb", fail_on="error")
+        if image.hasalpha():
+            image = image.flatten(background=[255])
+        return image.jpegsave_buffer(Q=_QUALITY, keep=0)
+    except pyvips.Error as error:
+        raise TtpoError(f"'{path}' cannot be shown ({' '.join(error.message.split())}): restore it again, or copy it again") from error
