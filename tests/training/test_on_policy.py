@@ -143,6 +143,26 @@ def test_every_step_and_every_seed_draw_noise_of_their_own(prior, photos, tmp_pa
     assert {inputs for _, inputs in seeds} == {(0, 1)}
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_again_with_one_beginning(prior, photos, tmp_path):
+    list(islice(train_policy(photos, tmp_path, tiny(prior, steps=1), CPU, every=1), 1))
+    list(train_policy(photos, tmp_path, tiny(prior, steps=1), CPU, every=1, resume=True))
+    assert [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()] == [0, 1]
+
+
+def test_each_sample_is_judged_against_the_truth_of_its_own_input(prior, photos, tmp_path, monkeypatch):
+    """Almost no noise and no wear: every sample is nearly its input, and so nearly its truth."""
+    seen, true_rewards = [], on_policy.rewards
+    monkeypatch.setattr(
+        on_policy, "rewards", lambda images, truth, terms: seen.append((images, truth)) or true_rewards(images, truth, terms)
+    )
+    data = PolicyDataOptions(photos=2, crop=32, blur=(0.0, 0.0), shrink=(1.0, 1.0), noise=(0.0, 0.0), jpeg=(0.0, 0.0))
+    options = tiny(prior, steps=1, data=data, rollout=RolloutOptions(group=3, steps=1, start=0.002, sigma_min=0.001))
+    list(train_policy(photos, tmp_path, options, CPU))
+    ((images, truth),) = seen
+    assert float((images - truth).abs().mean()) < 0.01
+    assert float((images - truth.roll(3, dims=0)).abs().mean()) > 0.05
+
+
 def test_the_best_stays_the_untrained_prior_while_nothing_better_is_within_the_margins(prior, photos, tmp_path):
     options = tiny(prior, alarm=AlarmOptions(metrics=("gmsd",), photos=1, stop=False, psnr=0.0, margin=0.0, low_band=0.0))
     records = list(train_policy(photos, tmp_path, options, CPU, every=2))
