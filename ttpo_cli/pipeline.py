@@ -66,7 +66,8 @@ class EngineOptions:
     """What an engine is made of, as values that travel to another process.
 
     backbone: a name or a file. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`. metrics: that select.
-    scale, task: of the backbone, where its family knows several. metric_files: a file in place of a metric's own.
+    scale, task: of the backbone, where its family knows several; blend: of LFC-SR's two outputs. metric_files: a file in place of a
+    metric's own.
     """
 
     backbone: str = "lfc-sr-small"
@@ -76,6 +77,7 @@ class EngineOptions:
     precision: str = "auto"
     scale: int | None = None
     task: str | None = None
+    blend: float = 1.0
     metric_files: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -146,7 +148,7 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
     device = choose_device(options.device)
     store = store or open_store()
     located = locate(options.prior, store) if settings.ttpo else None
-    backbone = load_backbone(options.backbone, scale=options.scale, task=options.task, store=store)
+    backbone = load_backbone(options.backbone, scale=options.scale, task=options.task, blend=options.blend, store=store)
     if located is None:
         return Engine(backbone, None, device)
     files = dict(options.metric_files)

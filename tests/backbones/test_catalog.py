@@ -65,6 +65,11 @@ def test_the_embedded_super_resolver_keeps_what_the_photo_shows():
     assert float((imresize(image, scale=0.25) - shown).abs().mean()) < 0.01
 
 
+def test_what_has_one_output_has_nothing_to_blend():
+    with pytest.raises(UsageError, match="nothing to blend"):
+        load_backbone("bicubic", scale=2, blend=0.5)
+
+
 def test_a_blend_outside_0_1_is_refused(trained):
     with pytest.raises(UsageError, match="blend"):
         load_backbone(trained[0], blend=1.5)

@@ -60,7 +60,8 @@ def load_backbone(
 
     scale, task: what the caller needs; None: whatever a file does, and for a family the first that `choose` finds. blend: between
     LFC-SR's stages, 0 objective to 1 perceptual. store: where named weights are found or fetched to; None: as the environment says.
-    Raises UsageError for an unknown name or another scale, WeightsError for a file that is missing, unreadable or of no known use.
+    Raises UsageError for an unknown name, another scale or a blend that cannot be, WeightsError for a file that is missing, unreadable
+    or of no known use.
     """
     name = str(name_or_file)
     if name in BACKBONES:
@@ -71,6 +72,8 @@ def load_backbone(
         backbone = _named(name, scale, blend, task, store or open_store())
     if scale is not None and backbone.scale != scale:
         raise UsageError(f"{backbone.name} enlarges by {backbone.scale}, not by {scale}: leave --scale out, or give another backbone")
+    if blend != 1 and backbone.architecture != "LFC-SR":
+        raise UsageError(f"{backbone.name} has one output and nothing to blend: leave --blend out, or give a checkpoint of LFC-SR")
     return backbone
 
 

@@ -93,7 +93,7 @@ def settings_by_ending(jobs: "Sequence[Job]", work: Work) -> dict[str, str]:
     from ttpo_cli.report.record import jsonable
 
     made_of, settings, encoding = vars(work.made_of), vars(work.settings), work.outputs.encoding
-    names = ("scale", "task", "precision", *(("metrics",) if work.settings.ttpo else ()))
+    names = ("scale", "task", "blend", "precision", *(("metrics",) if work.settings.ttpo else ()))
     facts = {
         "engine": {name: made_of[name] for name in names},
         "settings": settings if work.settings.ttpo else {"restore": settings["restore"], "ttpo": False},

@@ -25,6 +25,10 @@ Scale = Annotated[
 Task = Annotated[
     str | None, typer.Option(help="For a backbone's name that does several: denoise, deblur, derain, ...", rich_help_panel=_MODEL)
 ]
+Blend = Annotated[
+    float,
+    typer.Option(help="LFC-SR's two outputs: 0 the objective one, 1 the perceptual one, or a mixture (Eq. 14).", rich_help_panel=_MODEL),
+]
 Prior = Annotated[
     str,
     typer.Option(help="The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", rich_help_panel=_MODEL),

@@ -16,6 +16,7 @@ _SHARED: dict[str, tuple[Any, Any]] = {
     "backbone": (options.Backbone, "lfc-sr-small"),
     "scale": (options.Scale, None),
     "task": (options.Task, None),
+    "blend": (options.Blend, 1.0),
     "prior": (options.Prior, "haar-prior"),
     "metrics": (options.Metrics, "ranker,niqe"),
     "metric_weights": (options.MetricWeights, None),
@@ -48,7 +49,7 @@ class Asked:
         from ttpo_cli.pipeline import EngineOptions
 
         given = {**self.values, **own}
-        for_engine = ("backbone", "prior", "device", "precision", "scale", "task")
+        for_engine = ("backbone", "prior", "device", "precision", "scale", "task", "blend")
         engine = EngineOptions(
             **{name: given[name] for name in for_engine},
             metrics=options.metric_names(given["metrics"], terminal) if given["ttpo"] else (),

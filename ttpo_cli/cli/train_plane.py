@@ -65,8 +65,6 @@ def _model(text: str) -> "Model":
     if not equals:
         raise UsageError(f"--model {text}: write it as NAME=FILE")
     both = [load_backbone(file, blend=blend) for blend in (0.0, 1.0)]
-    if both[0].architecture != "LFC-SR":
-        raise UsageError(f"--model {text}: {both[0].architecture} has one output; the plane compares checkpoints of LFC-SR")
     return Model(name, both[0], both[1])
 
 
