@@ -32,12 +32,18 @@ def _diffusers() -> Any:
 
 
 def unet2d(**config: Any) -> nn.Module:
-    """An untrained UNet2DModel: the network of the embedded prior, without the seconds that importing all of diffusers takes."""
+    """An untrained UNet2DModel: the network of the embedded prior, without the seconds that importing all of diffusers takes.
+
+    Where peft is installed diffusers imports it, and bitsandbytes with it, for casting layer by layer, which nothing here does.
+    """
     from diffusers.utils import import_utils
 
     import_utils._bitsandbytes_available = False
-    from diffusers.models.unets.unet_2d import UNet2DModel
-
+    there, import_utils._peft_available = import_utils._peft_available, False
+    try:
+        from diffusers.models.unets.unet_2d import UNet2DModel
+    finally:
+        import_utils._peft_available = there
     return UNet2DModel(**config)
 
 
