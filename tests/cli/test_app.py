@@ -101,6 +101,15 @@ def test_a_closed_pipe_is_quiet():
     assert "Traceback" not in errors and "BrokenPipe" not in errors
 
 
+@pytest.mark.parametrize(("arguments", "expected"), [(["--version"], 0), (["restore", "nothing.png"], 1), (["no-such-command"], 2)])
+def test_the_console_script_ends_with_the_programs_code_its_output_flushed_and_its_exit_handlers_run(arguments, expected):
+    code = f"import atexit, sys; from ttpo_cli.cli.app import main; atexit.register(print, 'handled'); sys.argv[1:] = {arguments}; main()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == expected
+    assert done.stdout.endswith("handled\n")
+    assert ("ttpo " in done.stdout) == (expected == 0) and bool(done.stderr) == (expected != 0)
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_can_be_shown(shell):
     code = "from ttpo_cli.cli.app import app; app(prog_name='ttpo')"

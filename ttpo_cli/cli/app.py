@@ -1,11 +1,13 @@
 """The program `ttpo`: its commands, and the one place where an error becomes a line on stderr and an exit code."""
 
+import atexit
 import logging
 import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from types import FrameType
 from typing import Annotated
 
@@ -88,7 +90,17 @@ def program(arguments: Sequence[str] | None = None) -> int:
 def main() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(program())
+    _leave(program())
+
+
+def _leave(code: int) -> None:
+    """End the process with its exit handlers run and its streams flushed, but without freeing object by object what the system frees at
+    once: with torch loaded that takes longer than a second."""
+    atexit._run_exitfuncs()
+    with suppress(OSError):  # a reader that has gone was noticed where it mattered
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

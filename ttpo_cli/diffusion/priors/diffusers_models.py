@@ -1,6 +1,7 @@
 """What ttpo takes from diffusers: model classes, the parts of a folder in diffusers layout, noise schedules. This file alone imports it."""
 
 import json
+import logging
 import warnings
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,6 +25,7 @@ def _diffusers() -> Any:
     from diffusers.utils import import_utils
 
     import_utils._bitsandbytes_available = False
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # peft imports it all the same
     for library in (diffusers.utils.logging, import_module("transformers.utils.logging")):
         library.set_verbosity_error()
         library.disable_progress_bar()
