@@ -1,10 +1,15 @@
 """What tests of every part share: the folder of third-party data beside the checkout, where there is one."""
 
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, and so do the programs they start: one thread each is faster for all
+    os.environ["OMP_NUM_THREADS"] = "1"
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)
