@@ -13,9 +13,9 @@ from ttpo_cli.batch.dataset import Item
 from ttpo_cli.batch.evaluation import Scores, judge_image
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.reading import read_photo
-from ttpo_cli.imaging.wavelets import low_band
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
+from ttpo_cli.training.lfc_validation import low_difference
 
 OUTPUTS = ("objective", "perceptual")
 
@@ -49,7 +49,7 @@ def measure(
         for done, item in enumerate(items):
             lq, hq = _read(item)
             images = {"objective": _made(model.objective, lq, device), "perceptual": _made(model.perceptual, lq, device)}
-            differences.append(low_difference(images["objective"], images["perceptual"]))
+            differences.append(float(low_difference(images["objective"], images["perceptual"])))
             for output, image in images.items():
                 rows[output].append(judge_image(image.to(device), hq.to(device), judges, model.objective.scale))
             on_step(number * len(items) + done + 1, len(models) * len(items))
@@ -82,12 +82,6 @@ def best_of(points: Sequence[Point], output: str, judge: Metric) -> str:
     if not found:
         raise UsageError(f"{judge.name} could judge no photo of this dataset: choose another metric")
     return min(found, key=lambda name: found[name])
-
-
-def low_difference(first: Tensor, second: Tensor) -> float:
-    """Mean |LL(second) - LL(first)| of images in [0, 1], in grey levels of 255; an odd row or column is left out."""
-    height, width = (side // 2 * 2 for side in first.shape[-2:])
-    return float(255 * low_band((second - first)[..., :height, :width]).abs().mean() / 2)
 
 
 def _read(item: Item) -> tuple[Tensor, Tensor]:

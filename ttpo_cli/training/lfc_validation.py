@@ -49,8 +49,12 @@ def mean_values(rows: Sequence[dict[str, float]]) -> Record:
 
 
 def low_difference(first: Tensor, second: Tensor) -> Tensor:
-    """Mean |LL(second) - LL(first)| of (N, 3, H, W) in [0, 1], in grey levels of 255 (LL's gain of 2 taken out)."""
-    return 255 * (low_band(second) - low_band(first)).abs().mean() / 2
+    """Mean |LL(second) - LL(first)| of (N, 3, H, W) in [0, 1], in grey levels of 255 (LL's gain of 2 taken out).
+
+    An odd row or column is left out.
+    """
+    height, width = (side // 2 * 2 for side in first.shape[-2:])
+    return 255 * low_band((second - first)[..., :height, :width]).abs().mean() / 2
 
 
 def centre(pair: Pair, scale: int, device: torch.device) -> tuple[Tensor, Tensor]:
