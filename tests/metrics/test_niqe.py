@@ -10,7 +10,8 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics import natural_scene
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
-from ttpo_cli.metrics.niqe import NiqeModel, fit_aggd, niqe, niqe_features
+from ttpo_cli.metrics.natural_scene import contrast_normalised
+from ttpo_cli.metrics.niqe import PYIQA_TILT, NiqeModel, fit_aggd, niqe, niqe_features, rounded_luma
 from ttpo_cli.metrics.niqe_model import load_niqe_model
 from ttpo_cli.training.degradation import gaussian_blur
 
@@ -69,6 +70,28 @@ def test_it_equals_pyiqas_default_grey_when_given_that_grey(shared_data, publish
     # Studio swing of a grey image is 219 / 255 of it plus 16: the image whose Y is that grey again.
     as_rgb = ((grey - 16) / 219).expand(-1, 3, -1, -1)
     assert niqe(as_rgb, load_niqe_model(published).model).item() == pytest.approx(float(other(image)), abs=1e-3)
+
+
+def partly_flat():
+    """A texture with a flat area that fills a whole block of 96 px, and a nearly flat one, of one level or two."""
+    image = textured(3, 288, 288)
+    image[..., 60:200, 90:220] = 0.75
+    image[..., 200:250, 40:140] = (0.5 + 0.004 * textured(4, 50, 100)).clamp(0, 1)
+    return image
+
+
+def test_flat_areas_and_undefined_blocks_count_as_pyiqa_counts_them():
+    arch = pytest.importorskip("pyiqa.archs.niqe_arch")
+    model = standard_model()
+    theirs = arch.calculate_niqe(partly_flat(), color_space="ycbcr", mu_pris_param=model.mean[None], cov_pris_param=model.covariance[None])
+    assert niqe(partly_flat(), model).item() == pytest.approx(float(theirs), abs=1e-4)
+
+
+def test_contrast_is_normalised_in_nearly_flat_areas_as_pyiqa_does_it():
+    functions = pytest.importorskip("pyiqa.archs.func_util")
+    grey = rounded_luma(partly_flat())
+    theirs = functions.normalize_img_with_gauss(grey, padding="replicate")
+    assert torch.allclose(contrast_normalised(grey, PYIQA_TILT), theirs, rtol=0, atol=1e-6)
 
 
 def test_the_three_file_formats_hold_the_same_model(published, mat, tmp_path):

@@ -13,24 +13,28 @@ _PIXELS_AT_ONCE = 4_000_000
 _HALO = 32
 
 
-def local_deviation(grey: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of (N, 1, H, W) under a 7x7 Gaussian of sigma 7/6, edges replicated: two maps of the same shape."""
+def local_deviation(grey: Tensor, tilt: float = 0.0) -> tuple[Tensor, Tensor]:
+    """Mean and deviation of (N, 1, H, W) under a 7x7 Gaussian of sigma 7/6, edges replicated: two maps of the same shape.
+
+    tilt: the window's weights sum to 1 + tilt. The mean is returned without it, the deviation with it: in a flat area of
+    level L it is L * sqrt(tilt), which with pyiqa's 1e-8 is a hundredth of a level and moves NIQE.
+    """
     offsets = torch.arange(-3, 4, dtype=grey.dtype, device=grey.device)
     window = torch.exp(-(offsets**2) / (2 * (7 / 6) ** 2))
     window = window / window.sum()
     mean = _filter(grey, window)
-    variance = _filter(grey**2, window) - mean**2
+    variance = (1 + tilt) * _filter(grey**2, window) - ((1 + tilt) * mean) ** 2
     return mean, variance.abs().sqrt()
 
 
 def contrast_normalised(grey: Tensor, tilt: float = 0.0) -> Tensor:
     """(grey - mean) / (deviation + 1) for a float64 map in 0..255, exactly zero where it is flat.
 
-    tilt: takes this share of the level away from each pixel, which puts the pixels of flat areas just below zero.
+    tilt: the window's weights sum to 1 + tilt, which puts the pixels of flat areas just below zero.
     """
-    mean, deviation = local_deviation(grey)
+    mean, deviation = local_deviation(grey, tilt)
     offset = grey - mean
-    return (torch.where(offset.abs() < _ROUNDING, 0, offset) - tilt * grey) / (deviation + 1)
+    return (torch.where(offset.abs() < _ROUNDING, 0, offset) - tilt * mean) / (deviation + 1)
 
 
 def into_blocks(image: Tensor, size: int) -> Tensor:

@@ -27,8 +27,8 @@ def niqe(image: Tensor, model: NiqeModel, tilt: float = PYIQA_TILT) -> Tensor:
     """NIQE of (N, 3, H, W) RGB in [0, 1] -> (N,) float64, lower is better; about 2 to 6 for photos.
 
     MATLAB's protocol: Y of BT.601 rounded to 8 bit, blocks of 96 px without overlap (a remainder is left out), the second
-    scale by `imresize(., 0.5)`. Needs 96 px each way. A block without contrast has undefined features: it is left out of the
-    covariance, its undefined features out of the mean. One block alone has no spread: its covariance counts zero.
+    scale by `imresize(., 0.5)`. Needs 96 px each way. A block without contrast has undefined widths and means: it is left out
+    of the covariance, they out of the mean (its shapes count as 0.2). One block alone has no spread: its covariance counts zero.
     NaN where a feature is undefined in every block (an image of one colour).
     tilt: the side of zero of flat pixels: as pyiqa's by default, 0 for exact arithmetic (MATLAB's 5.72957 for baboon.png).
     """
@@ -69,7 +69,8 @@ def block_features(blocks: Tensor) -> Tensor:
 def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Asymmetric generalised Gaussian by moments over the last two axes (Lasmar et al. 2009): (alpha, beta left, beta right).
 
-    alpha is searched in 0.2..10 in steps of 0.001. NaN where one side of zero is empty.
+    alpha is searched in 0.2..10 in steps of 0.001. Where one side of zero is empty, alpha is 0.2, as MATLAB's and pyiqa's
+    search leave it, and the side's beta NaN.
     """
     shapes = torch.arange(0.2, 10.001, 0.001, dtype=values.dtype, device=values.device)
     ratios = (2 * torch.lgamma(2 / shapes) - torch.lgamma(1 / shapes) - torch.lgamma(3 / shapes)).exp()
@@ -77,8 +78,7 @@ def fit_aggd(values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     balance = left / right
     moments = values.abs().mean((-2, -1)) ** 2 / (values**2).mean((-2, -1))
     wanted = moments * (balance**3 + 1) * (balance + 1) / (balance**2 + 1) ** 2
-    nearest = shapes[_nearest(ratios, wanted.nan_to_num())]
-    alpha = torch.where(wanted.isnan(), wanted, nearest)
+    alpha = shapes[_nearest(ratios, wanted.nan_to_num())]
     width = ((torch.lgamma(1 / alpha) - torch.lgamma(3 / alpha)) / 2).exp()
     return alpha, left * width, right * width
 
