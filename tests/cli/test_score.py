@@ -169,6 +169,13 @@ def test_a_sheet_shows_every_row_of_every_photo_and_the_table_says_who_wins(data
     assert len(found) == 1
 
 
+@pytest.mark.parametrize("name", ["sheet.gif", "."])
+def test_a_sheet_that_cannot_be_written_is_refused_before_the_work(name, dataset, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: pytest.fail("work was begun"))
+    assert program(["eval", str(dataset), "--ttpo", "--sheet", str(tmp_path / name)]) in (1, 2)
+    assert (tmp_path / name).name in capsys.readouterr().err
+
+
 def test_a_folder_without_references_is_judged_without_them(photos, capsys):
     assert program(["eval", str(photos / "spoilt"), "--backbone", "none", "--metrics", "piqe", "--json"]) == 0
     assert shown_json(capsys)["mean"]["restored"]["piqe"] > 0

@@ -57,7 +57,7 @@ def evaluate(
     ] = None,
     save: Annotated[Path | None, typer.Option(help="Folder for every image of every row, as PNG.")] = None,
     sheet: Annotated[
-        Path | None, typer.Option(help="One PNG: input and every row of each photo restored now, at 100 %, where the rows differ most.")
+        Path | None, typer.Option(help="One picture: input and every row of each photo restored now, at 100 %, where the rows differ most.")
     ] = None,
     json: Json = False,
     csv: Csv = False,
@@ -68,10 +68,15 @@ def evaluate(
 ) -> None:
     """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
     from ttpo_cli.batch.dataset import find_items
+    from ttpo_cli.imaging.atomic import check_target
+    from ttpo_cli.imaging.formats import output_format
     from ttpo_cli.metrics.catalog import load_metrics
 
     if json and csv:
         raise UsageError("--json and --csv: choose one")
+    if sheet is not None:
+        output_format(sheet, "keep", "png")
+        check_target(sheet, overwrite=True)
     terminal = Terminal(quiet, no_color=no_color)
     items = find_items(dataset)[:limit]
     made_of, asked_settings = asked.build(terminal, ttpo=ttpo, metrics=select)
@@ -192,7 +197,7 @@ def _write_sheet_of_crops(path: Path, crops: "list[torch.Tensor]") -> None:
     from ttpo_cli.imaging.writing import write_photo
     from ttpo_cli.report.contact_sheet import stacked
 
-    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), format="png", overwrite=True)
+    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), quality=90, overwrite=True)
 
 
 def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:
