@@ -146,3 +146,14 @@ def test_the_table_holds_each_prior_and_the_best_of_n_which_earns_at_least_as_mu
     assert "best of 4" in told
     code, _, _, error = call(*given, "--prior", f"before={prior}")
     assert "given twice" in str(error)
+
+
+def test_of_unseen_folders_every_photo_is_judged_and_none_held_back(prior: Path, photo_folder: Path) -> None:
+    given = ("train", "policies", str(photo_folder), "--prior", f"before={prior}", *TINY, "--set", "alarm.photos=4", "--device", "cpu")
+    inputs = []
+    for more in ((), ("--unseen",)):
+        code, shown, told, error = call(*given, *more, "--best-of", "0")
+        assert code == 0, error
+        inputs.append(json.loads(shown)["inputs"])
+    assert inputs == [["0", "0-2", "0-3", "0-4"], ["0", "1", "2", "0-2"]]
+    assert "4 unseen inputs" in told

@@ -15,6 +15,7 @@ def policies(
     prior: Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A prior to judge; repeat, the untrained one first.")],
     config: Annotated[Path | None, typer.Option(help="Options of `ttpo train lrpo` that the priors were trained with.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any option of `ttpo train lrpo`.")] = None,
+    unseen: Annotated[bool, typer.Option("--unseen", help="The folders are others than trained on: judge every photo.")] = False,
     best_of: Annotated[int, typer.Option(min=0, help="Samples of the first prior of which the best are shown too; 0 for none.")] = 8,
     images: Annotated[Path | None, typer.Option(help="Folder for a strip of each photo: every row beside the ground truth.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
@@ -32,11 +33,11 @@ def policies(
     priors = _named(prior)
     options = read_options(OnPolicyOptions(), config, settings or [], {})
     chosen = choose_training_device(device)
-    held, judges = read_held(find_photos(photos), options, chosen, open_store().find)
+    held, judges = read_held(find_photos(photos), options, chosen, open_store().find, unseen=unseen)
     rows = list(policy_rows(priors, held, judges, options, best_of, chosen))
     names = list(dict.fromkeys(name for _, record, _ in rows for name in record))
     cells = [[row, *(f"{record[name]:.4g}" if name in record else "" for name in names)] for row, record, _ in rows]
-    title = f"{len(held.names)} held-back inputs, {options.alarm.seeds} seeds"
+    title = f"{len(held.names)} {'unseen' if unseen else 'held-back'} inputs, {options.alarm.seeds} seeds"
     Terminal(quiet, no_color=no_color).table(title, ["", *(name.removeprefix("held_") for name in names)], cells)
     if images is not None:
         _write_strips(images, held.names, [*(shown for _, _, shown in rows), *([] if held.truth is None else [held.truth])])

@@ -120,6 +120,11 @@ def read_policy_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale:
     return pairs, validation, left_out + others
 
 
+def read_unseen_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> list[Pair]:
+    """Every pair, none held back: of photos that nothing was trained on. Raises TtpoError where nothing is left."""
+    return _pairs(photos, options, scale)[0]
+
+
 def _pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tuple[list[Pair], list[str]]:
     if not options.lq:
         readable, left_out = read_photos(photos, 1 if options.side else options.crop)

@@ -11,7 +11,7 @@ from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.on_policy import OnPolicyOptions, check, check_crop
 from ttpo_cli.training.policy import load_policy
-from ttpo_cli.training.policy_data import load_restorer, read_policy_pairs
+from ttpo_cli.training.policy_data import load_restorer, read_policy_pairs, read_unseen_pairs
 from ttpo_cli.training.policy_validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images
 from ttpo_cli.training.rewards import Term, load_judge, load_terms, rewards
 from ttpo_cli.training.run import Record
@@ -21,16 +21,16 @@ Row = tuple[str, Record, Tensor]
 
 
 def read_held(
-    photos: Sequence[Path], options: OnPolicyOptions, device: torch.device, find: FindWeights = not_stored
+    photos: Sequence[Path], options: OnPolicyOptions, device: torch.device, find: FindWeights = not_stored, *, unseen: bool = False
 ) -> tuple[Held, Judges]:
-    """The inputs and judges of a training with these options. Raises as `train_policy` does."""
+    """The inputs and judges of a training with these options; of all photos where they are `unseen`. Raises as `train_policy` does."""
     check(options)
     has_truth = not options.data.blind
     terms = load_terms(options.reward, device, has_truth, find)
     judges = Judges(terms, tuple(load_judge(name, device, None, find) for name in options.alarm.metrics))
     check_judges(judges, has_truth)
     scale, restore = load_restorer(options.data, device)
-    _, validation, _ = read_policy_pairs(photos, options.data, scale)
+    validation = read_unseen_pairs(photos, options.data, scale) if unseen else read_policy_pairs(photos, options.data, scale)[1]
     return held_inputs(validation, options.data, scale, restore, options.alarm.photos, device), judges
 
 
