@@ -95,7 +95,7 @@ class Backlog:
 
         def check(now: Pick | None) -> None:
             if pair_of(now) != seen:
-                raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_told(pair_of(now))}): look again, then pick to replace it")
+                raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_told(pair_of(now))}): look, then pick again")
 
         add_pick(self._root, Pick(*self._keys[address], *rows), check)
 
