@@ -1,4 +1,4 @@
-"""`ttpo pick OUT`: a web page on this machine to choose among the candidates of `ttpo restore --select later`, by keyboard, mouse or touch."""
+"""`ttpo pick OUT`: a web page to choose among the candidates of `ttpo restore --select later`, by keyboard, mouse or touch."""
 
 import os
 import threading
@@ -16,9 +16,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 
 def pick(
     folder: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of `ttpo restore --select later`.", show_default=False)],
-    host: Annotated[
-        str, typer.Option("--host", help="Address to listen on; 0.0.0.0: every one, so that a phone can reach it.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0: all, so that a phone can reach it.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any that is free.")] = 0,
     open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
     quiet: Quiet = False,
@@ -37,10 +35,11 @@ def pick(
 
     from ttpo_cli.batch.pick_page.access import Gate, is_loopback
     from ttpo_cli.batch.pick_page.listening import listen, reachable
-    from ttpo_cli.batch.pick_page.server import serve
+    from ttpo_cli.batch.pick_page.server import web_server
 
     with listen(host, port) as listener:
         gate = Gate(secrets.token_urlsafe(24), host, listener.getsockname()[1])
+        server = web_server(folder, gate)
         addresses = [f"http://{name}:{gate.port}/?token={gate.token}" for name in reachable(host)]
         write_line(addresses[0])
         for address in addresses[1:]:
@@ -51,13 +50,13 @@ def pick(
         if open_browser:
             threading.Thread(target=webbrowser.open, args=(addresses[0],), daemon=True).start()
         with suppress(KeyboardInterrupt):
-            serve(folder, gate, listener)
+            server.run(sockets=[listener])
     left, total = _count(folder)
     terminal.say(f"{total - left} of {total} photos are picked: the next `ttpo restore ... -o {folder} --select later` finishes them")
 
 
 def _count(folder: Path) -> tuple[int, int]:
-    """(photos that wait for a pick, those and the picked ones). Raises UsageError for no folder, TtpoError where there is nothing to pick."""
+    """(photos that wait for a pick, those and the picked ones). Raises UsageError for no folder, TtpoError for nothing to pick from."""
     from ttpo_cli.batch.pick_page.waiting import Backlog
 
     if not folder.is_dir():

@@ -2,10 +2,10 @@
 
 import { View } from "./view.js";
 
-const find = (id) => document.getElementById(`pick-${id}`);
 const state = { photos: [], place: -1, photo: null, best: null, worst: null, slider: false, left: 0, right: 1, split: 50, done: [], busy: false };
 let root = null;
 let view = null;
+const find = (id) => root.querySelector(`#pick-${id}`);
 
 // ---- the server
 
@@ -49,7 +49,7 @@ const ready = () => {
     return say("All are picked. Run the same `ttpo restore … --select later` again: it finishes them. You can close this page.", "said");
   }
   if (pair) return say(`Picked: ${name(pair[0])} over ${name(pair[1])}. Mark again to change it.`);
-  say(touch ? "Which is the best, and which the worst?" : "Which is the best (1 to 9), which the worst (Shift + 1 to 9)? 0 is the restored image.");
+  say(touch ? "Which is the best, which the worst? 0 is the restored image." : "Which is the best (1 to 9), which the worst (Shift + 1 to 9)? 0 is the restored image.");
 };
 
 const count = () => {
@@ -96,15 +96,15 @@ const caption = (row, ...before) => {
   return made;
 };
 
-const number = (row) => {
-  const made = element("span", "pick-number", `${row}`);
-  if (row === 0) made.append(" ", element("small", "", "restored"));
+const tag = (row, side) => {
+  const made = element("span", `pick-tag ${side}`, `${row}`);
+  if (row === 0) made.append(element("small", "", " restored"));
   return made;
 };
 
 const drawGrid = () => {
   const panes = state.photo.labels.map((_, row) => {
-    const pane = element("figure", "pick-pane", element("div", "pick-frame", image(row)), caption(row, number(row)));
+    const pane = element("figure", "pick-pane", element("div", "pick-frame", image(row), tag(row, "left")), caption(row));
     pane.dataset.row = row;
     return pane;
   });
@@ -144,7 +144,7 @@ const drawSlider = () => {
   Object.assign(divider, { tabIndex: 0, role: "slider" });
   divider.setAttribute("role", "slider");
   divider.setAttribute("aria-label", "Divider between left and right");
-  const tags = ["left", "right"].map((side) => element("span", `pick-tag ${side}`, name(state[side])));
+  const tags = ["left", "right"].map((side) => tag(state[side], side));
   const frame = element("div", "pick-frame", half("right", state.right), half("left", state.left), ...tags, divider);
   const sides = element("div", "pick-sides", ...["left", "right"].map((side) => caption(state[side], chooser(side))));
   const pane = element("figure", "pick-pane", frame);
@@ -406,7 +406,7 @@ const commands = {
 
 const key = (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || find("help").open) return;
-  if (event.target.closest?.("select, input, textarea")) return;
+  if (event.composedPath()[0].closest?.("select")) return;
   // By its place on the keyboard, so that Shift and a digit are the same on every layout.
   const digit = /^Digit(\d)$/.exec(event.code)?.[1] ?? (/^\d$/.test(event.key) ? event.key : null);
   const command = commands[event.key.toLowerCase()];
@@ -418,7 +418,12 @@ const key = (event) => {
 
 // Called by the page once, when Gradio has put our part of it into the document.
 export const start = async (element) => {
-  root = element.querySelector("#pick");
+  // Behind a shadow root, Gradio's styles and ours leave each other alone.
+  const shadow = element.attachShadow({ mode: "open" });
+  shadow.append(element.querySelector("template").content.cloneNode(true));
+  root = shadow.querySelector("#pick");
+  const style = shadow.querySelector("link");
+  await new Promise((done) => style.addEventListener("load", done));
   history.replaceState(null, "", "/"); // the cookie bears the token from now on
   view = new View(root, moved);
   new ResizeObserver(() => {
@@ -427,12 +432,7 @@ export const start = async (element) => {
   }).observe(find("stage"));
   const clicks = { previous: () => step(-1), next: () => step(1), grid: () => setSlider(false), slider: () => setSlider(true), skip, undo };
   const more = { out: commands["-"], in: commands["+"], zoom: commands.z, keys: commands["?"], again: () => save() };
-  for (const [id, command] of Object.entries({ ...clicks, ...more })) {
-    find(id).addEventListener("click", (event) => {
-      event.currentTarget.blur(); // the keys are for the photo
-      command();
-    });
-  }
+  for (const [id, command] of Object.entries({ ...clicks, ...more })) find(id).addEventListener("click", () => command());
   document.addEventListener("keydown", key);
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden && !state.busy) refresh().catch((error) => say(error.message, "wrong"));

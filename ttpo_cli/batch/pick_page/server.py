@@ -31,10 +31,10 @@ class _Wish(BaseModel):
     held: _Pair | None
 
 
-def serve(root: Path, gate: Gate, listener: socket.socket) -> None:
-    """Answer until the process is told to end (SIGINT, SIGTERM); then the signal is raised again, here."""
+def web_server(root: Path, gate: Gate) -> uvicorn.Server:
+    """What answers once its `run(sockets=[...])` is called, until the process is told to end (SIGINT, SIGTERM), which is then raised again."""
     options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GOODBYE}
-    uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options)).run(sockets=[listener])
+    return uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options))
 
 
 def guarded_app(root: Path, gate: Gate) -> App:
@@ -44,8 +44,7 @@ def guarded_app(root: Path, gate: Gate) -> App:
     with gradio.Blocks(title="ttpo pick", analytics_enabled=False) as page:
         start = "import('/pick/page.js').then((page) => page.start(element))"
         gradio.HTML(html_template=_file("page.html"), js_on_load=start, elem_id="ttpo-pick")
-    style = '<link rel="stylesheet" href="/pick/page.css">'
-    mounted = gradio.mount_gradio_app(app, page, path="/", footer_links=[], head=style, ssr_mode=False, enable_monitoring=False, pwa=False)
+    mounted = gradio.mount_gradio_app(app, page, path="/", footer_links=[], ssr_mode=False, enable_monitoring=False, pwa=False)
     return Guarded(mounted, gate)
 
 

@@ -12,11 +12,14 @@ export class View {
   // The frames to draw in from now on, and the size of the pictures in them; drag: what a drag does where there is nothing to move.
   show(frames, width, height, drag = null) {
     const other = width !== this.width || height !== this.height;
+    const before = this.fitting * this.zoom;
     Object.assign(this, { frames, width, height, drag });
     this.fingers.clear();
     for (const frame of frames) this.listen(frame);
-    if (other) this.fit();
-    else this.draw();
+    if (other) return this.fit();
+    // What was seen close stays as close in a frame of another size.
+    if (this.zoom > 1.01) this.zoom = Math.max(1, before / this.fitting);
+    this.draw();
   }
 
   // Screen pixels a picture's pixel where the whole picture is seen.
