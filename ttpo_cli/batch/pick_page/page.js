@@ -103,7 +103,7 @@ const tag = (row, side) => {
 };
 
 const drawGrid = () => {
-  const panes = state.photo.labels.map((_, row) => {
+  const panes = [...Array(state.photo.rows).keys()].map((row) => {
     const pane = element("figure", "pick-pane", element("div", "pick-frame", image(row), tag(row, "left")), caption(row));
     pane.dataset.row = row;
     return pane;
@@ -120,7 +120,7 @@ const arrange = () => {
   const style = getComputedStyle(stage);
   const [gap, padding] = [parseFloat(style.columnGap), 2 * parseFloat(style.paddingLeft)];
   const below = parseFloat(getComputedStyle(stage.querySelector(".pick-caption")).height) + 4;
-  const [wide, high, panes] = [stage.clientWidth - padding, stage.clientHeight - padding, state.photo.labels.length];
+  const [wide, high, panes] = [stage.clientWidth - padding, stage.clientHeight - padding, state.photo.rows];
   const ratio = state.photo.width / state.photo.height;
   const sizes = [...Array(panes).keys()].map((index) => {
     const [columns, rows] = [index + 1, Math.ceil(panes / (index + 1))];
@@ -177,7 +177,7 @@ const drawSlider = () => {
 const chooser = (side) => {
   const made = element("select", "");
   made.setAttribute("aria-label", side);
-  const options = state.photo.labels.map((_, row) => new Option(row === 0 ? "0: restored image" : `${row}: candidate ${row}`, row, false, row === state[side]));
+  const options = [...Array(state.photo.rows).keys()].map((row) => new Option(row === 0 ? "0: restored image" : `${row}: candidate ${row}`, row, false, row === state[side]));
   made.append(...options);
   made.addEventListener("change", () => compare(side, Number(made.value)));
   return made;
@@ -242,7 +242,7 @@ const open = async (place) => {
     if (state.photos[state.place]?.address !== address) return;
     state.photo = { address, ...photo };
     state.photos[place].pair = photo.pair;
-    const rows = photo.labels.length;
+    const { rows } = photo;
     if (state.right >= rows || state.left >= rows) Object.assign(state, { left: 0, right: rows > 1 ? 1 : 0 });
     draw();
     count();
@@ -265,8 +265,8 @@ const foresee = async () => {
   if (!next || next.foreseen) return;
   next.foreseen = true;
   try {
-    const { labels } = await ask(`photo/${next.address}`);
-    for (const row of labels.keys()) new Image().src = picture(next.address, row, "view");
+    const { rows } = await ask(`photo/${next.address}`);
+    for (const row of Array(rows).keys()) new Image().src = picture(next.address, row, "view");
   } catch {
     next.foreseen = false; // it will say so when it is opened
   }
@@ -306,7 +306,7 @@ const refresh = async () => {
 // ---- picking
 
 const mark = (kind, row) => {
-  if (state.busy || !state.photo || row >= state.photo.labels.length) return;
+  if (state.busy || !state.photo || row >= state.photo.rows) return;
   const other = kind === "best" ? "worst" : "best";
   state[kind] = state[kind] === row ? null : row;
   if (state[other] === row) state[other] = null;
@@ -382,7 +382,7 @@ const setSlider = (slider) => {
 
 const stepRight = (by) => {
   if (!state.slider || !state.photo) return;
-  const rows = state.photo.labels.length;
+  const rows = state.photo.rows;
   let row = (state.right + by + rows) % rows;
   if (row === state.left) row = (row + by + rows) % rows;
   compare("right", row);

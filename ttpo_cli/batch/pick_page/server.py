@@ -1,6 +1,5 @@
 """The server of `ttpo pick`: Gradio's page with our part in it, and beside it our own addresses for photos, pictures and picks."""
 
-import socket
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -32,7 +31,7 @@ class _Wish(BaseModel):
 
 
 def web_server(root: Path, gate: Gate) -> uvicorn.Server:
-    """What answers once its `run(sockets=[...])` is called, until the process is told to end (SIGINT, SIGTERM), which is then raised again."""
+    """What answers once its `run(sockets=[...])` is called, until the process is told to end (SIGINT, SIGTERM); that is then raised again."""
     options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GOODBYE}
     return uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options))
 
@@ -61,7 +60,7 @@ def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
     def photo(address: str) -> Response:
         proposal, pair = backlog.photo(address)
         width, height = picture_size(backlog.picture(address, 0))
-        return JSONResponse({"name": proposal.target, "labels": proposal.labels, "width": width, "height": height, "pair": pair})
+        return JSONResponse({"name": proposal.target, "rows": len(proposal.images), "width": width, "height": height, "pair": pair})
 
     @app.get("/pick/picture/{address}/{row}/{size}")
     def picture(address: str, row: int, size: str) -> Response:
