@@ -112,6 +112,7 @@ def test_the_machines_own_names_pass_whatever_the_port_since_it_may_be_forwarded
         "[::1",
         "192.168.1.7:8123",
         "127.0.0.1:8123, x",
+        "evil.example@127.0.0.1",
     ],
 )
 def test_a_foreign_name_is_refused_even_with_the_token(name):

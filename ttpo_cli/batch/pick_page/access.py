@@ -20,6 +20,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 PICK = "/pick/choose"
 # What the page loads: itself, Gradio's scripts, styles and fonts, and what is ours. Gradio's calls, queue, uploads and files are not in it.
 _READABLE = re.compile(r"/|/(?:theme\.css|favicon\.ico)|/(?:assets|static|pick)/[A-Za-z0-9_.\-]+(?:/[A-Za-z0-9_.\-]+)*")
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._\-]+)(?::[0-9]*)?")
 _HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data: blob:; object-src 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -78,10 +79,10 @@ class Gate:
 
     def _is_this_machine(self, header: str) -> bool:
         """Whatever the port, since it may be forwarded. Bound to more than this machine, any literal address is fine: it needs no DNS."""
-        try:
-            name = urlsplit(f"//{header}").hostname or ""
-        except ValueError:
+        plain = _HOST.fullmatch(header.lower())
+        if plain is None:
             return False
+        name = plain[1].strip("[]")
         if name in ("localhost", "127.0.0.1", "::1", self.host.lower()):
             return True
         return not is_loopback(self.host) and _is_address(name)

@@ -31,7 +31,7 @@ class _Wish(BaseModel):
 
 
 def web_server(root: Path, gate: Gate) -> uvicorn.Server:
-    """What answers once its `run(sockets=[...])` is called, until the process is told to end (SIGINT, SIGTERM); that is then raised again."""
+    """What answers once its `run(sockets=[...])` is called until the process is told to end (SIGINT, SIGTERM), which is raised again."""
     options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GOODBYE}
     return uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options))
 
