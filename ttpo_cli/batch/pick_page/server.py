@@ -43,7 +43,9 @@ def guarded_app(root: Path, gate: Gate) -> App:
     with gradio.Blocks(title="ttpo pick", analytics_enabled=False) as page:
         start = "import('/pick/page.js').then((page) => page.start(element))"
         gradio.HTML(html_template=_file("page.html"), js_on_load=start, elem_id="ttpo-pick")
-    mounted = gradio.mount_gradio_app(app, page, path="/", footer_links=[], ssr_mode=False, enable_monitoring=False, pwa=False)
+    mounted = gradio.mount_gradio_app(
+        app, page, path="/", footer_links=[], run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False
+    )
     return Guarded(mounted, gate)
 
 
