@@ -1,8 +1,8 @@
 """`ttpo pick OUT`: a web page to choose among the candidates of `ttpo restore --select later`, by keyboard, mouse or touch."""
 
 import os
+import secrets
 import threading
-import webbrowser
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,7 +31,7 @@ def pick(
     left, total = _count(folder)
     _check_extra()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while Gradio is imported
-    import secrets
+    import webbrowser
 
     from ttpo_cli.batch.pick_page.access import Gate, is_loopback
     from ttpo_cli.batch.pick_page.listening import listen, reachable

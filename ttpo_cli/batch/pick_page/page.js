@@ -177,7 +177,7 @@ const drawSlider = () => {
 const chooser = (side) => {
   const made = element("select", "");
   made.setAttribute("aria-label", side);
-  const options = [...Array(state.photo.rows).keys()].map((row) => new Option(row === 0 ? "0: restored image" : `${row}: candidate ${row}`, row, false, row === state[side]));
+  const options = [...Array(state.photo.rows).keys()].map((row) => new Option(row === 0 ? "0: restored" : `${row}: candidate`, row, false, row === state[side]));
   made.append(...options);
   made.addEventListener("change", () => compare(side, Number(made.value)));
   return made;
