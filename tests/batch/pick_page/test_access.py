@@ -136,7 +136,18 @@ def test_a_pick_from_the_page_passes(origin):
 
 
 @pytest.mark.parametrize(
-    "origin", [None, "null", "http://evil.example", "http://127.0.0.1:9", "http://127.0.0.1", "http://127.0.0.1:8123.evil.example", ""]
+    "origin",
+    [
+        None,
+        "null",
+        "http://evil.example",
+        "http://127.0.0.1:9",
+        "http://127.0.0.1",
+        "http://127.0.0.1:8123.evil.example",
+        "chrome-extension://127.0.0.1:8123",
+        "http://[",
+        "",
+    ],
 )
 def test_a_pick_from_elsewhere_does_not(origin):
     headers = [HOST, COOKIE] + ([] if origin is None else [("origin", origin)])

@@ -27,4 +27,5 @@ def test_a_port_that_is_taken_or_an_address_of_another_machine_is_told():
 
 def test_an_address_is_written_as_a_browser_wants_it():
     assert reachable("127.0.0.1") == ["127.0.0.1"] and reachable("::1") == ["[::1]"]
+    assert reachable("::")[0] == "[::1]"
     assert reachable("0.0.0.0")[0] == "127.0.0.1" and "0.0.0.0" not in reachable("0.0.0.0")

@@ -115,7 +115,7 @@ def test_nothing_outside_the_candidates_is_served_however_it_is_spelt(shared, pa
 
 def test_photos_and_their_pictures_are_served_in_two_sizes(shared):
     assert shared.json("/pick/photos") == (200, [{"address": shared.photo, "name": "deep/a & <i>.png", "pair": None}])
-    told = {"name": "deep/a & <i>.png", "rows": 4, "width": 40, "height": 30, "pair": None}
+    told = {"name": "deep/a & <i>.png", "rows": 4, "width": 40, "height": 30, "view": 1600, "pair": None}
     assert shared.json(f"/pick/photo/{shared.photo}") == (200, told)
     for size in ("view", "full"):
         status, headers, body = shared.ask(f"/pick/picture/{shared.photo}/2/{size}")

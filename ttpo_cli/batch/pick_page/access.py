@@ -10,7 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -56,7 +56,7 @@ class Gate:
         if path != PICK or method != "POST":
             return 404, "There is nothing here."
         origins = headers.get("origin", [])
-        if len(origins) != 1 or urlsplit(origins[0]).netloc.lower() != hosts[0].lower():
+        if len(origins) != 1 or origins[0].lower() not in (f"http://{hosts[0].lower()}", f"https://{hosts[0].lower()}"):
             return 403, "Only the page itself may pick."
         return None
 

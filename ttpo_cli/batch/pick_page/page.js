@@ -217,8 +217,8 @@ const drawMarks = () => {
 const moved = () => {
   const percent = `${Math.round(view.scale * 100)} %`;
   find("zoom").textContent = view.zoom > 1.01 ? percent : `Fit ${percent}`;
-  if (!state.photo || view.scale * Math.max(state.photo.width, state.photo.height) <= 1600 * 1.05) return;
-  if (Math.max(state.photo.width, state.photo.height) <= 1600) return;
+  const side = state.photo && Math.max(state.photo.width, state.photo.height);
+  if (!side || side <= state.photo.view || view.scale * side <= state.photo.view * 1.05) return;
   for (const shown of root.querySelectorAll(".pick-frame img:not([data-full])")) {
     shown.dataset.full = "asked";
     const full = new Image();

@@ -62,7 +62,8 @@ def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
     def photo(address: str) -> Response:
         proposal, pair = backlog.photo(address)
         width, height = picture_size(backlog.picture(address, 0))
-        return JSONResponse({"name": proposal.target, "rows": len(proposal.images), "width": width, "height": height, "pair": pair})
+        facts = {"rows": len(proposal.images), "width": width, "height": height, "view": SIZES["view"], "pair": pair}
+        return JSONResponse({"name": proposal.target, **facts})
 
     @app.get("/pick/picture/{address}/{row}/{size}")
     def picture(address: str, row: int, size: str) -> Response:
