@@ -27,30 +27,37 @@ def out(tmp_path):
     return tmp_path / "out"
 
 
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
 @pytest.fixture
-def chromium():
+def chromium(browser):
     """Opens pages that must not complain, must find all they ask for, and must ask nobody but the server."""
     strangers, complaints = [], []
-    with playwright.sync_playwright() as driver:
-        program_itself = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
-        def visit(server, wait=True, **device):
-            page = program_itself.new_context(**(device or {"viewport": {"width": 1280, "height": 800}})).new_page()
-            page.set_default_timeout(20_000)
-            known = (f"http://{server.host}/", "data:")
-            page.on("request", lambda request: None if request.url.startswith(known) else strangers.append(request.url))
-            page.on("response", lambda answer: complaints.append(answer.url) if answer.status == 404 else None)
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-            page.goto(server.address)
-            if wait:
-                shown(page)
-            return page
+    def visit(server, wait=True, **device):
+        page = browser.new_context(**(device or {"viewport": {"width": 1280, "height": 800}})).new_page()
+        page.set_default_timeout(60_000)
+        known = (f"http://{server.host}/", "data:")
+        page.on("request", lambda request: None if request.url.startswith(known) else strangers.append(request.url))
+        page.on("response", lambda answer: complaints.append(answer.url) if answer.status == 404 else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.goto(server.address)
+        if wait:
+            shown(page)
+        return page
 
-        yield visit
-        program_itself.close()
-        # Of refusals, which are part of some tests, and of a server that has ended, the browser tells its console by itself.
-        assert [text for text in complaints if not text.startswith("Failed to load resource")] == [] and strangers == []
+    yield visit
+    for context in browser.contexts:
+        context.close()
+    # Of refusals, which are part of some tests, and of a server that has ended, the browser tells its console by itself.
+    assert [text for text in complaints if not text.startswith("Failed to load resource")] == [] and strangers == []
 
 
 def shown(page):
@@ -60,7 +67,7 @@ def shown(page):
 
 
 def eventually(page, condition):
-    for _ in range(200):
+    for _ in range(800):
         if condition():
             return
         page.wait_for_timeout(50)
