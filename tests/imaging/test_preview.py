@@ -7,7 +7,7 @@ import pyvips
 from PIL import Image
 
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.imaging.preview import preview
+from ttpo_cli.imaging.preview import picture_size, preview
 
 
 def shown(path, side=64):
@@ -48,3 +48,13 @@ def test_what_is_no_photo_is_said(tmp_path):
     (tmp_path / "x.png").write_bytes(b"no")
     with pytest.raises(TtpoError, match="cannot be shown"):
         preview(tmp_path / "x.png", 64)
+
+
+def test_its_size_is_known_from_the_header(tmp_path):
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.new("RGB", (40, 20)).save(tmp_path / "photo.jpg", exif=exif)
+    assert picture_size(tmp_path / "photo.jpg") == shown(tmp_path / "photo.jpg").size == (20, 40)
+    (tmp_path / "x.png").write_bytes(b"no")
+    with pytest.raises(TtpoError, match="cannot be shown"):
+        picture_size(tmp_path / "x.png")

@@ -1,9 +1,13 @@
 """What waits in an output folder for a person: the candidates of each photo under .ttpo/candidates/, and the picks in .ttpo/picks.jsonl."""
 
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from io import FileIO
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from ttpo_cli.batch.decision import settings_hash
 from ttpo_cli.batch.folder_journal import FOLDER
@@ -11,6 +15,7 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.preference.pick import Pick, Proposal, pick_line, proposal_of, read_picks
 
 Picks = Mapping[tuple[str, str, str], Pick]
+_PATIENCE = 10  # seconds that a pick waits for another that is being written
 
 
 def candidates_folder(root: Path, target: str) -> Path:
@@ -55,15 +60,37 @@ def read_folder_picks(root: Path) -> Picks:
         return read_picks(stream, str(path))
 
 
-def add_pick(root: Path, pick: Pick) -> None:
-    """Append a pick; a line that a kill cut short goes first."""
+def add_pick(root: Path, pick: Pick, check: Callable[[Pick | None], None] = lambda held: None) -> None:
+    """Append a pick, one process and one thread at a time; a line that a kill cut short goes first.
+
+    check: is told which pick holds until now, and raises where that one shall stay. Raises TtpoError where the line cannot be written;
+    the file is what it was then.
+    """
     path = picks_path(root)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+b") as stream:
-        stream.seek(0)
-        written = stream.read()
-        stream.truncate(written.rfind(b"\n") + 1)
-        stream.write(pick_line(pick).encode())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_suffix(".lock"), timeout=_PATIENCE), path.open("a+b", buffering=0) as stream:
+            check(read_folder_picks(root).get(pick.key))
+            _append_line(stream, pick_line(pick).encode())
+    except Timeout as error:
+        raise TtpoError(f"the pick was not written: another program holds '{path}'; try again") from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise TtpoError(f"the pick was not written to '{path}' ({reason}): free some space, or make it writable, and try again") from error
+
+
+def _append_line(stream: FileIO, line: bytes) -> None:
+    """The whole line, on the disk, or nothing of it."""
+    stream.seek(0)
+    end = stream.read().rfind(b"\n") + 1
+    stream.truncate(end)
+    try:
+        while line:
+            line = line[stream.write(line) :]
+        os.fsync(stream.fileno())
+    except OSError:
+        stream.truncate(end)
+        raise
 
 
 def picked_pairs(root: Path) -> Iterator[tuple[Pick, Proposal]]:

@@ -88,6 +88,10 @@ class FolderJournal:
         """Every photo that a run has begun, by target."""
         return [Row(*values) for values in self._ask(f"SELECT {_COLUMNS} FROM photo ORDER BY target")]
 
+    def proposals(self) -> list[tuple[str, str, str]]:
+        """(target, content, settings) of every photo whose candidates wait for a person, by target."""
+        return self._ask("SELECT target, content_sha256, settings_sha256 FROM photo WHERE state = 'proposed' ORDER BY target")
+
     def begin(self, target: str, source: Path, source_stamp: str | None, standing: str | None) -> None:
         """The photo is about to be read. standing: sha256 of the picture that an earlier run left in its place, which stays known."""
         self._ask(
@@ -175,12 +179,27 @@ def has_journal(root: Path) -> bool:
 
 def read_rows(root: Path) -> list[Row]:
     """The rows of an output folder, also while a run is at work in it. Raises TtpoError where there is no journal."""
+    with _reading(root) as journal:
+        return journal.rows()
+
+
+def read_proposed(root: Path) -> list[tuple[str, str, str]]:
+    """(target, sha256 of the content, hash of the settings) of the photos whose candidates wait, by target, also while a run is at work.
+
+    Raises TtpoError where there is no journal.
+    """
+    with _reading(root) as journal:
+        return journal.proposals()
+
+
+@contextmanager
+def _reading(root: Path) -> Iterator[FolderJournal]:
     path = root / FOLDER / NAME
     if not has_journal(root):
         raise TtpoError(f"'{root}' has no journal: `ttpo restore FOLDER -o {root}` makes one")
     connection = _connect(path)
     try:
-        return FolderJournal(connection, path).rows()
+        yield FolderJournal(connection, path)
     finally:
         connection.close()
 

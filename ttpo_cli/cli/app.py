@@ -24,6 +24,7 @@ from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models import models
+from ttpo_cli.cli.pick import pick
 from ttpo_cli.cli.picks import picks
 from ttpo_cli.cli.replay import replay
 from ttpo_cli.cli.report_folder import report
@@ -44,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, report, replay, score, degrade, invert, doctor):
+for _command in (restore, pick, report, replay, score, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)

@@ -144,7 +144,9 @@ def _sum_up(root: Path, counts: Counter[str], seconds: float, tally: Tally) -> N
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
     tally.terminal.say(f"{root}: {said} in {seconds:.0f} s")
     if counts["proposed"] or counts["waiting"]:
-        tally.terminal.say(f"pick with `ttpo picks`, then run this again; candidates: {root / '.ttpo' / 'candidates'}")
+        tally.terminal.say(
+            f"pick with `ttpo pick {root}` or `ttpo picks add`, then run this again; candidates: {root / '.ttpo' / 'candidates'}"
+        )
     if counts["failed"]:
         tally.terminal.say("failed, and tried again the next time:")
         for failure in tally.failures[-counts["failed"] :]:

@@ -20,11 +20,12 @@ from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
 from ttpo_cli.preference.outcome import Outcome
+from ttpo_cli.preference.pick import checked_pick
 from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.reward import pair_preference, with_reward
 from ttpo_cli.preference.rival import with_rival
 from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
-from ttpo_cli.preference.selection import SelectionOptions, checked_pick, choose_pair
+from ttpo_cli.preference.selection import SelectionOptions, choose_pair
 
 OnStep = Callable[[str, int, int], None]
 

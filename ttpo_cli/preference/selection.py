@@ -107,13 +107,6 @@ def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
     return weights
 
 
-def checked_pick(pick: Sequence[int], count: int) -> tuple[int, int]:
-    """A person's (preferred, dispreferred) among `count` images. Raises UsageError for one that is not there, or the same twice."""
-    if len(pick) != 2 or pick[0] == pick[1] or not all(0 <= index < count for index in pick):
-        raise UsageError(f"the pick {tuple(pick)} does not name two of {count} images, numbered from 0, the restored one")
-    return int(pick[0]), int(pick[1])
-
-
 def choose_pair(fused: Tensor, options: SelectionOptions) -> tuple[int, int]:
     """(preferred, dispreferred): argmax and argmin of the fused scores, row 0 being the restored image.
 

@@ -1,0 +1,92 @@
+"""The server of `ttpo pick`: Gradio's page with our part in it, and beside it our own addresses for photos, pictures and picks."""
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+import gradio  # pyright: ignore[reportMissingImports]
+import uvicorn  # pyright: ignore[reportMissingImports]
+from fastapi import FastAPI, Request, Response  # pyright: ignore[reportMissingImports]
+from fastapi.responses import JSONResponse  # pyright: ignore[reportMissingImports]
+from pydantic import BaseModel, StrictInt  # pyright: ignore[reportMissingImports]
+
+from ttpo_cli.batch.pick_page.access import PICK, App, Gate, Guarded
+from ttpo_cli.batch.pick_page.previews import SIZES, Previews
+from ttpo_cli.batch.pick_page.waiting import Backlog, Stale
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.preview import picture_size
+
+_KINDS = {"css": "text/css", "js": "text/javascript"}
+_GOODBYE = 1  # seconds that requests under way are given when the server ends
+
+_Pair = tuple[StrictInt, StrictInt]
+
+
+class _Wish(BaseModel):
+    """A pick as the page sends it: pair: None takes the one that holds back. held: the pick that the person saw."""
+
+    address: str
+    pair: _Pair | None
+    held: _Pair | None
+
+
+def web_server(root: Path, gate: Gate) -> uvicorn.Server:
+    """What answers once its `run(sockets=[...])` is called until the process is told to end (SIGINT, SIGTERM), which is raised again."""
+    options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GOODBYE}
+    return uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options))
+
+
+def guarded_app(root: Path, gate: Gate) -> App:
+    """The whole server, behind the gate."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    _add_routes(app, Backlog(root), Previews())
+    with gradio.Blocks(title="ttpo pick", analytics_enabled=False) as page:
+        start = "import('/pick/page.js').then((page) => page.start(element))"
+        gradio.HTML(html_template=_file("page.html"), js_on_load=start, elem_id="ttpo-pick")
+    mounted = gradio.mount_gradio_app(
+        app, page, path="/", footer_links=[], run_history=False, ssr_mode=False, enable_monitoring=False, pwa=False
+    )
+    return Guarded(mounted, gate)
+
+
+def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
+    @app.exception_handler(TtpoError)
+    def told(_: Request, error: TtpoError) -> Response:
+        return JSONResponse({"error": str(error)}, 409 if isinstance(error, Stale) else 400 if isinstance(error, UsageError) else 500)
+
+    @app.get("/pick/photos")
+    def photos() -> Response:
+        return JSONResponse([{"address": photo.address, "name": photo.key[0], "pair": photo.pair} for photo in backlog.photos()])
+
+    @app.get("/pick/photo/{address}")
+    def photo(address: str) -> Response:
+        proposal, pair = backlog.photo(address)
+        width, height = picture_size(backlog.picture(address, 0))
+        facts = {"rows": len(proposal.images), "width": width, "height": height, "view": SIZES["view"], "pair": pair}
+        return JSONResponse({"name": proposal.target, **facts})
+
+    @app.get("/pick/picture/{address}/{row}/{size}")
+    def picture(address: str, row: int, size: str) -> Response:
+        if size not in SIZES:
+            raise UsageError(f"no size '{size}': known: {', '.join(SIZES)}")
+        data = previews.picture(backlog.picture(address, row), SIZES[size])
+        return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
+
+    @app.post(PICK)
+    def choose(wish: _Wish) -> Response:
+        backlog.choose(wish.address, wish.pair, wish.held)
+        return JSONResponse({})
+
+    for name in ("page.css", "page.js", "view.js"):
+        app.add_api_route(f"/pick/{name}", _asset(name), methods=["GET"])
+
+
+def _asset(name: str) -> Callable[[], Response]:
+    def asset() -> Response:
+        return Response(_file(name), media_type=_KINDS[name.rpartition(".")[2]], headers={"cache-control": "no-cache"})
+
+    return asset
+
+
+def _file(name: str) -> str:
+    return resources.files("ttpo_cli.batch.pick_page").joinpath(name).read_text("utf-8")

@@ -1,0 +1,72 @@
+"""`ttpo pick OUT`: a web page to choose among the candidates of `ttpo restore --select later`, by keyboard, mouse or touch."""
+
+import os
+import secrets
+import threading
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_line
+from ttpo_cli.errors import TtpoError, UsageError
+
+
+def pick(
+    folder: Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of `ttpo restore --select later`.", show_default=False)],
+    host: Annotated[str, typer.Option("--host", help="Address to listen on; 0.0.0.0: all, so that a phone can reach it.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0: any that is free.")] = 0,
+    open_browser: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """A web page to pick on: candidates side by side or under a slider. Needs the extra: pip install 'ttpo\\[pick]'.
+
+    The page's address is written to standard output; it bears a token, without which nothing is shown. What is picked is what
+    `ttpo picks add` writes, so the next `ttpo restore ... --select later` finishes it. Ctrl-C ends the page, with exit code 0.
+    """
+    terminal = Terminal(quiet, no_color=no_color)
+    left, total = _count(folder)
+    _check_extra()
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while Gradio is imported
+    import webbrowser
+
+    from ttpo_cli.batch.pick_page.access import Gate, is_loopback
+    from ttpo_cli.batch.pick_page.listening import listen, reachable
+    from ttpo_cli.batch.pick_page.server import web_server
+
+    with listen(host, port) as listener:
+        gate = Gate(secrets.token_urlsafe(24), host, listener.getsockname()[1])
+        server = web_server(folder, gate)
+        addresses = [f"http://{name}:{gate.port}/?token={gate.token}" for name in reachable(host)]
+        write_line(addresses[0])
+        for address in addresses[1:]:
+            terminal.say(f"from another device: {address}")
+        if not is_loopback(host):
+            terminal.warn(f"--host {host}: other machines can reach this page, unencrypted; whoever knows its address sees and picks")
+        terminal.say(f"{left} of {total} photos wait for a pick; Ctrl-C ends the page")
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(addresses[0],), daemon=True).start()
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[listener])
+    left, total = _count(folder)
+    terminal.say(f"{total - left} of {total} photos are picked: the next `ttpo restore ... -o {folder} --select later` finishes them")
+
+
+def _count(folder: Path) -> tuple[int, int]:
+    """(photos that wait for a pick, those and the picked ones). Raises UsageError for no folder, TtpoError for nothing to pick from."""
+    from ttpo_cli.batch.pick_page.waiting import Backlog
+
+    if not folder.is_dir():
+        raise UsageError(f"'{folder}' is no folder: give the output folder of `ttpo restore ... --select later`")
+    photos = Backlog(folder).photos()
+    if not photos:
+        raise TtpoError(f"'{folder}' has no candidates to pick from: `ttpo restore PHOTOS -o {folder} --select later` makes them")
+    return sum(photo.pair is None for photo in photos), len(photos)
+
+
+def _check_extra() -> None:
+    if find_spec("gradio") is None:
+        raise UsageError("the page of `ttpo pick` needs Gradio: pip install 'ttpo[pick]' (or pick with `ttpo picks add`)")
