@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,41 +17,78 @@ if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.pipeline import Result
+    from ttpo_cli.preference.offer import Offer
+    from ttpo_cli.preference.pick import Pick
 
 
 @dataclass(frozen=True)
 class FolderWork:
-    """What every photo of a folder is restored with. settings: their hash by a file's ending. later: photos without a pick are proposed."""
+    """What every photo of a folder is restored with. settings: their hash by a file's ending. later: photos without a pick are proposed.
+    given: the picks of this run, by the person that `work` knows."""
 
     work: Work
     root: Path
     settings: Mapping[str, str]
     picks: "Picks"
     later: bool
+    given: "list[Pick]" = field(default_factory=list)
 
     def restore(self, photo: "Photo", decision: "Decision", on_step: OnStep) -> "Finished":
         """What it leaves holds the finished picture and no other image, but for candidates that are kept or proposed."""
         from ttpo_cli.batch.backlog import picked_hash
         from ttpo_cli.batch.folder_run import Finished
         from ttpo_cli.pipeline import restore_photo
+        from ttpo_cli.preference.offer import Postponed, postpone
+        from ttpo_cli.preference.pick import Pick
 
         began, job = time.perf_counter(), decision.job
         assert job.target is not None  # a folder run writes files
         made_with = self.settings[job.target.suffix.lower()]
-        pick = self.picks.get((decision.target, photo.content_hash, made_with))
+        key = (decision.target, photo.content_hash, made_with)
+        pick = self.picks.get(key)
         rows = () if pick is None or pick.preferred is None or pick.dispreferred is None else (pick.preferred, pick.dispreferred)
         settings = replace(self.work.settings, pick=rows)
-        result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step)
+        ask = partial(self._ask, photo, key) if self.work.person is not None else postpone if self.later else None
+        try:
+            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, ask)
+        except Postponed as postponed:
+            files = partial(self._proposal, postponed.offer, photo, key)
+            return Finished(None, lambda record: files(), {}, time.perf_counter() - began, photo.content_hash, made_with)
+        picked = result.settings["pick"]
+        seconds = time.perf_counter() - began - result.seconds.get("asking", 0.0)
+        facts = (seconds, photo.content_hash, picked_hash(made_with, Pick(*key, *picked) if picked else None))
         final, record = settled(result, photo, job, self.work)
-        facts = (photo.content_hash, picked_hash(made_with, pick))
-        if self.later and pick is None and record["preferred"] is not None:
-            files = partial(self._proposal, result, photo, decision, made_with)
-            return Finished(None, files, {}, time.perf_counter() - began, *facts)
-        if self.later and pick is None:
+        if ask is not None and not rows and "asking" not in result.seconds:
             record["notes"].append("done in regions or without candidates, so there was nothing to pick: the metrics chose")
         scores = {row: values["scores"] for row, values in record["rows"].items()}
         encode = partial(encode_result, final, record, job.target, self.work.outputs)
-        return Finished(encode, self._beside(result, photo, decision), scores, time.perf_counter() - began, *facts)
+        return Finished(encode, self._beside(result, photo, decision), scores, *facts)
+
+    def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "Offer") -> Sequence[int]:
+        """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line."""
+        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.imaging.atomic import atomic_write
+        from ttpo_cli.preference.pick import Pick
+
+        assert self.work.person is not None  # `restore` looked
+        rows = self.work.person.ask(key[0], self._take_back, offer)
+        if rows:
+            for path, data in self._proposal(offer, photo, key).items():
+                atomic_write(path, data, overwrite=True)
+            self.given.append(Pick(*key, *rows))
+            add_pick(self.root, self.given[-1])
+        return rows
+
+    def _take_back(self) -> str:
+        """Undo the last pick of this run that holds; the next run asks again."""
+        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.preference.pick import Pick
+
+        if not self.given:
+            return "no pick of this run is left to undo"
+        last = self.given.pop()
+        add_pick(self.root, Pick(*last.key, None, None))
+        return f"{last.target}: its pick is taken back, and the next run asks again"
 
     def sidecar(self, target: Path, record: dict[str, Any]) -> dict[Path, bytes]:
         """The sidecar of a picture, if there is to be one."""
@@ -65,9 +102,7 @@ class FolderWork:
         folder = kept / Path(decision.target).parent
         return lambda record: {**self.sidecar(target, record), **dict(candidate_files(result, photo, folder, target.name))}
 
-    def _proposal(
-        self, result: "Result", photo: "Photo", decision: "Decision", made_with: str, record: dict[str, Any]
-    ) -> dict[Path, bytes]:
+    def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str]) -> dict[Path, bytes]:
         """Every candidate as PNG, and what the metrics think of each."""
         from ttpo_cli.batch.backlog import proposal_files
         from ttpo_cli.imaging.photo import with_pixels
@@ -75,14 +110,13 @@ class FolderWork:
         from ttpo_cli.preference.pick import Proposal
         from ttpo_cli.report.record import jsonable
 
-        names = tuple(f"{row:02d}.png" for row in range(len(result.candidates)))
-        pictures = {
-            name: encode_photo(Path(name), with_pixels(photo, result.candidates[row : row + 1])).data for row, name in enumerate(names)
-        }
+        names, images = tuple(f"{row:02d}.png" for row in range(len(offer.images))), offer.images.cpu()
+        pictures = {name: encode_photo(Path(name), with_pixels(photo, images[row : row + 1])).data for row, name in enumerate(names)}
         tools = self.work.engine.tools
         lower = {metric.name: metric.lower_is_better for metric in (tools.metrics if tools else ())}
-        scores = {metric: jsonable([result.scores[label].get(metric) for label in result.candidate_labels]) for metric in lower}
-        told = Proposal(decision.target, photo.content_hash, made_with, result.candidate_labels, names, scores, lower)
+        able = [metric.name for metric in offer.metrics]
+        columns = {metric: offer.scores[:, able.index(metric)].tolist() if metric in able else [None] * len(names) for metric in lower}
+        told = Proposal(*key, offer.labels, names, jsonable(columns), lower)
         return proposal_files(self.root, told, pictures)
 
 

@@ -112,8 +112,8 @@ Exclude = Annotated[
 ]
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
 Select = Annotated[
-    Literal["metrics", "later"],
-    typer.Option(help="Who chooses: metrics; or a person, later: candidates now, pictures after the picks.", rich_help_panel=_MODEL),
+    Literal["metrics", "ask", "later"],
+    typer.Option(help="Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", rich_help_panel=_MODEL),
 ]
 FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
 Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]

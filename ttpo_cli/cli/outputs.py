@@ -13,6 +13,7 @@ from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
+    from ttpo_cli.cli.ask import Person
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark
     from ttpo_cli.pipeline import Engine, EngineOptions, Result, Settings
@@ -43,13 +44,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Work:
-    """What every photo of one command is restored with."""
+    """What every photo of one command is restored with. person: who is asked to choose, if anybody."""
 
     made_of: "EngineOptions"
     engine: "Engine"
     weights: list[dict[str, Any]]
     settings: "Settings"
     outputs: Outputs
+    person: "Person | None" = None
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

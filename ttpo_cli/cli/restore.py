@@ -3,13 +3,14 @@
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
+from ttpo_cli.cli.ask import Person, check_person
 from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
@@ -74,6 +75,9 @@ def restore(
         raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
     if report is not None and alone and roots:
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
+    asks = select == "ask" and not dry_run
+    if asks:
+        check_person()
 
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
@@ -86,7 +90,7 @@ def restore(
             engine = load_engine(made_of, settings, store)
         weights = weights_of(engine, made_of.metric_files)
         warn_of_licences(weights, terminal)
-        return Work(made_of, engine, weights, settings, outputs)
+        return Work(made_of, engine, weights, settings, outputs, Person(terminal) if asks else None)
 
     tally = Tally(terminal)
     for job in alone:
@@ -151,7 +155,8 @@ def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: boo
 
     began = time.perf_counter()
     with tally.terminal.progress(photo.name) as on_step:
-        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step)
+        ask = None if work.person is None else partial(work.person.ask, photo.name, None)
+        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, ask)
     written = write_result(result, photo, job, work)
     tally.records.append(written.record)
     if written.page is not None:

@@ -19,6 +19,7 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
+from ttpo_cli.preference.offer import Ask, Offer
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.reward import pair_preference, with_reward
@@ -68,12 +69,13 @@ def optimise(
     compare: bool = False,
     laps: Laps | None = None,
     pick: Sequence[int] = (),
+    ask: Ask | None = None,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
     laps: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
-    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions.
+    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. ask: whom to ask without a pick.
     """
     counter, notes = CallCounter(), list[str]()
     laps = laps or Laps(restored.device)
@@ -102,9 +104,13 @@ def optimise(
 
     scores = score_images(images, panel, notes)
     chosen_by_metrics = choose_pair(fused_scores(scores, panel, selection), selection)
-    preferred, dispreferred = checked_pick(pick, len(images)) if pick else chosen_by_metrics
-    guidance = replace(guidance, regional=guidance.regional and not pick)
     laps.end_of("selection")
+    if ask is not None and not pick:
+        pick = ask(Offer(images, labels_of(made), scores, panel.metrics, made))
+        laps.end_of("asking")
+    pick = checked_pick(pick, len(images)) if pick else ()
+    preferred, dispreferred = pick or chosen_by_metrics
+    guidance = replace(guidance, regional=guidance.regional and not pick)
 
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
     latent = guided_denoise(
@@ -124,7 +130,7 @@ def optimise(
     laps.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
-    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)))
+    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)), pick=pick)
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])
