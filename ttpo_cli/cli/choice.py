@@ -40,8 +40,8 @@ def press(choice: Choice, key: str) -> Choice | Event:
     if key == "u":
         return choice.before or "back"
     if key in ("b", "d"):
-        return replace(quiet, worst_next=key == "d", number=None)
-    if key in _SHIFTED:
+        return replace(quiet, worst_next=key == "d", number=None, before=choice)
+    if key and key in _SHIFTED:
         return _digit(quiet, str(_SHIFTED.index(key)), True)
     return _digit(quiet, key, False) if key.isascii() and key.isdigit() else choice
 

@@ -76,7 +76,8 @@ class Terminal:
             yield lambda stage, done, total: None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as bars:
+        # Lines of data go above the bars where both share the screen, and otherwise where standard output leads.
+        with Progress(*columns, console=self.console, transient=True, redirect_stdout=sys.stdout.isatty()) as bars:
             self._bars = bars
             tasks: dict[str, Any] = {}
 
