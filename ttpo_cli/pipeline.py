@@ -24,7 +24,7 @@ from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
-from ttpo_cli.preference.offer import Ask, Offer
+from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.preference.selection import SelectionOptions
@@ -162,11 +162,16 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
 
 
 def restore_photo(
-    lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None, ask: Ask | None = None
+    lq: Tensor,
+    content_hash: str,
+    engine: Engine,
+    settings: Settings,
+    on_step: OnStep | None = None,
+    choosing: Choosing = METRICS_CHOOSE,
 ) -> Result:
     """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds.
 
-    ask: who picks where the settings hold no pick, once, of a photo done in one piece; the result's settings hold the pick then.
+    choosing: of a photo done in one piece; the result's settings hold the pick that was asked for. Raises what its `ask` raises.
     """
     laps = Laps(engine.device)
     report = on_step or (lambda stage, done, total: None)
@@ -179,29 +184,25 @@ def restore_photo(
     elif settings.region and max(restored.shape[-2:]) > settings.region:
         outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
     else:
-        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps, ask)
+        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps, choosing)
     laps.end_of("joining")
     return _result(outcome, settings, laps, first.notes)
 
 
 def _optimise(
-    restored: Tensor,
-    lq: Tensor,
-    content_hash: str,
-    engine: Engine,
-    settings: Settings,
-    report: OnStep,
-    laps: Laps,
-    ask: Ask | None = None,
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
 ) -> Outcome:
     assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick, ask)
+    by_people = (settings.pick, choosing)
+    return optimise(
+        restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick, choosing
+    )
 
 
 def _whole_or_in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, ask: Ask | None
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
 ) -> Outcome:
     """The three stages for the whole photo, or in regions of half its side where memory does not suffice; a pick made before holds."""
     longest = max(restored.shape[-2:])
@@ -210,11 +211,13 @@ def _whole_or_in_regions(
 
     def remember(offer: Offer) -> Sequence[int]:
         nonlocal picked
-        picked = tuple(ask(offer)) if ask is not None else ()
+        assert choosing.ask is not None  # as where this is handed on
+        picked = tuple(choosing.ask(offer))
         return picked
 
+    chosen_by = choosing if choosing.ask is None else replace(choosing, ask=remember)
     try:
-        return _optimise(restored, lq, content_hash, engine, settings, report, laps, None if ask is None else remember)
+        return _optimise(restored, lq, content_hash, engine, settings, report, laps, chosen_by)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -245,7 +248,7 @@ def _in_regions(
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps)
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps, METRICS_CHOOSE)
         outcomes.append(outcome.without_candidates())
         return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
 

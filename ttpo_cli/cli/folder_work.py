@@ -23,12 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FolderWork:
-    """What every photo of a folder is restored with. settings: their hash by a file's ending. later: photos without a pick are proposed.
+    """What every photo of a folder is restored with. settings: their hash by a file's ending; made_with: of those alone that candidates
+    depend on. later: photos without a pick are proposed.
     given: the picks of this run, by the person that `work` knows."""
 
     work: Work
     root: Path
     settings: Mapping[str, str]
+    made_with: Mapping[str, str]
     picks: "Picks"
     later: bool
     given: "list[Pick]" = field(default_factory=list)
@@ -37,26 +39,32 @@ class FolderWork:
         """What it leaves holds the finished picture and no other image, but for candidates that are kept or proposed."""
         from ttpo_cli.batch.backlog import picked_hash
         from ttpo_cli.batch.folder_run import Finished
+        from ttpo_cli.batch.stored_candidates import read_stored, stored_path
         from ttpo_cli.pipeline import restore_photo
-        from ttpo_cli.preference.offer import Postponed, postpone
+        from ttpo_cli.preference.offer import Choosing, Postponed, postpone
         from ttpo_cli.preference.pick import Pick
 
         began, job = time.perf_counter(), decision.job
         assert job.target is not None  # a folder run writes files
-        made_with = self.settings[job.target.suffix.lower()]
-        key = (decision.target, photo.content_hash, made_with)
+        ending = job.target.suffix.lower()
+        key = (decision.target, photo.content_hash, self.made_with[ending])
         pick = self.picks.get(key)
         rows = () if pick is None or pick.preferred is None or pick.dispreferred is None else (pick.preferred, pick.dispreferred)
         settings = replace(self.work.settings, pick=rows)
         ask = partial(self._ask, photo, key) if self.work.person is not None else postpone if self.later else None
+        stored = stored_path(self.root, decision.target)
+        choosing = Choosing(ask, read_stored(stored, self._facts(key)))
         try:
-            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, ask)
+            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, choosing)
         except Postponed as postponed:
-            files = partial(self._proposal, postponed.offer, photo, key)
-            return Finished(None, lambda record: files(), {}, time.perf_counter() - began, photo.content_hash, made_with)
+            if not self.work.outputs.latents:
+                stored.unlink(missing_ok=True)
+            files = partial(self._proposal, postponed.offer, photo, key, self.work.outputs.latents)
+            return Finished(None, lambda record: files(), {}, time.perf_counter() - began, photo.content_hash, self.settings[ending])
+        stored.unlink(missing_ok=True)
         picked = result.settings["pick"]
         seconds = time.perf_counter() - began - result.seconds.get("asking", 0.0)
-        facts = (seconds, photo.content_hash, picked_hash(made_with, Pick(*key, *picked) if picked else None))
+        facts = (seconds, photo.content_hash, picked_hash(self.settings[ending], Pick(*key, *picked) if picked else None))
         final, record = settled(result, photo, job, self.work)
         if ask is not None and not rows and "asking" not in result.seconds:
             record["notes"].append("done in regions or without candidates, so there was nothing to pick: the metrics chose")
@@ -73,7 +81,7 @@ class FolderWork:
         assert self.work.person is not None  # `restore` looked
         rows = self.work.person.ask(key[0], self._take_back, offer)
         if rows:
-            for path, data in self._proposal(offer, photo, key).items():
+            for path, data in self._proposal(offer, photo, key, False).items():
                 atomic_write(path, data, overwrite=True)
             self.given.append(Pick(*key, *rows))
             add_pick(self.root, self.given[-1])
@@ -102,9 +110,17 @@ class FolderWork:
         folder = kept / Path(decision.target).parent
         return lambda record: {**self.sidecar(target, record), **dict(candidate_files(result, photo, folder, target.name))}
 
-    def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str]) -> dict[Path, bytes]:
-        """Every candidate as PNG, and what the metrics think of each."""
+    def _facts(self, key: tuple[str, str, str]) -> dict[str, Any]:
+        """All that the bits of one photo's candidates depend on."""
+        from ttpo_cli.report.record import versions
+
+        told = self.work.provenance
+        return {"made": key, "device": told["device"], "machine": told["machine"], "versions": versions()}
+
+    def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str], latents: bool) -> dict[Path, bytes]:
+        """Every candidate as PNG, and what the metrics think of each; latents: to the last bit as well."""
         from ttpo_cli.batch.backlog import proposal_files
+        from ttpo_cli.batch.stored_candidates import stored_bytes, stored_path
         from ttpo_cli.imaging.photo import with_pixels
         from ttpo_cli.imaging.writing import encode_photo
         from ttpo_cli.preference.pick import Proposal
@@ -117,16 +133,23 @@ class FolderWork:
         able = [metric.name for metric in offer.metrics]
         columns = {metric: offer.scores[:, able.index(metric)].tolist() if metric in able else [None] * len(names) for metric in lower}
         told = Proposal(*key, offer.labels, names, jsonable(columns), lower)
-        return proposal_files(self.root, told, pictures)
+        bits = {stored_path(self.root, key[0]).name: stored_bytes(offer.made, self._facts(key))} if latents else {}
+        return proposal_files(self.root, told, {**pictures, **bits})
 
 
-def settings_by_ending(jobs: "Sequence[Job]", work: Work) -> dict[str, str]:
-    """The hash of all that a picture depends on beside its photo, for each ending of a file: only some formats have a quality."""
+def settings_by_ending(jobs: "Sequence[Job]", work: Work, of_candidates: bool = False) -> dict[str, str]:
+    """The hash of all that a picture depends on beside its photo, for each ending of a file: only some formats have a quality.
+
+    of_candidates: without how the metrics are fused, which no candidate depends on (but where halving judges them by it), so that a pick
+    outlives other weights.
+    """
     from ttpo_cli.batch.decision import settings_hash
     from ttpo_cli.imaging.formats import format_of_name
     from ttpo_cli.report.record import jsonable
 
-    made_of, settings, encoding = vars(work.made_of), vars(work.settings), work.outputs.encoding
+    made_of, settings, encoding = vars(work.made_of), dict(vars(work.settings)), work.outputs.encoding
+    if of_candidates and not work.settings.candidates.halving:
+        del settings["selection"]
     names = ("scale", "task", "blend", "precision", *(("metrics",) if work.settings.ttpo else ()))
     facts = {
         "engine": {name: made_of[name] for name in names},

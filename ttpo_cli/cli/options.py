@@ -131,6 +131,14 @@ Report = Annotated[
 KeepCandidates = Annotated[
     Path | None, typer.Option(help="Folder for every candidate as PNG, and a contact sheet.", rich_help_panel=_FILES)
 ]
+Latents = Annotated[
+    bool,
+    typer.Option(
+        "--latents/--no-latents",
+        help="Candidates that wait for a pick are kept to the last bit, 60 bytes a pixel, or made again.",
+        rich_help_panel=_FILES,
+    ),
+]
 Sidecar = Annotated[
     bool, typer.Option("--sidecar/--no-sidecar", help="Write OUTPUT.ttpo.json: versions, settings, scores, choice.", rich_help_panel=_FILES)
 ]

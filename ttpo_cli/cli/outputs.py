@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Outputs:
     """How results are written, and what beside them. candidates: a folder; report: one HTML file for all photos; mark: say in XMP how the
-    pixels were made; strict: no picture where the guard refused every change."""
+    pixels were made; strict: no picture where the guard refused every change. latents: candidates that wait are kept to the last bit."""
 
     format: str
     bit_depth: str
@@ -35,6 +35,7 @@ class Outputs:
     report: Path | None
     mark: bool
     strict: bool
+    latents: bool = True
 
     @property
     def encoding(self) -> dict[str, Any]:

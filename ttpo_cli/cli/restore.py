@@ -46,6 +46,7 @@ def restore(
     dry_run: options.DryRun = False,
     report: options.Report = None,
     keep_candidates: options.KeepCandidates = None,
+    latents: options.Latents = True,
     sidecar: options.Sidecar = True,
     mark: options.Mark = True,
     strict: options.Strict = False,
@@ -67,7 +68,7 @@ def restore(
     globs = Globs(tuple(include or ()), tuple(exclude or ()))
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
     kept = options.metadata_kinds(keep)
-    outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict)
+    outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict, latents)
     alone = [job for job in jobs if job.root is None]
     roots = list(dict.fromkeys(job.root for job in jobs if job.root is not None))
     check_outputs(jobs, outputs, json, bool(roots))
@@ -152,11 +153,12 @@ def _read(job: "Job", overwrite: bool) -> "Photo":
 def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: bool) -> None:
     """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
     from ttpo_cli.pipeline import restore_photo
+    from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing
 
     began = time.perf_counter()
     with tally.terminal.progress(photo.name) as on_step:
-        ask = None if work.person is None else partial(work.person.ask, photo.name, None)
-        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, ask)
+        choosing = METRICS_CHOOSE if work.person is None else Choosing(partial(work.person.ask, photo.name, None))
+        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, choosing)
     written = write_result(result, photo, job, work)
     tally.records.append(written.record)
     if written.page is not None:

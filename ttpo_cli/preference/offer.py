@@ -25,6 +25,18 @@ class Offer:
 Ask = Callable[[Offer], Sequence[int]]
 
 
+@dataclass(frozen=True)
+class Choosing:
+    """How a photo comes to its pair. ask: whom to ask where the settings hold no pick, the metrics choosing without it; made: candidates
+    that an Offer held before, for the same photo, engine and settings."""
+
+    ask: Ask | None = None
+    made: Candidates | None = None
+
+
+METRICS_CHOOSE = Choosing()
+
+
 class Postponed(Exception):
     """The person chooses later: the photo ends with what is on offer."""
 

@@ -19,7 +19,7 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
-from ttpo_cli.preference.offer import Ask, Offer
+from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.reward import pair_preference, with_reward
@@ -69,13 +69,14 @@ def optimise(
     compare: bool = False,
     laps: Laps | None = None,
     pick: Sequence[int] = (),
-    ask: Ask | None = None,
+    choosing: Choosing = METRICS_CHOOSE,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
     laps: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
-    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. ask: whom to ask without a pick.
+    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. choosing: whom to ask
+    without a pick, and candidates that were made before.
     """
     counter, notes = CallCounter(), list[str]()
     laps = laps or Laps(restored.device)
@@ -89,7 +90,7 @@ def optimise(
     def judge_latents(latents: Tensor) -> Tensor:
         return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
-    made = generate(
+    made = choosing.made or generate(
         counter.wrap(tools.prior.denoise, "candidates"),
         canvas.latent,
         content_hash,
@@ -99,14 +100,16 @@ def optimise(
         judge=judge_latents,
         on_step=lambda done, total: on_step("candidates", done, total),
     )
+    made = replace(made, latents=made.latents.to(restored.device), calls=made.calls or counter.stages["candidates"])
+    counter.stages["candidates"] = made.calls
     images = torch.cat((restored, finish(made.latents)))
     laps.end_of("candidates")
 
     scores = score_images(images, panel, notes)
     chosen_by_metrics = choose_pair(fused_scores(scores, panel, selection), selection)
     laps.end_of("selection")
-    if ask is not None and not pick:
-        pick = ask(Offer(images, labels_of(made), scores, panel.metrics, made))
+    if choosing.ask is not None and not pick:
+        pick = choosing.ask(Offer(images, labels_of(made), scores, panel.metrics, made))
         laps.end_of("asking")
     pick = checked_pick(pick, len(images)) if pick else ()
     preferred, dispreferred = pick or chosen_by_metrics
