@@ -195,7 +195,6 @@ def _optimise(
     assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    by_people = (settings.pick, choosing)
     return optimise(
         restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick, choosing
     )
