@@ -132,7 +132,8 @@ class FolderWork:
         lower = {metric.name: metric.lower_is_better for metric in (tools.metrics if tools else ())}
         able = [metric.name for metric in offer.metrics]
         columns = {metric: offer.scores[:, able.index(metric)].tolist() if metric in able else [None] * len(names) for metric in lower}
-        told = Proposal(*key, offer.labels, names, jsonable(columns), lower)
+        pristine = {metric.name: metric.pristine for metric in (tools.metrics if tools else ())}
+        told = Proposal(*key, offer.labels, names, jsonable(columns), lower, pristine)
         bits = {stored_path(self.root, key[0]).name: stored_bytes(offer.made, self._facts(key))} if latents else {}
         return proposal_files(self.root, told, {**pictures, **bits})
 

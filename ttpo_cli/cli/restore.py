@@ -83,7 +83,7 @@ def restore(
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    made_of, settings = asked.build(terminal)
+    made_of, settings = asked.build(terminal, roots)
 
     @cache
     def load() -> Work:

@@ -60,7 +60,7 @@ def _derivatives(weights: Tensor, differences: Tensor, counts: Tensor, ridge: fl
 
 
 def bootstrap(differences: Tensor, rounds: int = 400, level: float = 0.95, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Percentile interval of each weight over resampled choices: (low, high), (M,) each. One row a photo makes it a bootstrap over photos."""
+    """Percentile interval of each weight over resampled choices: (low, high), (M,) each. With a row a photo, it is over photos."""
     generator, count = torch.Generator().manual_seed(seed), len(differences)
     drawn = torch.randint(count, (rounds, count), generator=generator)
     fitted = torch.stack([fit(differences, torch.bincount(rows, minlength=count).double()).weights for rows in drawn])
