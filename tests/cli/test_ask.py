@@ -31,10 +31,13 @@ def album(tmp_path, monkeypatch):
     return tmp_path
 
 
-def sit(folder, *words, **environment):
-    from asked_run import Sitting
+@pytest.fixture(scope="module")
+def desk():
+    from asked_run import Desk
 
-    return Sitting(*words, cwd=folder, **environment)
+    made = Desk()
+    yield made
+    made.close()
 
 
 def choose(sitting, *keys):
@@ -49,8 +52,8 @@ def picks_of(folder):
 
 
 @on_a_terminal
-def test_keys_become_picks_that_replay_and_are_not_asked_for_again(album, monkeypatch, capsys):
-    sitting = sit(album, *FOLDER)
+def test_keys_become_picks_that_replay_and_are_not_asked_for_again(desk, album, monkeypatch, capsys):
+    sitting = desk.sit(album, *FOLDER)
     sheet = re.search(r"looked at: (\S+\.png)", sitting.read_until(CHOICE)).group(1)
     assert Image.open(sheet).size[0] > 3 * 64
     sitting.type("3!\r")
@@ -69,8 +72,8 @@ def test_keys_become_picks_that_replay_and_are_not_asked_for_again(album, monkey
 
 
 @on_a_terminal
-def test_the_metrics_choose_after_a_skip_as_without_the_question(album, monkeypatch):
-    sitting = sit(album, *FOLDER)
+def test_the_metrics_choose_after_a_skip_as_without_the_question(desk, album, monkeypatch):
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "s", "s", "s")
     assert sitting.end()[0] == 0 and not picks_path(album / "out").exists()
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
@@ -80,8 +83,8 @@ def test_the_metrics_choose_after_a_skip_as_without_the_question(album, monkeypa
 
 
 @on_a_terminal
-def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(album, monkeypatch):
-    sitting = sit(album, *FOLDER)
+def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(desk, album, monkeypatch):
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "3!\r", "s", "s")
     assert sitting.end()[0] == 0
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
@@ -95,21 +98,21 @@ def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(album, monkey
 
 
 @on_a_terminal
-def test_stopping_keeps_what_is_finished_and_the_next_run_asks_for_the_rest(album):
-    sitting = sit(album, *FOLDER)
+def test_stopping_keeps_what_is_finished_and_the_next_run_asks_for_the_rest(desk, album):
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "3!\r", "q")
     assert sitting.end()[0] == 130
     assert picks_of(album) == {"1.png": [3, 1]}
     assert list((album / "out").glob("*.part")) == []
-    sitting = sit(album, *FOLDER)
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "1@\r", "1@\r")
     assert sitting.end()[0] == 0
     assert picks_of(album) == {"1.png": [3, 1], "2.png": [1, 2], "3.png": [1, 2]}
 
 
 @on_a_terminal
-def test_undo_before_any_key_takes_the_pick_before_back_and_the_next_run_asks_again(album):
-    sitting = sit(album, *FOLDER)
+def test_undo_before_any_key_takes_the_pick_before_back_and_the_next_run_asks_again(desk, album):
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "3!\r", "u")
     assert "1.png: its pick is taken back" in sitting.read_until(CHOICE)
     sitting.type("u")
@@ -118,15 +121,15 @@ def test_undo_before_any_key_takes_the_pick_before_back_and_the_next_run_asks_ag
     choose(sitting, "1@\r")
     assert sitting.end()[0] == 0
     assert {pick.target for pick in read_folder_picks(album / "out").values()} == {"3.png"}
-    sitting = sit(album, *FOLDER)
+    sitting = desk.sit(album, *FOLDER)
     choose(sitting, "2@3\r")
     assert sitting.end()[0] == 0
     assert picks_of(album) == {"1.png": [3, 2], "2.png": [], "3.png": [1, 2]}
 
 
 @on_a_terminal
-def test_an_arrow_key_is_no_answer(album):
-    sitting = sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
+def test_an_arrow_key_is_no_answer(desk, album):
+    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
     choose(sitting, "3!")
     sitting.read_until("worst 1 ")
     sitting.type("\x1b[4~")
@@ -136,8 +139,8 @@ def test_an_arrow_key_is_no_answer(album):
 
 
 @on_a_terminal
-def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(album, monkeypatch):
-    sitting = sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
+def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(desk, album, monkeypatch):
+    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
     choose(sitting, "4@\r")
     assert sitting.end()[0] == 0 and picks_of(album) == {"1.png": [4, 2]} and not (album / "out" / ".ttpo").exists()
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
@@ -148,16 +151,16 @@ def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(album,
 
 
 @on_a_terminal
-def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(album):
-    sitting = sit(album, *FOLDER, "--region", "32", "--region-overlap", "8")
+def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(desk, album):
+    sitting = desk.sit(album, *FOLDER, "--region", "32", "--region-overlap", "8")
     assert sitting.end()[0] == 0
     notes = json.loads((album / "out" / "1.png.ttpo.json").read_text())["notes"]
     assert any("nothing to pick" in note for note in notes)
 
 
 @on_a_terminal
-def test_a_terminal_that_shows_images_is_sent_one(album):
-    sitting = sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask", TERM_PROGRAM="iTerm.app")
+def test_a_terminal_that_shows_images_is_sent_one(desk, album):
+    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask", TERM_PROGRAM="iTerm.app")
     shown = sitting.read_until(CHOICE)
     sitting.type("s")
     assert sitting.end()[0] == 0 and "looked at" not in shown

@@ -110,7 +110,7 @@ def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
     weights = torch.tensor([float(options.weights.get(name, 0.0 if options.weights else 1.0)) for name in names], dtype=torch.float64)
     if options.fusion == "weights" and (not options.weights or bool((weights < 0).any()) or float(weights.sum()) == 0):
         raise UsageError("the fusion 'weights' needs --selection-weights METRIC=VALUE, none negative and at least one above 0")
-    if options.fusion == "learned" and not bool(weights.any()):
+    if options.fusion == "learned" and not (options.weights and bool(weights.any())):
         raise UsageError("the fusion 'learned' needs --weights learned, or a file of `ttpo picks fit` there")
     return weights
 
