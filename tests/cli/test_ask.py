@@ -154,8 +154,23 @@ def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(desk, 
 def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(desk, album):
     sitting = desk.sit(album, *FOLDER, "--region", "32", "--region-overlap", "8")
     assert sitting.end()[0] == 0
-    notes = json.loads((album / "out" / "1.png.ttpo.json").read_text())["notes"]
-    assert any("nothing to pick" in note for note in notes)
+    alone = desk.sit(album, "restore", "album/1.png", "-o", "alone/1.png", "--select", "ask", "--region", "32", "--region-overlap", "8")
+    assert alone.end()[0] == 0
+    for place in ("out", "alone"):
+        notes = json.loads((album / place / "1.png.ttpo.json").read_text())["notes"]
+        assert sum("nothing to pick" in note for note in notes) == 1
+
+
+@on_a_terminal
+def test_z_shows_a_part_at_full_size_and_the_whole_again(desk, album):
+    write_photo(album / "large.png", tiny_photo(160, 150))
+    sitting = desk.sit(album, "restore", "large.png", "-o", "out/1.png", "--select", "ask")
+    sheets = []
+    for key in ("z", "z", "s"):
+        path = re.search(r"looked at: (\S+\.png)", sitting.read_until(CHOICE)).group(1)
+        sheets.append(Image.open(path).convert("RGB").tobytes())
+        sitting.type(key)
+    assert sitting.end()[0] == 0 and sheets[0] == sheets[2] != sheets[1]
 
 
 @on_a_terminal
@@ -166,6 +181,12 @@ def test_a_terminal_that_shows_images_is_sent_one(desk, album):
     assert sitting.end()[0] == 0 and "looked at" not in shown
     picture = base64.b64decode(re.search(r"\x1b\]1337;File=[^:]*:([^\x07]*)\x07", shown).group(1))
     assert Image.open(io.BytesIO(picture)).size[0] > 3 * 64
+
+
+@on_a_terminal
+def test_nothing_is_asked_where_no_candidates_are_made(desk, album):
+    sitting = desk.sit(album, *FOLDER, "--no-ttpo")
+    assert "leave out one of them" in sitting.read_until("of them") and sitting.end()[0] == 2
 
 
 def test_without_a_terminal_nobody_can_be_asked(album, capsys):

@@ -24,8 +24,14 @@ _CELL = 512
 _HELP = "best: its number; worst: shift and its number, or d and it; Enter: so be it; s: the metrics choose; u: undo; z: at 100 %; q: stop"
 
 
-def check_person() -> None:
-    """Raises UsageError where nobody can be asked."""
+# Said in the record of a photo that nobody could be asked about.
+UNASKED = "done in regions or without candidates, so there was nothing to pick: the metrics chose"
+
+
+def check_person(candidates: bool) -> None:
+    """Raises UsageError where nobody can be asked, or about nothing."""
+    if not candidates:
+        raise UsageError("--select ask is about candidates, and --no-ttpo makes none: leave out one of them")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--select ask needs a terminal to show candidates and read keys from: use --select later, and `ttpo picks add`")
 

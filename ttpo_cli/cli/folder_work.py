@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttpo_cli.cli.ask import UNASKED
 from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, sidecar_file
 from ttpo_cli.cli.terminal import OnStep
 
@@ -67,7 +68,7 @@ class FolderWork:
         facts = (seconds, photo.content_hash, picked_hash(self.settings[ending], Pick(*key, *picked) if picked else None))
         final, record = settled(result, photo, job, self.work)
         if ask is not None and not rows and "asking" not in result.seconds:
-            record["notes"].append("done in regions or without candidates, so there was nothing to pick: the metrics chose")
+            record["notes"].append(UNASKED)
         scores = {row: values["scores"] for row, values in record["rows"].items()}
         encode = partial(encode_result, final, record, job.target, self.work.outputs)
         return Finished(encode, self._beside(result, photo, decision), scores, *facts)

@@ -12,7 +12,7 @@ from ttpo_cli.cli.picks_fit import fit, tell_learned
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.errors import TtpoError
 
-picks = typer.Typer(no_args_is_help=True, help="What people chose among the candidates of `ttpo restore --select later`.")
+picks = typer.Typer(no_args_is_help=True, help="What people chose among the candidates of `ttpo restore --select later` or `ask`.")
 picks.command("fit")(fit)
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of `ttpo restore`.", show_default=False)]
 

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
-from ttpo_cli.cli.ask import Person, check_person
+from ttpo_cli.cli.ask import UNASKED, Person, check_person
 from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
@@ -78,7 +79,7 @@ def restore(
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
     asks = select == "ask" and not dry_run
     if asks:
-        check_person()
+        check_person(asked.values["ttpo"])
 
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
@@ -159,6 +160,8 @@ def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: boo
     with tally.terminal.progress(photo.name) as on_step:
         choosing = METRICS_CHOOSE if work.person is None else Choosing(partial(work.person.ask, photo.name, None))
         result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, choosing)
+    if work.person is not None and "asking" not in result.seconds:
+        result = replace(result, notes=(*result.notes, UNASKED))
     written = write_result(result, photo, job, work)
     tally.records.append(written.record)
     if written.page is not None:
