@@ -68,4 +68,5 @@ def test_digits_join_where_there_are_more_than_ten_images_and_the_number_is_one_
     assert rows("d1b2", count=16) == (2, 1), "b begins the best again"
     assert rows("12u", count=16) == (1, None)
     assert rows("123", count=16) == (3, None)
+    assert rows("d03", count=16) == rows("d03") == (3, 0), "no number begins with 0"
     assert rows("12", count=11) == (2, None) and rows("10", count=11) == (10, None) and rows("10", count=10) == (0, None)

@@ -53,7 +53,7 @@ def _digit(choice: Choice, digit: str, shifted: bool) -> Choice:
         digits, worst = choice.number[0] + digit, choice.number[2]
     if int(digits) >= choice.count:
         return replace(choice, said=f"there is no image {digits}")
-    typing = (digits, shifted, worst) if choice.count > 10 else None
+    typing = None if digits == "0" else (digits, shifted, worst)
     after = replace(choice, worst_next=False, number=typing, before=choice)
     return replace(after, dispreferred=int(digits)) if worst else replace(after, preferred=int(digits))
 
