@@ -24,6 +24,7 @@ from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.guard import GuardOptions
+from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.preference.selection import SelectionOptions
@@ -160,8 +161,18 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
     return Engine(backbone, Tools(prior, metrics, load_ranker(device, files.get("ranker"))[0], backbone.scale), device)
 
 
-def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Settings, on_step: OnStep | None = None) -> Result:
-    """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds."""
+def restore_photo(
+    lq: Tensor,
+    content_hash: str,
+    engine: Engine,
+    settings: Settings,
+    on_step: OnStep | None = None,
+    choosing: Choosing = METRICS_CHOOSE,
+) -> Result:
+    """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds.
+
+    choosing: of a photo done in one piece; the result's settings hold the pick that was asked for. Raises what its `ask` raises.
+    """
     laps = Laps(engine.device)
     report = on_step or (lambda stage, done, total: None)
     first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
@@ -173,33 +184,46 @@ def restore_photo(lq: Tensor, content_hash: str, engine: Engine, settings: Setti
     elif settings.region and max(restored.shape[-2:]) > settings.region:
         outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
     else:
-        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps)
+        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps, choosing)
     laps.end_of("joining")
     return _result(outcome, settings, laps, first.notes)
 
 
-def _optimise(restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps) -> Outcome:
+def _optimise(
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
+) -> Outcome:
     assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick)
+    return optimise(
+        restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick, choosing
+    )
 
 
 def _whole_or_in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
 ) -> Outcome:
-    """The three stages for the whole photo, or in regions of half its side where memory does not suffice."""
+    """The three stages for the whole photo, or in regions of half its side where memory does not suffice; a pick made before holds."""
     longest = max(restored.shape[-2:])
     half = max(-(-longest // 2), SMALLEST_REGION)
+    picked = settings.pick
+
+    def remember(offer: Offer) -> Sequence[int]:
+        nonlocal picked
+        assert choosing.ask is not None  # as where this is handed on
+        picked = tuple(choosing.ask(offer))
+        return picked
+
+    chosen_by = choosing if choosing.ask is None else replace(choosing, ask=remember)
     try:
-        return _optimise(restored, lq, content_hash, engine, settings, report, laps)
+        return _optimise(restored, lq, content_hash, engine, settings, report, laps, chosen_by)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if half >= longest:
             raise MemoryExhausted(_complaint(engine) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
     free_cached(engine.device)
-    outcome = _in_regions(restored, lq, content_hash, engine, settings, half, report, laps)
+    outcome = replace(_in_regions(restored, lq, content_hash, engine, replace(settings, pick=picked), half, report, laps), pick=picked)
     compared = ("; no rival was made, which takes a photo in one piece",) if settings.compare else ()
     note = "".join((f"out of memory in one piece: the three stages went on in regions of {half}", *compared))
     return replace(outcome, notes=(note, *outcome.notes))
@@ -223,7 +247,7 @@ def _in_regions(
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps)
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps, METRICS_CHOOSE)
         outcomes.append(outcome.without_candidates())
         return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
 
@@ -262,7 +286,7 @@ def _result(outcome: Outcome, settings: Settings, laps: Laps, notes: Sequence[st
         seconds=laps.seconds,
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
-        settings=asdict(settings),
+        settings=asdict(replace(settings, pick=outcome.pick or settings.pick)),
         rival=None if outcome.rival is None else outcome.rival.cpu(),
         peak_memory={**laps.memory, "all": greatest(tuple(laps.memory.values()))},
     )

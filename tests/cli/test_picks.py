@@ -38,7 +38,7 @@ def pictures(out):
 
 def test_candidates_are_made_once_and_nothing_is_finished_before_the_picks(out, capsys):
     made = sorted(path.name for path in (out / ".ttpo" / "candidates" / "deep" / "two.png").iterdir())
-    assert made == [*(f"{row:02d}.png" for row in range(6)), "proposal.json"] and pictures(out) == []
+    assert made == [*(f"{row:02d}.png" for row in range(6)), "latents.safetensors", "proposal.json"] and pictures(out) == []
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.png")}
     assert program(["restore", "album", "-r", "-o", "out", "--select", "later"]) == 0
     assert "2 waiting for a pick" in capsys.readouterr().err

@@ -28,11 +28,11 @@ def proposal_path(root: Path, target: str) -> Path:
     return candidates_folder(root, target) / "proposal.json"
 
 
-def proposal_files(root: Path, proposal: Proposal, pictures: Mapping[str, bytes]) -> dict[Path, bytes]:
-    """The candidates' files, and last the one that says what they are, so that it never stands without them."""
+def proposal_files(root: Path, proposal: Proposal, others: Mapping[str, bytes]) -> dict[Path, bytes]:
+    """The candidates' files, by their names, and last the one that says what they are, so that it never stands without them."""
     folder = candidates_folder(root, proposal.target)
     told = json.dumps(asdict(proposal), ensure_ascii=False, indent=2) + "\n"
-    return {**{folder / name: data for name, data in pictures.items()}, proposal_path(root, proposal.target): told.encode()}
+    return {**{folder / name: data for name, data in others.items()}, proposal_path(root, proposal.target): told.encode()}
 
 
 def read_proposal(root: Path, target: str) -> Proposal | None:
@@ -101,6 +101,6 @@ def picked_pairs(root: Path) -> Iterator[tuple[Pick, Proposal]]:
             yield pick, proposal
 
 
-def picked_hash(made_with: str, pick: Pick | None) -> str:
-    """The settings of a photo: those of its candidates, and a person's pick where there is one."""
-    return made_with if pick is None else settings_hash({"made_with": made_with, "pick": [pick.preferred, pick.dispreferred]})
+def picked_hash(settings: str, pick: Pick | None) -> str:
+    """The hash of all that a picture depends on: of the settings, and of a person's pick where there is one."""
+    return settings if pick is None else settings_hash({"settings": settings, "pick": [pick.preferred, pick.dispreferred]})

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttpo_cli.cli.ask import UNASKED
 from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, sidecar_file
 from ttpo_cli.cli.terminal import OnStep
 
@@ -17,41 +18,86 @@ if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.pipeline import Result
+    from ttpo_cli.preference.offer import Offer
+    from ttpo_cli.preference.pick import Pick
 
 
 @dataclass(frozen=True)
 class FolderWork:
-    """What every photo of a folder is restored with. settings: their hash by a file's ending. later: photos without a pick are proposed."""
+    """What every photo of a folder is restored with. settings: their hash by a file's ending; made_with: of those alone that candidates
+    depend on. later: photos without a pick are proposed.
+    given: the picks of this run, by the person that `work` knows."""
 
     work: Work
     root: Path
     settings: Mapping[str, str]
+    made_with: Mapping[str, str]
     picks: "Picks"
     later: bool
+    given: "list[Pick]" = field(default_factory=list)
 
     def restore(self, photo: "Photo", decision: "Decision", on_step: OnStep) -> "Finished":
         """What it leaves holds the finished picture and no other image, but for candidates that are kept or proposed."""
         from ttpo_cli.batch.backlog import picked_hash
         from ttpo_cli.batch.folder_run import Finished
+        from ttpo_cli.batch.stored_candidates import read_stored, stored_path
         from ttpo_cli.pipeline import restore_photo
+        from ttpo_cli.preference.offer import Choosing, Postponed, postpone
+        from ttpo_cli.preference.pick import Pick
 
         began, job = time.perf_counter(), decision.job
         assert job.target is not None  # a folder run writes files
-        made_with = self.settings[job.target.suffix.lower()]
-        pick = self.picks.get((decision.target, photo.content_hash, made_with))
+        ending = job.target.suffix.lower()
+        key = (decision.target, photo.content_hash, self.made_with[ending])
+        pick = self.picks.get(key)
         rows = () if pick is None or pick.preferred is None or pick.dispreferred is None else (pick.preferred, pick.dispreferred)
         settings = replace(self.work.settings, pick=rows)
-        result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step)
+        ask = partial(self._ask, photo, key) if self.work.person is not None else postpone if self.later else None
+        stored = stored_path(self.root, decision.target)
+        choosing = Choosing(ask, read_stored(stored, self._facts(key)))
+        try:
+            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, choosing)
+        except Postponed as postponed:
+            if not self.work.outputs.latents:
+                stored.unlink(missing_ok=True)
+            files = partial(self._proposal, postponed.offer, photo, key, self.work.outputs.latents)
+            return Finished(None, lambda record: files(), {}, time.perf_counter() - began, photo.content_hash, self.settings[ending])
+        stored.unlink(missing_ok=True)
+        picked = result.settings["pick"]
+        seconds = time.perf_counter() - began - result.seconds.get("asking", 0.0)
+        facts = (seconds, photo.content_hash, picked_hash(self.settings[ending], Pick(*key, *picked) if picked else None))
         final, record = settled(result, photo, job, self.work)
-        facts = (photo.content_hash, picked_hash(made_with, pick))
-        if self.later and pick is None and record["preferred"] is not None:
-            files = partial(self._proposal, result, photo, decision, made_with)
-            return Finished(None, files, {}, time.perf_counter() - began, *facts)
-        if self.later and pick is None:
-            record["notes"].append("done in regions or without candidates, so there was nothing to pick: the metrics chose")
+        if ask is not None and not rows and "asking" not in result.seconds:
+            record["notes"].append(UNASKED)
         scores = {row: values["scores"] for row, values in record["rows"].items()}
         encode = partial(encode_result, final, record, job.target, self.work.outputs)
-        return Finished(encode, self._beside(result, photo, decision), scores, time.perf_counter() - began, *facts)
+        return Finished(encode, self._beside(result, photo, decision), scores, *facts)
+
+    def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "Offer") -> Sequence[int]:
+        """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line."""
+        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.imaging.atomic import atomic_write
+        from ttpo_cli.preference.pick import Pick
+
+        assert self.work.person is not None  # `restore` looked
+        rows = self.work.person.ask(key[0], self._take_back, offer)
+        if rows:
+            for path, data in self._proposal(offer, photo, key, False).items():
+                atomic_write(path, data, overwrite=True)
+            self.given.append(Pick(*key, *rows))
+            add_pick(self.root, self.given[-1])
+        return rows
+
+    def _take_back(self) -> str:
+        """Undo the last pick of this run that holds; the next run asks again."""
+        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.preference.pick import Pick
+
+        if not self.given:
+            return "no pick of this run is left to undo"
+        last = self.given.pop()
+        add_pick(self.root, Pick(*last.key, None, None))
+        return f"{last.target}: its pick is taken back, and the next run asks again"
 
     def sidecar(self, target: Path, record: dict[str, Any]) -> dict[Path, bytes]:
         """The sidecar of a picture, if there is to be one."""
@@ -65,34 +111,47 @@ class FolderWork:
         folder = kept / Path(decision.target).parent
         return lambda record: {**self.sidecar(target, record), **dict(candidate_files(result, photo, folder, target.name))}
 
-    def _proposal(
-        self, result: "Result", photo: "Photo", decision: "Decision", made_with: str, record: dict[str, Any]
-    ) -> dict[Path, bytes]:
-        """Every candidate as PNG, and what the metrics think of each."""
+    def _facts(self, key: tuple[str, str, str]) -> dict[str, Any]:
+        """All that the bits of one photo's candidates depend on."""
+        from ttpo_cli.report.record import versions
+
+        told = self.work.provenance
+        return {"made": key, "device": told["device"], "machine": told["machine"], "versions": versions()}
+
+    def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str], latents: bool) -> dict[Path, bytes]:
+        """Every candidate as PNG, and what the metrics think of each; latents: to the last bit as well."""
         from ttpo_cli.batch.backlog import proposal_files
+        from ttpo_cli.batch.stored_candidates import stored_bytes, stored_path
         from ttpo_cli.imaging.photo import with_pixels
         from ttpo_cli.imaging.writing import encode_photo
         from ttpo_cli.preference.pick import Proposal
         from ttpo_cli.report.record import jsonable
 
-        names = tuple(f"{row:02d}.png" for row in range(len(result.candidates)))
-        pictures = {
-            name: encode_photo(Path(name), with_pixels(photo, result.candidates[row : row + 1])).data for row, name in enumerate(names)
-        }
+        names, images = tuple(f"{row:02d}.png" for row in range(len(offer.images))), offer.images.cpu()
+        pictures = {name: encode_photo(Path(name), with_pixels(photo, images[row : row + 1])).data for row, name in enumerate(names)}
         tools = self.work.engine.tools
         lower = {metric.name: metric.lower_is_better for metric in (tools.metrics if tools else ())}
-        scores = {metric: jsonable([result.scores[label].get(metric) for label in result.candidate_labels]) for metric in lower}
-        told = Proposal(decision.target, photo.content_hash, made_with, result.candidate_labels, names, scores, lower)
-        return proposal_files(self.root, told, pictures)
+        able = [metric.name for metric in offer.metrics]
+        columns = {metric: offer.scores[:, able.index(metric)].tolist() if metric in able else [None] * len(names) for metric in lower}
+        pristine = {metric.name: metric.pristine for metric in (tools.metrics if tools else ())}
+        told = Proposal(*key, offer.labels, names, jsonable(columns), lower, pristine)
+        bits = {stored_path(self.root, key[0]).name: stored_bytes(offer.made, self._facts(key))} if latents else {}
+        return proposal_files(self.root, told, {**pictures, **bits})
 
 
-def settings_by_ending(jobs: "Sequence[Job]", work: Work) -> dict[str, str]:
-    """The hash of all that a picture depends on beside its photo, for each ending of a file: only some formats have a quality."""
+def settings_by_ending(jobs: "Sequence[Job]", work: Work, of_candidates: bool = False) -> dict[str, str]:
+    """The hash of all that a picture depends on beside its photo, for each ending of a file: only some formats have a quality.
+
+    of_candidates: without how the metrics are fused, which no candidate depends on (but where halving judges them by it), so that a pick
+    outlives other weights.
+    """
     from ttpo_cli.batch.decision import settings_hash
     from ttpo_cli.imaging.formats import format_of_name
     from ttpo_cli.report.record import jsonable
 
-    made_of, settings, encoding = vars(work.made_of), vars(work.settings), work.outputs.encoding
+    made_of, settings, encoding = vars(work.made_of), dict(vars(work.settings)), work.outputs.encoding
+    if of_candidates and not work.settings.candidates.halving:
+        del settings["selection"]
     names = ("scale", "task", "blend", "precision", *(("metrics",) if work.settings.ttpo else ()))
     facts = {
         "engine": {name: made_of[name] for name in names},

@@ -112,8 +112,8 @@ Exclude = Annotated[
 ]
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
 Select = Annotated[
-    Literal["metrics", "later"],
-    typer.Option(help="Who chooses: metrics; or a person, later: candidates now, pictures after the picks.", rich_help_panel=_MODEL),
+    Literal["metrics", "ask", "later"],
+    typer.Option(help="Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", rich_help_panel=_MODEL),
 ]
 FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
 Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
@@ -130,6 +130,14 @@ Report = Annotated[
 ]
 KeepCandidates = Annotated[
     Path | None, typer.Option(help="Folder for every candidate as PNG, and a contact sheet.", rich_help_panel=_FILES)
+]
+Latents = Annotated[
+    bool,
+    typer.Option(
+        "--latents/--no-latents",
+        help="Candidates that wait for a pick are kept to the last bit, 60 bytes a pixel, or made again.",
+        rich_help_panel=_FILES,
+    ),
 ]
 Sidecar = Annotated[
     bool, typer.Option("--sidecar/--no-sidecar", help="Write OUTPUT.ttpo.json: versions, settings, scores, choice.", rich_help_panel=_FILES)

@@ -13,6 +13,7 @@ from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
+    from ttpo_cli.cli.ask import Person
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark
     from ttpo_cli.pipeline import Engine, EngineOptions, Result, Settings
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Outputs:
     """How results are written, and what beside them. candidates: a folder; report: one HTML file for all photos; mark: say in XMP how the
-    pixels were made; strict: no picture where the guard refused every change."""
+    pixels were made; strict: no picture where the guard refused every change. latents: candidates that wait are kept to the last bit."""
 
     format: str
     bit_depth: str
@@ -34,6 +35,7 @@ class Outputs:
     report: Path | None
     mark: bool
     strict: bool
+    latents: bool = True
 
     @property
     def encoding(self) -> dict[str, Any]:
@@ -43,13 +45,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Work:
-    """What every photo of one command is restored with."""
+    """What every photo of one command is restored with. person: who is asked to choose, if anybody."""
 
     made_of: "EngineOptions"
     engine: "Engine"
     weights: list[dict[str, Any]]
     settings: "Settings"
     outputs: Outputs
+    person: "Person | None" = None
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.picks_fit import fit, tell_learned
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.errors import TtpoError
 
-picks = typer.Typer(no_args_is_help=True, help="What people chose among the candidates of `ttpo restore --select later`.")
+picks = typer.Typer(no_args_is_help=True, help="What people chose among the candidates of `ttpo restore --select later` or `ask`.")
+picks.command("fit")(fit)
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="Output folder of `ttpo restore`.", show_default=False)]
 
 
@@ -72,8 +74,10 @@ def export(
 
 @picks.command("stats")
 def stats(folder: Out, json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
-    """How often people agree with each metric on which of the two is better, with a 95 % interval (Wilson)."""
+    """How often people agree with each metric on which of the two is better, with a 95 % interval (Wilson); and, from enough picks on, the
+    weights they speak for, as `ttpo picks fit` has them."""
     from ttpo_cli.batch.backlog import picked_pairs
+    from ttpo_cli.preference.learned import learn, learned_record, metrics_of, minimum_picks
     from ttpo_cli.preference.pick import agreement
 
     terminal, pairs = Terminal(quiet, no_color=no_color), list(picked_pairs(folder))
@@ -84,8 +88,13 @@ def stats(folder: Out, json: Json = False, quiet: Quiet = False, no_color: NoCol
         low, high = row["interval"]
         cells.append([metric, f"{row['agreed']} of {row['asked']}", f"{row['agreed'] / row['asked']:.0%}", f"{low:.0%} to {high:.0%}"])
     terminal.table(f"{len(pairs)} picks", ["metric", "agrees", "share", "95 %"], cells)
+    names = metrics_of(pairs)
+    learned = learn(pairs, names, ceiling=True) if names and len(pairs) >= minimum_picks(len(names)) else None
+    if learned is not None:
+        tell_learned(learned, terminal)
     if json:
-        write_json({"schema_version": 1, "picks": len(pairs), "metrics": rows})
+        fitted = {} if learned is None else {"learned": learned_record(learned)}
+        write_json({"schema_version": 1, "picks": len(pairs), "metrics": rows, **fitted})
 
 
 def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:

@@ -1,11 +1,13 @@
 """The options of the commands that run the pipeline, declared once: what restores, how it computes, and every knob of the stages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Parameter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli import options
+from ttpo_cli.cli.given_weights import weights_by_picks
 from ttpo_cli.cli.knobs import KNOBS, add_parameters, build_settings, knob_parameter, parse_knobs
 from ttpo_cli.cli.terminal import Terminal
 
@@ -40,15 +42,17 @@ class Asked:
 
     values: dict[str, Any]
 
-    def build(self, terminal: Terminal, **own: Any) -> "tuple[EngineOptions, Settings]":
-        """What to load, and what to do with it. own: the values of shared options that the command declares itself.
+    def build(self, terminal: Terminal, picks_in: Sequence[Path] = (), **own: Any) -> "tuple[EngineOptions, Settings]":
+        """What to load, and what to do with it. own: the values of shared options that the command declares itself. picks_in: output
+        folders with the picks that --weights learned is to follow.
 
-        Raises UsageError for text that is no tile size, metric file or knob.
+        Raises UsageError for text that is no tile size, metric file or knob, TtpoError for weights that cannot be learned or read.
         """
         from ttpo_cli.backbones.inference import RestoreOptions
         from ttpo_cli.pipeline import EngineOptions
 
         given = {**self.values, **own}
+        given |= weights_by_picks(given, picks_in)
         for_engine = ("backbone", "prior", "device", "precision", "scale", "task", "blend")
         engine = EngineOptions(
             **{name: given[name] for name in for_engine},

@@ -3,13 +3,15 @@
 import sys
 import time
 from collections.abc import Callable
-from functools import cache
+from dataclasses import replace
+from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
+from ttpo_cli.cli.ask import UNASKED, Person, check_person
 from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
@@ -45,6 +47,7 @@ def restore(
     dry_run: options.DryRun = False,
     report: options.Report = None,
     keep_candidates: options.KeepCandidates = None,
+    latents: options.Latents = True,
     sidecar: options.Sidecar = True,
     mark: options.Mark = True,
     strict: options.Strict = False,
@@ -66,7 +69,7 @@ def restore(
     globs = Globs(tuple(include or ()), tuple(exclude or ()))
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
     kept = options.metadata_kinds(keep)
-    outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict)
+    outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict, latents)
     alone = [job for job in jobs if job.root is None]
     roots = list(dict.fromkeys(job.root for job in jobs if job.root is not None))
     check_outputs(jobs, outputs, json, bool(roots))
@@ -74,11 +77,14 @@ def restore(
         raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
     if report is not None and alone and roots:
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
+    asks = select == "ask" and not dry_run
+    if asks:
+        check_person(asked.values["ttpo"])
 
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    made_of, settings = asked.build(terminal)
+    made_of, settings = asked.build(terminal, roots)
 
     @cache
     def load() -> Work:
@@ -86,7 +92,7 @@ def restore(
             engine = load_engine(made_of, settings, store)
         weights = weights_of(engine, made_of.metric_files)
         warn_of_licences(weights, terminal)
-        return Work(made_of, engine, weights, settings, outputs)
+        return Work(made_of, engine, weights, settings, outputs, Person(terminal) if asks else None)
 
     tally = Tally(terminal)
     for job in alone:
@@ -148,10 +154,14 @@ def _read(job: "Job", overwrite: bool) -> "Photo":
 def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: bool) -> None:
     """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
     from ttpo_cli.pipeline import restore_photo
+    from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing
 
     began = time.perf_counter()
     with tally.terminal.progress(photo.name) as on_step:
-        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step)
+        choosing = METRICS_CHOOSE if work.person is None else Choosing(partial(work.person.ask, photo.name, None))
+        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, choosing)
+    if work.person is not None and "asking" not in result.seconds:
+        result = replace(result, notes=(*result.notes, UNASKED))
     written = write_result(result, photo, job, work)
     tally.records.append(written.record)
     if written.page is not None:

@@ -53,7 +53,7 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
     from ttpo_cli.batch.folder_run import run_folder
 
     terminal, settings = tally.terminal, settings_by_ending(jobs, work)
-    folder = FolderWork(work, root, settings, read_folder_picks(root), asked.later)
+    folder = FolderWork(work, root, settings, settings_by_ending(jobs, work, of_candidates=True), read_folder_picks(root), asked.later)
     wish = wish_of(folder, asked)
     if asked.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
@@ -82,8 +82,9 @@ def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
     from ttpo_cli.batch.decision import Wish
     from ttpo_cli.report.record import sidecar_path
 
-    def with_pick(target: str, content_sha256: str, made_with: str) -> str:
-        return picked_hash(made_with, folder.picks.get((target, content_sha256, made_with)))
+    def with_pick(target: str, content_sha256: str, settings: str) -> str:
+        made_with = folder.made_with[Path(target).suffix.lower()]
+        return picked_hash(settings, folder.picks.get((target, content_sha256, made_with)))
 
     def has_candidates(target: str) -> bool:
         return proposal_path(folder.root, target).is_file()

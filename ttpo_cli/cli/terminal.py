@@ -38,6 +38,7 @@ class Terminal:
         if not self.console.is_terminal:
             self.console.width = _PLAIN_WIDTH
         self.moving = self.console.is_terminal and os.environ.get("TERM") != "dumb" and not quiet
+        self._bars: Progress | None = None
 
     def say(self, text: str) -> None:
         """A line for people, unless --quiet."""
@@ -75,7 +76,9 @@ class Terminal:
             yield lambda stage, done, total: None
             return
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=self.console, transient=True) as bars:
+        # Lines of data go above the bars where both share the screen, and otherwise where standard output leads.
+        with Progress(*columns, console=self.console, transient=True, redirect_stdout=sys.stdout.isatty()) as bars:
+            self._bars = bars
             tasks: dict[str, Any] = {}
 
             def on_step(stage: str, done: int, total: int) -> None:
@@ -83,7 +86,20 @@ class Terminal:
                     tasks[stage] = bars.add_task(escape(f"{title} {stage}"), total=total)
                 bars.update(tasks[stage], completed=done, total=total)
 
-            yield on_step
+            try:
+                yield on_step
+            finally:
+                self._bars = None
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No bar moves while this lasts, so that a question can be asked."""
+        bars = self._bars
+        if bars is not None:
+            bars.stop()
+        yield
+        if bars is not None:
+            bars.start()
 
 
 def write_json(value: Any) -> None:

@@ -41,13 +41,15 @@ class CandidateOptions:
 
 @dataclass(frozen=True)
 class Candidates:
-    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving; notes: what memory did not allow."""
+    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving; notes: what memory did not allow.
+    calls: of the network that made them, where somebody counted."""
 
     latents: Tensor
     strengths: tuple[float, ...]
     seeds: tuple[int, ...]
     stopped: tuple[bool, ...]
     notes: tuple[str, ...] = ()
+    calls: int = 0
 
 
 def derive_seed(content_hash: str, seed: int, *purpose: object) -> int:

@@ -19,6 +19,7 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
+from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.pick import checked_pick
 from ttpo_cli.preference.regional import compose, regional_weights
@@ -69,12 +70,14 @@ def optimise(
     compare: bool = False,
     laps: Laps | None = None,
     pick: Sequence[int] = (),
+    choosing: Choosing = METRICS_CHOOSE,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
     laps: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
-    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions.
+    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. choosing: whom to ask
+    without a pick, and candidates that were made before.
     """
     counter, notes = CallCounter(), list[str]()
     laps = laps or Laps(restored.device)
@@ -88,7 +91,7 @@ def optimise(
     def judge_latents(latents: Tensor) -> Tensor:
         return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
-    made = generate(
+    made = choosing.made or generate(
         counter.wrap(tools.prior.denoise, "candidates"),
         canvas.latent,
         content_hash,
@@ -98,14 +101,20 @@ def optimise(
         judge=judge_latents,
         on_step=lambda done, total: on_step("candidates", done, total),
     )
+    made = replace(made, latents=made.latents.to(restored.device), calls=made.calls or counter.stages["candidates"])
+    counter.stages["candidates"] = made.calls
     images = torch.cat((restored, finish(made.latents)))
     laps.end_of("candidates")
 
     scores = score_images(images, panel, notes)
     chosen_by_metrics = choose_pair(fused_scores(scores, panel, selection), selection)
-    preferred, dispreferred = checked_pick(pick, len(images)) if pick else chosen_by_metrics
-    guidance = replace(guidance, regional=guidance.regional and not pick)
     laps.end_of("selection")
+    if choosing.ask is not None and not pick:
+        pick = choosing.ask(Offer(images, labels_of(made), scores, panel.metrics, made))
+        laps.end_of("asking")
+    pick = checked_pick(pick, len(images)) if pick else ()
+    preferred, dispreferred = pick or chosen_by_metrics
+    guidance = replace(guidance, regional=guidance.regional and not pick)
 
     references = references_for(images, preferred, dispreferred, tools.ranker, guidance)
     latent = guided_denoise(
@@ -125,7 +134,7 @@ def optimise(
     laps.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
-    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)))
+    outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)), pick=pick)
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])

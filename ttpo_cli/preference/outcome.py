@@ -17,6 +17,7 @@ class Outcome:
     """Images (1, 3, H, W); candidates (N, 3, H, W) with row 0 the restored image; scores by row, then metric, `fused` among them.
 
     verdicts: of each row and candidate. calls: by stage. seeds: by candidate label. rival: see `preference.rival`.
+    pick: (preferred, dispreferred) where a person chose them, else ().
     """
 
     restored: Tensor
@@ -36,6 +37,7 @@ class Outcome:
     seeds: dict[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     rival: Tensor | None = None
+    pick: tuple[int, ...] = ()
 
     def without_candidates(self) -> "Outcome":
         """The same with the images dropped: what is kept of a region once its part of the photo is blended in."""

@@ -5,7 +5,7 @@ A pick holds for a photo's content and for the settings that made its candidates
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ttpo_cli.errors import TtpoError, UsageError
@@ -16,7 +16,8 @@ SCHEMA_VERSION = 1
 @dataclass(frozen=True)
 class Proposal:
     """The candidates of one photo, to be picked from. images: their files' names, row 0 the restored image; scores: metric -> one a row;
-    lower_is_better: of each metric. target: the photo's name in its folder; made_with: hash of the settings."""
+    lower_is_better, pristine: of each metric, its direction and the level of pristine photos, if known. target: the photo's name in its
+    folder; made_with: hash of the settings."""
 
     target: str
     content_sha256: str
@@ -25,6 +26,7 @@ class Proposal:
     images: tuple[str, ...]
     scores: Mapping[str, Sequence[float | None]]
     lower_is_better: Mapping[str, bool]
+    pristine: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Scores of a batch of images under the chosen no-reference metrics, and their fusion across a whole set of rivals."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -57,4 +57,7 @@ def fused_scores(scores: Tensor, panel: Panel, options: SelectionOptions) -> Ten
     if not panel.metrics:
         return torch.zeros(len(scores), dtype=torch.float64)
     lower = [metric.lower_is_better for metric in panel.metrics]
+    if options.weights and panel.left_out:  # those that can judge keep their weights; where none of them has one, they count alike
+        weights = {name: weight for name, weight in options.weights.items() if name not in panel.left_out}
+        options = replace(options, weights=weights, fusion=options.fusion if any(weights.values()) else "mean")
     return fuse(scores, panel.names, lower, [metric.pristine for metric in panel.metrics], options)

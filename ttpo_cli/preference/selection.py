@@ -14,7 +14,7 @@ class SelectionOptions:
     """Stage II. The paper's: fusion mean, ceiling off, dispreferred any (the restored image may be it).
 
     ceiling: a score better than the pristine photos' own level earns nothing more. dispreferred: `candidate` or `any`.
-    weights: metric -> weight, for the fusion `weights`.
+    weights: metric -> weight, for the fusions `weights` and `learned`.
     """
 
     fusion: str = "mean"
@@ -59,6 +59,11 @@ def weighted_fusion(scores: Tensor, weights: Tensor) -> Tensor:
     return (z_scores(scores) * weights).sum(dim=1) / weights.sum().clamp(min=1e-12)
 
 
+def learned_fusion(scores: Tensor, weights: Tensor) -> Tensor:
+    """z-scores under weights learned from picks, of any sign, whose sizes sum to 1: a person may like what a metric does not."""
+    return (z_scores(scores) * weights).sum(dim=1) / weights.abs().sum().clamp(min=1e-12)
+
+
 def entropy_fusion(scores: Tensor, weights: Tensor) -> Tensor:
     """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: what tells apart counts more."""
     if scores.shape[0] < 2:
@@ -81,6 +86,7 @@ FUSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "entropy": entropy_fusion,
     "rank": rank_fusion,
     "weights": weighted_fusion,
+    "learned": learned_fusion,
 }
 
 
@@ -89,7 +95,7 @@ def fuse(
 ) -> Tensor:
     """One score a candidate, higher is better: (N, M) -> (N,), float64.
 
-    Raises UsageError for an unknown fusion, weights that name no chosen metric, a negative weight or weights that sum to 0.
+    Raises UsageError for an unknown fusion, weights that name no chosen metric, weights that sum to 0, or negative ones not learned.
     """
     if options.fusion not in FUSIONS:
         raise unknown_name("fusion", options.fusion, FUSIONS)
@@ -104,6 +110,8 @@ def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
     weights = torch.tensor([float(options.weights.get(name, 0.0 if options.weights else 1.0)) for name in names], dtype=torch.float64)
     if options.fusion == "weights" and (not options.weights or bool((weights < 0).any()) or float(weights.sum()) == 0):
         raise UsageError("the fusion 'weights' needs --selection-weights METRIC=VALUE, none negative and at least one above 0")
+    if options.fusion == "learned" and not (options.weights and bool(weights.any())):
+        raise UsageError("the fusion 'learned' needs --weights learned, or a file of `ttpo picks fit` there")
     return weights
 
 

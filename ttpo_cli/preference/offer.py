@@ -1,0 +1,50 @@
+"""What a person chooses among: the candidates of one photo with their scores, once they are made and before anything is done with them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.preference.candidates import Candidates
+
+
+@dataclass(frozen=True)
+class Offer:
+    """images (N, 3, H, W) in [0, 1], row 0 the restored image; labels of the rows; scores (N, M) of the metrics that can judge them;
+    made: the candidates as the prior left them."""
+
+    images: Tensor
+    labels: tuple[str, ...]
+    scores: Tensor
+    metrics: tuple[Metric, ...]
+    made: Candidates
+
+
+# (preferred, dispreferred), rows of the offer; () leaves the choice to the metrics. May raise Postponed, or KeyboardInterrupt to stop.
+Ask = Callable[[Offer], Sequence[int]]
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """How a photo comes to its pair. ask: whom to ask where the settings hold no pick, the metrics choosing without it; made: candidates
+    that an Offer held before, for the same photo, engine and settings."""
+
+    ask: Ask | None = None
+    made: Candidates | None = None
+
+
+METRICS_CHOOSE = Choosing()
+
+
+class Postponed(Exception):
+    """The person chooses later: the photo ends with what is on offer."""
+
+    def __init__(self, offer: Offer) -> None:
+        super().__init__("the candidates wait for a pick")
+        self.offer = offer
+
+
+def postpone(offer: Offer) -> Sequence[int]:
+    """Ask nobody now. Raises Postponed."""
+    raise Postponed(offer)
