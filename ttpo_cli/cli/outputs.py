@@ -43,13 +43,19 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Work:
-    """What every photo of one command is restored with."""
+    """What every photo of one command is restored with. loaded: None in a process that has others restore."""
 
     made_of: "EngineOptions"
-    engine: "Engine"
+    loaded: "Engine | None"
     weights: list[dict[str, Any]]
     settings: "Settings"
     outputs: Outputs
+
+    @property
+    def engine(self) -> "Engine":
+        """Only where it was loaded."""
+        assert self.loaded is not None
+        return self.loaded
 
     @cached_property
     def provenance(self) -> dict[str, Any]:
