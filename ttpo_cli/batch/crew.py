@@ -1,4 +1,4 @@
-"""Workers that restore photos in other processes: a photo whose worker is lost goes to another, and what ends three of them is a failure."""
+"""Workers in other processes: a task whose worker is lost goes to another, and a task that ends three of them is a failure."""
 
 import queue
 import threading

@@ -82,9 +82,10 @@ def run_folder(
 ) -> Iterator[Report]:
     """Carry out the decisions: first what costs nothing, then the photos to restore, each reported as it ends.
 
-    restore: called in this thread, or where the photos go to be restored elsewhere; files and journal are written here. describe: an error as one line and an exit code. beside: the small files of a picture whose writing a
-    kill cut short, from its target and record. An error ends its photo only, but for those that would end every other as well: a full
-    disk, a broken journal, options that cannot be meant. Raises those as TtpoError.
+    restore: called in this thread; or who restores elsewhere, while files and journal are written here. describe: an error as one line and
+    an exit code. beside: the small files of a picture whose writing a kill cut short, from its target and record. An error ends its photo
+    only, but for those that would end every other as well: a full disk, a broken journal, no worker left, options that cannot be meant.
+    Raises those as TtpoError.
     """
     for decision in decisions:
         if decision.act == "finish":

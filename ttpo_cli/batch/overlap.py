@@ -1,7 +1,8 @@
 """Three stages of work on many items at once: the next are read, one or several are worked on, finished ones are written.
 
 Reading and writing have a thread each; the work stays in the caller's, where Ctrl-C arrives and where a GPU context belongs, or is done in
-other processes, each of which a thread waits for. Queues of one bound what is held: at most two items read, two finished, and those at work.
+other processes, each of which a thread waits for. Queues of one bound what is held: at most two items read, two finished, and what is
+worked on.
 """
 
 import queue

@@ -1,11 +1,14 @@
 """A worker as an actor of a Ray cluster: Ray finds it a machine, carries photos to it and results back, and notices that it died."""
 
+import logging
 import os
 import pickle
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ttpo_cli.batch.crew import NoRoom, WorkerLost
@@ -40,13 +43,13 @@ def joined_cluster(address: str | None, cpus: int) -> Iterator[None]:
     """
     os.environ.update({name: os.environ.get(name, value) for name, value in _QUIET.items()})
     try:
-        import ray
+        ray = _ray()
     except ImportError as error:
         raise UsageError("--executor ray needs Ray, which is not installed here: pip install 'ttpo[ray]'") from error
-    own = {"address": "local", "num_cpus": cpus, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
+    own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     terminate = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(**(own if address is None else {"address": address}), log_to_driver=False, logging_level="ERROR")
+        ray.init(**(own if address is None else {"address": address}), log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:  # whatever Ray raises here says that there is no cluster to be had
         ray.shutdown()
         where = "on this machine" if address is None else f"at {address}"
@@ -75,13 +78,16 @@ def cpus_per_gpu() -> int | None:
 
 
 def _machines() -> list[dict[str, Any]]:
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]
+    return [node for node in _ray().nodes() if node["Alive"]]
 
 
 def _resources(node: Mapping[str, Any]) -> tuple[float, float]:
     return node["Resources"].get("CPU", 0), node["Resources"].get("GPU", 0)
+
+
+def _ray() -> Any:
+    """The module, which takes a second to import and need not be installed."""
+    return import_module("ray")
 
 
 class RayWorker:
@@ -94,12 +100,12 @@ class RayWorker:
         self._stopped = False
 
     def start(self) -> Mapping[str, Any]:
-        import ray
+        ray = _ray()
 
         if self._stopped:
             raise WorkerLost("stopped")
         options = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus, "max_restarts": 0, "max_task_retries": 0}
-        self._actor = ray.remote(Hand).options(**options).remote(dict(self._environment), os.getcwd())
+        self._actor = ray.remote(Hand).options(**options).remote(dict(self._environment), str(Path.cwd()))
         if self._stopped:  # meanwhile
             self.stop()
         try:
@@ -122,13 +128,11 @@ class RayWorker:
         self._end()
 
     def _end(self) -> None:
-        import ray
-
         if self._actor is not None:
-            ray.kill(self._actor, no_restart=True)
+            _ray().kill(self._actor, no_restart=True)
 
     def _ask(self, method: str, *arguments: Any, timeout: float | None = None) -> Any:
-        import ray
+        ray = _ray()
 
         try:
             return ray.get(getattr(self._actor, method).remote(*arguments), timeout=timeout)

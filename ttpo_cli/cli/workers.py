@@ -1,4 +1,4 @@
-"""`--workers`, `--device A,B`, `--executor ray`: the photos of a folder restored in other processes, here or on the machines of a cluster."""
+"""`--workers`, `--device A,B`, `--executor ray`: a folder restored by other processes, here or on a cluster."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -209,9 +209,7 @@ def _check_own_files(made_of: "EngineOptions", weights: "list[dict[str, Any]]") 
     used = {entry["sha256"] for entry in weights}
     for path in (Path(made_of.backbone), Path(made_of.prior), *made_of.metric_files.values()):
         if path.is_file() and file_sha256(path) not in used:
-            raise UsageError(
-                f"'{path}' is another file on the workers' machines: copy it there, or name one on a disk that all of them share"
-            )
+            raise UsageError(f"'{path}' is another file on the workers' machines: copy it there, or use a disk they share")
 
 
 def _own_cpus() -> int:

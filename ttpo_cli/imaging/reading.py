@@ -47,9 +47,9 @@ class _Samples:
 def read_photo(source: Path | bytes, *, name: str | None = None, label: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
-    name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey keep their profile and
-    values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo: missing, empty,
-    truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
+    name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey
+    keep their profile and values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo:
+    missing, empty, truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
     """
     label = label or (str(source) if isinstance(source, Path) else name or "standard input")
     data = photo_bytes(source) if isinstance(source, Path) else source
@@ -94,7 +94,7 @@ def photo_size(source: Path) -> tuple[int, int]:
 
 
 def photo_bytes(path: Path) -> bytes:
-    """The bytes of a file that begins like a photo, for `read_photo` elsewhere. Raises TtpoError for one that does not, or cannot be read."""
+    """The bytes of a file that begins like a photo. Raises TtpoError for one that does not, or that cannot be read."""
     label = str(path)
     _check_file(path, label)
     try:
