@@ -11,6 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from ttpo_cli import __version__
 from ttpo_cli.batch.crew import NoRoom, WorkerLost
 from ttpo_cli.batch.hand import Hand, Recipe, kin, unpacked
 from ttpo_cli.errors import TtpoError, UsageError
@@ -110,6 +111,10 @@ class RayWorker:
             self.stop()
         try:
             self._ask("where", timeout=self._patience)
+        except WorkerLost as error:
+            if self._stopped:
+                raise
+            raise TtpoError(f"a worker could not begin on the Ray cluster ({error}): is ttpo {__version__} on all its machines?") from error
         except ray.exceptions.GetTimeoutError as error:
             self._end()
             free = ray.available_resources()

@@ -171,13 +171,16 @@ def _on_cluster(
     if made_of.device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {made_of.device}: with --executor ray, Ray chooses among the GPUs; give auto, cpu or cuda")
     address = executor.address or os.environ.get("RAY_ADDRESS")
-    stack.enter_context(joined_cluster(address, _own_cpus()))
-    given, of_gpu = os.environ.get(THREADS), None if made_of.device == "cpu" else cpus_per_gpu()
-    share = Share(int(given) if given else of_gpu or torch.get_num_threads(), 0 if of_gpu is None else 1)
+    wanted = min(executor.workers or photos, photos)
+    threads = int(os.environ.get(THREADS, 0)) or max(1, torch.get_num_threads() // (1 if address else executor.workers or 1))
+    stack.enter_context(joined_cluster(address, max(_own_cpus(), threads * (executor.workers or 1))))
+    of_gpu = None if made_of.device == "cpu" else cpus_per_gpu()
     if made_of.device == "cuda" and of_gpu is None:
         raise UsageError("--device cuda: the Ray cluster has no GPU; give --device cpu")
-    count = max(1, min(executor.workers or places(share), places(share), photos))
-    terminal.say(f"starting {count} workers on {address or 'a Ray cluster of this machine'}, {share} each")
+    share = Share(threads, 0) if of_gpu is None else Share(int(os.environ.get(THREADS, of_gpu)), 1)
+    count = min(wanted, places(share))
+    fewer = f" (instead of {wanted}, for which it has no room)" if executor.workers and count < wanted else ""
+    terminal.say(f"starting {count} workers on {address or 'a Ray cluster of this machine'}, {share} each{fewer}")
     recipe = Recipe(load_engine, replace(made_of, device="cuda" if share.gpus else "cpu"), settings, outputs)
     environment = {THREADS: str(share.cpus), **{name: os.environ[name] for name in _CARRIED if name in os.environ}}
     return [RayWorker(f"worker {index}", recipe, environment, share) for index in range(1, count + 1)]
