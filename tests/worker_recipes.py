@@ -38,9 +38,10 @@ def failing():
 
 
 def load_trapped_engine(made_of, settings):
-    """The tiny engine; a photo whose hash is in TTPO_TEST_POISON kills its process, that of TTPO_TEST_STUCK blocks it the first time.
+    """The tiny engine, and traps in the folder TTPO_TEST_LOG: a photo whose hash is in its file `poison` kills its process, the one in
+    `block` makes `stuck`, with the process in it, and waits as long as that is there.
 
-    The folder TTPO_TEST_LOG gets a line in `begun` for each photo that reaches the network, and `stuck` with the blocked process.
+    `begun` gets a line for each photo that reaches the network.
     """
     from fakes import tiny_engine
 
@@ -51,12 +52,14 @@ def load_trapped_engine(made_of, settings):
     def trapped(pixels, content_hash, *arguments):
         with (log / "begun").open("a") as stream:
             stream.write(f"{content_hash} {os.getpid()}\n")
-        if content_hash == os.environ.get("TTPO_TEST_POISON"):
+        if content_hash == (log / "poison").read_text():
             os.kill(os.getpid(), signal.SIGKILL)
-        if content_hash == os.environ.get("TTPO_TEST_STUCK") and not (log / "stuck").exists():
+        if content_hash == (log / "block").read_text():
+            (log / "block").write_text("")
             (log / "stuck.part").write_text(str(os.getpid()))
             (log / "stuck.part").rename(log / "stuck")
-            time.sleep(600)
+            while (log / "stuck").exists():
+                time.sleep(0.05)
         return restore(pixels, content_hash, *arguments)
 
     pipeline.restore_photo = trapped
