@@ -22,6 +22,13 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no report over the network
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# What Ray's long account of a lost worker comes to, by a part of its text.
+_ENDINGS = {
+    "node has died": "its machine was lost",
+    "running low on memory": "Ray ended it, since its machine ran low on memory",
+    "worker process has died": "it crashed or was killed, as the system does where memory runs out",
+    "ray.kill": "stopped",
+}
 
 
 @dataclass(frozen=True)
@@ -100,6 +107,7 @@ class RayWorker:
         self.name = name
         self._recipe, self._environment, self._share, self._patience = recipe, environment, share, patience
         self._actor: Any = None
+        self._machine = ""
         self._stopped = False
 
     def start(self) -> Mapping[str, Any]:
@@ -108,11 +116,13 @@ class RayWorker:
         if self._stopped:
             raise WorkerLost("stopped")
         options = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus, "max_restarts": 0, "max_task_retries": 0}
+        self._machine = ""
         self._actor = ray.remote(Hand).options(**options).remote(dict(self._environment), str(Path.cwd()))
         if self._stopped:  # meanwhile
             self.stop()
         try:
-            self._ask("where", timeout=self._patience)
+            machine, process = self._ask("where", timeout=self._patience)
+            self._machine = f"; process {process} on {machine}"
         except WorkerLost as error:
             if self._stopped:
                 raise
@@ -148,10 +158,16 @@ class RayWorker:
         except ray.exceptions.RayTaskError as error:
             raise TtpoError(f"{self.name}: {_last_line(error)}") from error
         except ray.exceptions.RayError as error:
-            raise WorkerLost(_last_line(error)) from error
+            raise WorkerLost(f"{_ending(error)}{self._machine}") from error
+
+
+def _ending(error: Exception) -> str:
+    """How a worker ended, in one line for the many that Ray says."""
+    said = str(error)
+    known = next((words for sign, words in _ENDINGS.items() if sign in said), None)
+    return known or _last_line(error)
 
 
 def _last_line(error: Exception) -> str:
-    """What Ray says in many lines, in one."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return next((line for line in reversed(lines) if "Error" in line), " ".join(lines))[:300]
