@@ -53,4 +53,4 @@ def test_both_ways_are_timed_and_compared(crops, tmp_path, other):
 
 def test_a_call_that_fails_is_said(crops, tmp_path):
     with pytest.raises(TtpoError, match="no such thing"):
-        time_ways(crops, tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such thing')"], lambda *step: None)
+        time_ways(crops, tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such thing')"], {}, lambda *step: None)

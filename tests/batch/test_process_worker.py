@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import worker_recipes
@@ -94,7 +95,7 @@ def test_stopping_ends_the_work_under_way_and_the_process(worker):
         worker.start()
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="looks into /proc")
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks into /proc")
 def test_it_ends_by_itself_in_the_middle_of_its_work_where_its_parent_is_killed():
     parent = f"""
 import sys; sys.path[:] = {sys.path!r}

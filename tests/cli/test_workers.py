@@ -1,5 +1,6 @@
-"""`ttpo restore FOLDER` by several workers, of this machine and of a real Ray cluster, with workers killed in the middle: as by one process."""
+"""`ttpo restore FOLDER` by several workers, here and on a real Ray cluster, with workers killed in the middle: as by one process."""
 
+import hashlib
 import json
 import os
 import signal
@@ -14,8 +15,11 @@ from fakes import tiny_engine, tiny_photo
 from ttpo_cli import pipeline
 from ttpo_cli.batch.folder_journal import read_rows
 from ttpo_cli.cli.app import program
+from ttpo_cli.cli.workers import check_own_files, devices_of
+from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.pipeline import EngineOptions
 
 TESTS = Path(__file__).resolve().parents[1]
 COUNT, BROKEN = 6, "broken.png"
@@ -186,3 +190,65 @@ def ended(pid):
             return True
         time.sleep(0.1)
     return False
+
+
+@pytest.fixture
+def album(tmp_path, monkeypatch):
+    """Two photos, and an engine that must not be loaded in this process."""
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    for seed in range(2):
+        write_photo(tmp_path / "album" / f"{seed}.png", tiny_photo(seed=seed))
+    return tmp_path / "album"
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (["--address", "here:1"], "give --executor ray as well"),
+        (["--device", "all"], "sees no CUDA device"),
+        (["--device", "cpu,cuda:9"], "--device cuda:9"),
+        (["--executor", "ray", "--device", "cuda:0"], "Ray chooses among the GPUs"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_before_anything_is_done(album, flags, words, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert program(["restore", str(album), *flags]) == 2
+    assert words in capsys.readouterr().err and not album.with_name("album_ttpo").exists()
+
+
+@pytest.mark.parametrize("flags", [["--workers", "2"], ["--device", "cpu,cpu"], ["--executor", "ray"]])
+def test_a_photo_by_itself_is_not_shared_out(album, flags, capsys):
+    assert program(["restore", str(album / "0.png"), *flags]) == 2
+    assert "share the photos of folders" in capsys.readouterr().err
+
+
+def test_without_ray_its_executor_says_what_to_install(album, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert program(["restore", str(album), "--executor", "ray"]) == 2
+    assert "ttpo[ray]" in capsys.readouterr().err
+
+
+def test_devices_are_those_named_or_every_gpu(monkeypatch):
+    assert devices_of("auto") == ["cpu"] or devices_of("auto")[0].startswith("cuda")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 3)
+    assert devices_of("all") == devices_of("auto") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert devices_of("cuda:2, cpu") == ["cuda:2", "cpu"]
+    with pytest.raises(UsageError, match="cuda:3"):
+        devices_of("cuda:0,cuda:3")
+
+
+def test_weights_named_by_a_file_must_be_those_the_workers_found(tmp_path):
+    path = tmp_path / "own.safetensors"
+    path.write_bytes(b"weights")
+    made_of = EngineOptions(backbone=str(path))
+    check_own_files(made_of, [{"sha256": hashlib.sha256(b"weights").hexdigest()}])
+    with pytest.raises(UsageError, match="own.safetensors' is another file"):
+        check_own_files(made_of, [{"sha256": hashlib.sha256(b"others").hexdigest()}])
+
+
+def test_a_dry_run_starts_no_worker(album, capsys, monkeypatch):
+    monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
+    monkeypatch.setattr("ttpo_cli.batch.process_worker.ProcessWorker.start", lambda self: 1 / 0)
+    assert program(["restore", str(album), "--workers", "2", "--dry-run"]) == 0
+    assert "2 to restore: new" in capsys.readouterr().err

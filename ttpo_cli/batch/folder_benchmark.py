@@ -16,7 +16,8 @@ from ttpo_cli.imaging.writing import write_photo
 
 @dataclass(frozen=True)
 class Timing:
-    """One way to restore all photos. processes: calls of the program. cpu_seconds: user and system, of the processes that were waited for, which leaves out those of Ray."""
+    """One way to restore all photos. processes: calls of the program. cpu_seconds: user and system, of the processes that were waited for,
+    which leaves out those of Ray."""
 
     way: str
     processes: int

@@ -56,7 +56,7 @@ def joined_cluster(address: str | None, cpus: int) -> Iterator[None]:
         raise UsageError("--executor ray needs Ray, which is not installed here: pip install 'ttpo[ray]'") from error
     own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     # Ray prints its own account of lost workers on standard output, which carries data; this is the switch its debugger uses.
-    import_module("ray._private.worker")._worker_logs_enabled = False
+    setattr(import_module("ray._private.worker"), "_worker_logs_enabled", False)  # noqa: B010 - it is not Ray's to promise
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**(own if address is None else {"address": address}), log_to_driver=False, logging_level=logging.ERROR)

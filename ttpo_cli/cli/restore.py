@@ -19,7 +19,7 @@ from ttpo_cli.cli.report_folder import write_folder_report
 from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
-from ttpo_cli.cli.workers import Executor, first_device, hired
+from ttpo_cli.cli.workers import Executor, Recipe, first_device, hired
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def restore(
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
     folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
-    with hired(place, made_of, settings, outputs, len(jobs), terminal) if elsewhere else nullcontext() as hands:
+    with hired(place, Recipe(load_engine, made_of, settings, outputs), len(jobs), terminal) if elsewhere else nullcontext() as hands:
         for root in roots:
             crew, work = hands or (None, load())
             restore_folder(root, [job for job in jobs if job.root == root], work, folder, tally, crew)

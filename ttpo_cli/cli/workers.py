@@ -67,6 +67,10 @@ class Recipe:
     settings: "Settings"
     outputs: Outputs
 
+    def on(self, device: str) -> "Recipe":
+        """The same on another device."""
+        return replace(self, made_of=replace(self.made_of, device=device))
+
     def __call__(self) -> "tuple[dict[str, Any], Callable[[Errand], Finished]]":
         import logging
 
@@ -110,9 +114,7 @@ def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
 
 
 @contextmanager
-def hired(
-    executor: Executor, made_of: "EngineOptions", settings: "Settings", outputs: Outputs, photos: int, terminal: Terminal
-) -> "Iterator[tuple[Crew, Work]]":
+def hired(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal) -> "Iterator[tuple[Crew, Work]]":
     """Workers, no more than photos, that are loaded and agree, and what they loaded; they end with the context.
 
     Raises UsageError for devices that are not there, TtpoError where no worker can be had or two of them differ.
@@ -120,80 +122,70 @@ def hired(
     from ttpo_cli.batch.crew import Crew
 
     with ExitStack() as stack:
-        workers = (_on_cluster if executor.name == "ray" else _here)(executor, made_of, settings, outputs, photos, terminal, stack)
-        crew = Crew(workers, _versions(), terminal.warn)
+        place = _on_cluster if executor.name == "ray" else _here
+        crew = Crew(place(executor, recipe, photos, terminal, stack), _versions(), terminal.warn)
         stack.callback(crew.stop)
         crew.start()
         weights = crew.facts["weights"]
-        _check_own_files(made_of, weights)
+        check_own_files(recipe.made_of, weights)
         warn_of_licences(weights, terminal)
-        yield crew, Work(made_of, None, weights, settings, outputs)
+        yield crew, Work(recipe.made_of, None, weights, recipe.settings, recipe.outputs)
 
 
-def _here(
-    executor: Executor,
-    made_of: "EngineOptions",
-    settings: "Settings",
-    outputs: Outputs,
-    photos: int,
-    terminal: Terminal,
-    stack: ExitStack,
-) -> "list[Worker]":
+def _here(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, stack: ExitStack) -> "list[Worker]":
     """Processes of this machine: one a device, or as many as asked for, which take the devices in turn and share the threads."""
     import torch
 
     from ttpo_cli.batch.process_worker import ProcessWorker
-    from ttpo_cli.pipeline import load_engine
 
-    devices = devices_of(made_of.device)
-    count = max(1, min(executor.workers or len(devices), photos))
+    devices = devices_of(recipe.made_of.device)
+    count = min(executor.workers or len(devices), photos)
     threads = os.environ.get(THREADS) or str(max(1, torch.get_num_threads() // count))
-    terminal.say(f"starting {count} workers on {', '.join(devices[:count])}, {threads} CPU threads each")
-    recipes = [Recipe(load_engine, replace(made_of, device=devices[index % len(devices)]), settings, outputs) for index in range(count)]
-    return [ProcessWorker(f"worker {index}", recipe, {THREADS: threads}) for index, recipe in enumerate(recipes, 1)]
+    terminal.say(f"{_workers(count)} on {', '.join(devices[:count])}, {threads} CPU threads each: loading")
+    recipes = [recipe.on(devices[index % len(devices)]) for index in range(count)]
+    return [ProcessWorker(f"worker {index}", own, {THREADS: threads}) for index, own in enumerate(recipes, 1)]
 
 
-def _on_cluster(
-    executor: Executor,
-    made_of: "EngineOptions",
-    settings: "Settings",
-    outputs: Outputs,
-    photos: int,
-    terminal: Terminal,
-    stack: ExitStack,
-) -> "list[Worker]":
+def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, stack: ExitStack) -> "list[Worker]":
     """Actors of a Ray cluster, each with a GPU where there are any, otherwise with as many CPUs as the same run here would use threads."""
     import torch
 
     from ttpo_cli.batch.ray_worker import RayWorker, Share, cpus_per_gpu, joined_cluster, places
-    from ttpo_cli.pipeline import load_engine
 
-    if made_of.device not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"--device {made_of.device}: with --executor ray, Ray chooses among the GPUs; give auto, cpu or cuda")
+    device = recipe.made_of.device
+    if device not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"--device {device}: with --executor ray, Ray chooses among the GPUs; give auto, cpu or cuda")
     address = executor.address or os.environ.get("RAY_ADDRESS")
-    wanted = min(executor.workers or photos, photos)
-    threads = int(os.environ.get(THREADS, 0)) or max(1, torch.get_num_threads() // (1 if address else executor.workers or 1))
+    wanted, given = min(executor.workers or photos, photos), int(os.environ.get(THREADS, 0))
+    threads = given or max(1, torch.get_num_threads() // (1 if address else executor.workers or 1))
     stack.enter_context(joined_cluster(address, max(_own_cpus(), threads * (executor.workers or 1))))
-    of_gpu = None if made_of.device == "cpu" else cpus_per_gpu()
-    if made_of.device == "cuda" and of_gpu is None:
+    of_gpu = None if device == "cpu" else cpus_per_gpu()
+    if device == "cuda" and of_gpu is None:
         raise UsageError("--device cuda: the Ray cluster has no GPU; give --device cpu")
-    share = Share(threads, 0) if of_gpu is None else Share(int(os.environ.get(THREADS, of_gpu)), 1)
+    share = Share(threads, 0) if of_gpu is None else Share(given or of_gpu, 1)
     count = min(wanted, places(share))
-    fewer = f" (instead of {wanted}, for which it has no room)" if executor.workers and count < wanted else ""
-    terminal.say(f"starting {count} workers on {address or 'a Ray cluster of this machine'}, {share} each{fewer}")
-    recipe = Recipe(load_engine, replace(made_of, device="cuda" if share.gpus else "cpu"), settings, outputs)
+    fewer = f" (there is no room for {wanted})" if executor.workers and count < wanted else ""
+    terminal.say(f"{_workers(count)} on {address or 'a Ray cluster of this machine'}, {share} each{fewer}: loading")
     environment = {THREADS: str(share.cpus), **{name: os.environ[name] for name in _CARRIED if name in os.environ}}
-    return [RayWorker(f"worker {index}", recipe, environment, share) for index in range(1, count + 1)]
+    own = recipe.on("cuda" if share.gpus else "cpu")
+    return [RayWorker(f"worker {index}", own, environment, share) for index in range(1, count + 1)]
+
+
+def _workers(count: int) -> str:
+    return "1 worker" if count == 1 else f"{count} workers"
 
 
 def devices_of(text: str) -> list[str]:
-    """The devices that `--device` names, in order; `all`: every CUDA device. Raises UsageError for one that is not there, or for none."""
+    """The devices that `--device` names, in order; `all` is every CUDA device, and so is `auto` where there are any.
+
+    Raises UsageError for one that is not there, or for none.
+    """
     import torch
 
     from ttpo_cli.cli.options import names
     from ttpo_cli.pipeline import choose_device
 
-    if text == "all":
+    if text == "all" or (text == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise UsageError("--device all: PyTorch sees no CUDA device on this machine; use --workers N on the CPU, or see `ttpo doctor`")
         return [f"cuda:{index}" for index in range(torch.cuda.device_count())]
@@ -205,7 +197,7 @@ def first_device(text: str) -> str:
     return "cuda" if text == "all" else text.partition(",")[0].strip() or text
 
 
-def _check_own_files(made_of: "EngineOptions", weights: "list[dict[str, Any]]") -> None:
+def check_own_files(made_of: "EngineOptions", weights: "list[dict[str, Any]]") -> None:
     """Weights that were named by a file here are to be the ones the workers found under that path. Raises UsageError for others."""
     from ttpo_cli.weights.sha256 import file_sha256
 
