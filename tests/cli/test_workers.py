@@ -252,3 +252,9 @@ def test_a_dry_run_starts_no_worker(album, capsys, monkeypatch):
     monkeypatch.setattr("ttpo_cli.batch.process_worker.ProcessWorker.start", lambda self: 1 / 0)
     assert program(["restore", str(album), "--workers", "2", "--dry-run"]) == 0
     assert "2 to restore: new" in capsys.readouterr().err
+
+
+def test_threads_are_set_where_torch_and_the_workers_look_for_them(album, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert program(["restore", str(album), "--threads", "3", "--address", "here:1"]) == 2
+    assert os.environ["OMP_NUM_THREADS"] == "3"

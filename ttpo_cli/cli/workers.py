@@ -140,7 +140,7 @@ def _here(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, s
 
     devices = devices_of(recipe.made_of.device)
     count = min(executor.workers or len(devices), photos)
-    threads = os.environ.get(THREADS) or str(max(1, torch.get_num_threads() // count))
+    threads = str(_given_threads() or max(1, torch.get_num_threads() // count))
     terminal.say(f"{_workers(count)} on {', '.join(devices[:count])}, {threads} CPU threads each: loading")
     recipes = [recipe.on(devices[index % len(devices)]) for index in range(count)]
     return [ProcessWorker(f"worker {index}", own, {THREADS: threads}) for index, own in enumerate(recipes, 1)]
@@ -156,7 +156,7 @@ def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Termi
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {device}: with --executor ray, Ray chooses among the GPUs; give auto, cpu or cuda")
     address = executor.address or os.environ.get("RAY_ADDRESS")
-    wanted, given = min(executor.workers or photos, photos), int(os.environ.get(THREADS, 0))
+    wanted, given = min(executor.workers or photos, photos), _given_threads()
     threads = given or max(1, torch.get_num_threads() // (1 if address else executor.workers or 1))
     stack.enter_context(joined_cluster(address, max(_own_cpus(), threads * (executor.workers or 1))))
     of_gpu = None if device == "cpu" else cpus_per_gpu()
@@ -169,6 +169,12 @@ def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Termi
     environment = {THREADS: str(share.cpus), **{name: os.environ[name] for name in _CARRIED if name in os.environ}}
     own = recipe.on("cuda" if share.gpus else "cpu")
     return [RayWorker(f"worker {index}", own, environment, share) for index in range(1, count + 1)]
+
+
+def _given_threads() -> int:
+    """What --threads or the environment says, 0 for nothing; of OpenMP's "4,2" the first, for which torch has use."""
+    first = os.environ.get(THREADS, "").partition(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
 
 
 def _workers(count: int) -> str:
