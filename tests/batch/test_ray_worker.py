@@ -74,6 +74,11 @@ def test_where_the_cluster_is_full_that_is_said_and_later_there_is_room_again(wo
     assert worker.work(("echo", 1))[1] == 1
 
 
+def test_where_no_cluster_answers_that_is_said_at_once():
+    with pytest.raises(TtpoError, match="answers at 127.0.0.1:1 "), joined_cluster("127.0.0.1:1", 1):
+        pass
+
+
 def test_places_are_counted_by_machine():
     assert (places(ONE), places(Share(2, 0)), cpus_per_gpu()) == (2, 1, None)
     with pytest.raises(NoRoom, match="no machine of the cluster has 3 CPUs.*they have: 2 CPUs"):

@@ -4,6 +4,7 @@ import logging
 import os
 import pickle
 import signal
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 
 # Seconds within which the cluster must find room for a worker and start its process.
 PATIENCE = 120.0
+_ANSWER = 10.0  # seconds for a cluster's machine to answer at all
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no report over the network
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -54,6 +56,8 @@ def joined_cluster(address: str | None, cpus: int) -> Iterator[None]:
         ray = _ray()
     except ImportError as error:
         raise UsageError("--executor ray needs Ray, which is not installed here: pip install 'ttpo[ray]'") from error
+    if address is not None:
+        _check_answers(address)
     own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     # Ray prints its own account of lost workers on standard output, which carries data; this is the switch its debugger uses.
     setattr(import_module("ray._private.worker"), "_worker_logs_enabled", False)  # noqa: B010 - it is not Ray's to promise
@@ -70,6 +74,17 @@ def joined_cluster(address: str | None, cpus: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _check_answers(address: str) -> None:
+    """Whether anybody is there, which Ray itself takes minutes to find out. Raises TtpoError."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not port.isdecimal():
+        return  # "auto": Ray looks for a cluster of this machine
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise TtpoError(f"no Ray cluster answers at {address} ({error}): `ray start --head` begins one; check --address") from error
 
 
 def places(share: Share) -> int:
