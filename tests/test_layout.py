@@ -47,7 +47,7 @@ def test_no_file_is_a_drawer():
     assert [relative(path) for path in SOURCES if path.stem in drawers] == []
 
 
-@pytest.mark.parametrize("library", ["diffusers", "fastapi", "gradio", "huggingface_hub", "pyiqa", "spandrel", "uvicorn"])
+@pytest.mark.parametrize("library", ["diffusers", "fastapi", "gradio", "huggingface_hub", "pyiqa", "ray", "spandrel", "uvicorn"])
 def test_a_library_is_imported_in_one_adapter(library):
     assert len(importers(library)) <= 1, importers(library)
 

@@ -5,16 +5,16 @@ import sys
 import pytest
 from fakes import tiny_photo
 
-from ttpo_cli.batch.folder_benchmark import make_crops, time_both
+from ttpo_cli.batch.folder_benchmark import make_crops, time_ways
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 
-# Stands in for `ttpo restore PHOTO|FOLDER -o OUT`: copies, and counts its calls in a file; told to, it makes the folder's pictures others.
+# Stands in for `ttpo restore [--other] PHOTO|FOLDER -o OUT`: copies; told to, it makes the folder's pictures others.
 COPY = """
 import sys
 from pathlib import Path
-source, out, other = Path(sys.argv[1]), Path(sys.argv[3]), {other!r}
+source, out, other = Path(sys.argv[-3]), Path(sys.argv[-1]), b"x" if "--other" in sys.argv else {other!r}
 pairs = [(path, out / path.name) for path in source.iterdir()] if source.is_dir() else [(source, out)]
 for path, target in pairs:
     target.parent.mkdir(exist_ok=True)
@@ -43,12 +43,14 @@ def test_too_few_squares_are_refused(tmp_path, crops):
 @pytest.mark.parametrize("other", [b"", b"x"])
 def test_both_ways_are_timed_and_compared(crops, tmp_path, other):
     told = []
-    timings, same = time_both(crops, tmp_path, [sys.executable, "-c", COPY.format(other=other)], lambda *step: told.append(step))
-    assert [timing.processes for timing in timings] == [6, 1] and same is (other == b"")
+    copy, ways = [sys.executable, "-c", COPY.format(other=b"")], {"one run": [], "another": ["--other"]}
+    timings, same = time_ways(crops, tmp_path, copy, ways if other else {"one run": []}, lambda *step: told.append(step))
+    assert [timing.processes for timing in timings] == [6, 1, 1][: len(timings)] and same is (other == b"")
+    assert [timing.way for timing in timings[1:]] == ["one run", "another"][: len(timings) - 1]
     assert timings[0].cpu_seconds > timings[1].cpu_seconds > 0
     assert told[5] == ("single calls", 6, 6)
 
 
 def test_a_call_that_fails_is_said(crops, tmp_path):
     with pytest.raises(TtpoError, match="no such thing"):
-        time_both(crops, tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such thing')"], lambda *step: None)
+        time_ways(crops, tmp_path, [sys.executable, "-c", "import sys; sys.exit('no such thing')"], {}, lambda *step: None)

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ttpo_cli.batch.overlap import overlapped
+from ttpo_cli.batch.overlap import overlapped, spread
 
 
 def test_every_item_goes_through_all_three_stages_in_order():
@@ -80,3 +80,50 @@ def test_closing_early_stops_reading():
     next(outcomes)
     outcomes.close()
     assert len(read) < 10
+
+
+def test_several_hands_work_at_once_and_every_item_is_written_once():
+    both, written = threading.Barrier(2, timeout=20), []
+
+    def work(item, value):
+        both.wait()  # one hand alone would never get past
+        return value + 1
+
+    ended = list(spread(range(20), lambda item: item * 10, work, lambda item, value: written.append(value), 2, list))
+    assert sorted(written) == [item * 10 + 1 for item in range(20)] and sorted(one.item for one in ended) == list(range(20))
+
+
+@pytest.mark.parametrize("stage", ["read", "work", "write"])
+def test_an_error_ends_its_own_item_and_says_in_which_stage_with_several_hands_too(stage):
+    def call(name):
+        def run(item, *_):
+            if name == stage and item == 2:
+                raise ValueError(name)
+            return item
+
+        return run
+
+    ended = {one.item: one for one in spread(range(5), call("read"), call("work"), call("write"), 3, list)}
+    assert [item for item in range(5) if ended[item].error is None] == [0, 1, 3, 4]
+    assert str(ended[2].error) == stage and ended[2].stage == stage
+
+
+def test_closing_early_gives_up_what_is_under_way_writes_what_is_finished_and_leaves_no_thread():
+    before, given_up, written = threading.active_count(), threading.Event(), []
+
+    def work(item, value):
+        if item > 0:
+            assert given_up.wait(20)
+            raise RuntimeError("given up")
+        return item
+
+    outcomes = spread(range(1000), lambda item: item, work, lambda item, value: written.append(value), 3, given_up.set)
+    assert next(outcomes).item == 0
+    outcomes.close()
+    assert written == [0] and threading.active_count() == before
+
+
+def test_nothing_is_given_up_in_a_run_that_comes_to_its_end():
+    given_up = []
+    assert len(list(spread(range(3), lambda item: item, lambda *_: None, lambda *_: None, 2, lambda: given_up.append(1)))) == 3
+    assert given_up == []

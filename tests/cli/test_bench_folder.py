@@ -40,3 +40,11 @@ def test_other_pictures_are_an_error(tmp_path, capsys):
     write_photo(tmp_path / "a.png", tiny_photo(height=32, width=48))
     assert program(["bench", "folder", str(tmp_path), "--photos", "2", "--side", "16", "--options", "--other"]) == 1
     assert "other pictures" in capsys.readouterr().err
+
+
+def test_workers_here_and_of_ray_are_further_ways(tmp_path, capsys):
+    write_photo(tmp_path / "a.png", tiny_photo(height=32, width=48))
+    command = ["bench", "folder", str(tmp_path), "--photos", "2", "--side", "16", "--workers", "2", "--executor", "ray"]
+    assert program(command) == 0
+    ways = [way["way"] for way in json.loads(capsys.readouterr().out)["ways"]]
+    assert ways == ["a call a photo", "one folder run", "2 worker processes", "2 workers of Ray"]

@@ -1,10 +1,11 @@
-"""A folder run beside a loop of single calls: the same photos by the same program, wall and processor seconds, and the same bytes."""
+"""Folder runs beside a loop of single calls: the same photos by the same program, wall and processor seconds, and the same bytes."""
 
 import os
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ttpo_cli.errors import TtpoError
@@ -15,7 +16,8 @@ from ttpo_cli.imaging.writing import write_photo
 
 @dataclass(frozen=True)
 class Timing:
-    """One way to restore all photos. cpu_seconds: of all its processes, user and system."""
+    """One way to restore all photos. processes: calls of the program. cpu_seconds: user and system, of the processes that were waited for,
+    which leaves out those of Ray."""
 
     way: str
     processes: int
@@ -42,26 +44,28 @@ def make_crops(photos: Sequence[Path], folder: Path, count: int, side: int) -> l
     return made
 
 
-def time_both(
-    crops: Sequence[Path], folder: Path, restore: Sequence[str], on_step: Callable[[str, int, int], None]
+def time_ways(
+    crops: Sequence[Path], folder: Path, restore: Sequence[str], ways: Mapping[str, Sequence[str]], on_step: Callable[[str, int, int], None]
 ) -> tuple[list[Timing], bool]:
-    """Restore the crops one call each into folder/single, then in one call into folder/together; and whether all pictures are the same.
+    """Restore the crops by a call each into folder/single, then by one call for each way; and whether all pictures are the same.
 
-    restore: the command to which photos and -o are added. Raises TtpoError where a call fails.
+    restore: the command to which photos and -o are added; ways: what is added besides, by what the way is called. Raises TtpoError where
+    a call fails.
     """
-    single, together = folder / "single", folder / "together"
+    single = folder / "single"
 
     def one_by_one() -> None:
         for done, crop in enumerate(crops, 1):
             _call([*restore, str(crop), "-o", str(single / crop.name)])
             on_step("single calls", done, len(crops))
 
-    timings = [
-        _timed("a call a photo", len(crops), one_by_one),
-        _timed("one folder run", 1, lambda: _call([*restore, str(crops[0].parent), "-o", str(together)])),
-    ]
-    on_step("folder run", 1, 1)
-    return timings, all((single / crop.name).read_bytes() == (together / crop.name).read_bytes() for crop in crops)
+    timings, same = [_timed("a call a photo", len(crops), one_by_one)], True
+    for done, (way, flags) in enumerate(ways.items(), 1):
+        together = folder / f"together {done}"
+        timings.append(_timed(way, 1, partial(_call, [*restore, *flags, str(crops[0].parent), "-o", str(together)])))
+        same = same and all((single / crop.name).read_bytes() == (together / crop.name).read_bytes() for crop in crops)
+        on_step("folder runs", done, len(ways))
+    return timings, same
 
 
 def _timed(way: str, processes: int, run: Callable[[], None]) -> Timing:

@@ -3,18 +3,21 @@
 import errno
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from ttpo_cli.batch.crew import CrewLost
 from ttpo_cli.batch.decision import Decision
 from ttpo_cli.batch.folder_journal import FolderJournal, JournalError, stamp
-from ttpo_cli.batch.overlap import Ended, overlapped
+from ttpo_cli.batch.overlap import Ended, overlapped, spread
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
-from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.reading import photo_bytes, read_photo
 
 _IDLE: dict[str, Literal["unchanged", "kept", "waiting"]] = {"unchanged": "unchanged", "keep": "kept", "wait": "waiting"}
 # Errors of the disk that the next photo would meet as well.
@@ -54,14 +57,35 @@ Describe = Callable[[Exception], tuple[str, int]]
 Beside = Callable[[Path, dict[str, Any]], Mapping[Path, bytes]]
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """Other processes that restore `hands` photos at once, each from the bytes of its file. stop: gives up those that are under way."""
+
+    restore: Callable[[bytes, Decision], Finished]
+    hands: int
+    stop: Callable[[], None]
+
+
+def carried_out(finished: Finished) -> Finished:
+    """The same with every file encoded already: what comes back from another process."""
+    made = None if finished.encode is None else finished.encode()
+    files = dict(finished.beside({} if made is None else made[1]))
+    return replace(finished, encode=None if made is None else partial(_made, made), beside=partial(_made, files))
+
+
+def _made(value: Any, *_: object) -> Any:
+    return value
+
+
 def run_folder(
-    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore, describe: Describe, beside: Beside
+    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore | Elsewhere, describe: Describe, beside: Beside
 ) -> Iterator[Report]:
     """Carry out the decisions: first what costs nothing, then the photos to restore, each reported as it ends.
 
-    restore: called in this thread. describe: an error as one line and an exit code. beside: the small files of a picture whose writing a
-    kill cut short, from its target and record. An error ends its photo only, but for those that would end every other as well: a full
-    disk, a broken journal, options that cannot be meant. Raises those as TtpoError.
+    restore: called in this thread; or who restores elsewhere, while files and journal are written here. describe: an error as one line and
+    an exit code. beside: the small files of a picture whose writing a kill cut short, from its target and record. An error ends its photo
+    only, but for those that would end every other as well: a full disk, a broken journal, no worker left, options that cannot be meant.
+    Raises those as TtpoError.
     """
     for decision in decisions:
         if decision.act == "finish":
@@ -71,29 +95,37 @@ def run_folder(
                 journal.seen_again(decision.target, *decision.moved)
             yield Report(decision, _IDLE[decision.act])
     todo = [decision for decision in decisions if decision.act == "restore"]
-    for ended in overlapped(todo, _reader(journal), _worker(restore), _writer(journal)):
-        if ended.error is None:
-            yield ended.value
-        else:
-            text, exit_code = describe(ended.error)
-            journal.failed(ended.item.target, text, exit_code)
-            _stop_if_all_would_fail(ended)
-            yield Report(ended.item, "failed", error=ended.error)
+    with closing(_stages(todo, journal, restore)) as stages:
+        for ended in stages:
+            if ended.error is None:
+                yield ended.value
+            else:
+                text, exit_code = describe(ended.error)
+                journal.failed(ended.item.target, text, exit_code)
+                _stop_if_all_would_fail(ended)
+                yield Report(ended.item, "failed", error=ended.error)
 
 
-def _reader(journal: FolderJournal) -> Callable[[Decision], Photo]:
-    def read(decision: Decision) -> Photo:
+def _stages(todo: Sequence[Decision], journal: FolderJournal, restore: Restore | Elsewhere) -> Generator[Ended[Decision], None, None]:
+    if isinstance(restore, Elsewhere):
+        reading, work = _reader(journal, photo_bytes), _worker(restore.restore)
+        return spread(todo, reading, work, _writer(journal), restore.hands, restore.stop)
+    return overlapped(todo, _reader(journal, read_photo), _worker(restore), _writer(journal))
+
+
+def _reader(journal: FolderJournal, load: Callable[[Path], Any]) -> Callable[[Decision], Any]:
+    def read(decision: Decision) -> Any:
         source, target = decision.job.source, decision.job.target
         assert source is not None and target is not None  # `decide` looked
         journal.begin(decision.target, source, stamp(source) if source.is_file() else None, decision.standing)
         check_target(target, source=source, overwrite=decision.replace)
-        return read_photo(source)
+        return load(source)
 
     return read
 
 
-def _worker(restore: Restore) -> Callable[[Decision, Photo], Finished]:
-    def work(decision: Decision, photo: Photo) -> Finished:
+def _worker(restore: Callable[[Any, Decision], Finished]) -> Callable[[Decision, Any], Finished]:
+    def work(decision: Decision, photo: Any) -> Finished:
         return restore(photo, decision)
 
     return work
@@ -136,5 +168,5 @@ def _stop_if_all_would_fail(ended: Ended[Decision]) -> None:
     cause = error.__cause__ if isinstance(error, TtpoError) else error
     if isinstance(cause, OSError) and cause.errno in _DISK:
         raise TtpoError(f"{error}; the run stopped here, since no other photo could be written: make room, and run it again") from error
-    if isinstance(error, JournalError) or (isinstance(error, UsageError) and ended.stage == "work"):
+    if isinstance(error, (JournalError, CrewLost)) or (isinstance(error, UsageError) and ended.stage == "work"):
         raise error

@@ -1,12 +1,13 @@
-"""Three stages of work on many items at once: the next are read, one is worked on, finished ones are written, each stage in order.
+"""Three stages of work on many items at once: the next are read, one or several are worked on, finished ones are written.
 
-Reading and writing have a thread each; the work stays in the caller's, where Ctrl-C arrives and where a GPU context belongs. Queues of one
-bound what is held: at most two items read, one at work, two finished.
+Reading and writing have a thread each; the work stays in the caller's, where Ctrl-C arrives and where a GPU context belongs, or is done in
+other processes, each of which a thread waits for. Queues of one bound what is held: at most two items read, two finished, and what is
+worked on.
 """
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
@@ -43,6 +44,24 @@ class _Threads(Generic[Item]):
                 return
         self._hand_over(None)
 
+    def hand(self, work: Callable[[Item, Any], Any]) -> None:
+        """One of several that work at once, until nothing is left or the run ended."""
+        while not self.stop.is_set():
+            try:
+                handed = self.to_work.get(timeout=_PATIENCE)
+            except queue.Empty:
+                continue
+            if handed is None:
+                self._hand_over(None)  # for the next hand
+                return
+            item, value, error = handed
+            worked, failure = (None, error) if error is not None else _attempt(work, item, value)
+            if failure is None:
+                self.to_write.put((item, worked))
+            else:
+                self.ended.put(Ended(item, None, failure, "read" if error is not None else "work"))
+            del handed, value, worked  # as below
+
     def writer(self) -> None:
         while (handed := self.to_write.get()) is not None:
             item, worked = handed
@@ -63,7 +82,7 @@ class _Threads(Generic[Item]):
 
 def overlapped(
     items: Sequence[Item], read: Callable[[Item], Any], work: Callable[[Item, Any], Any], write: Callable[[Item, Any], Any]
-) -> Iterator[Ended[Item]]:
+) -> Generator[Ended[Item], None, None]:
     """Every item through read(item), work(item, what was read) and write(item, what work returned); an Ended for each, as they end.
 
     An Exception ends its item only. Whatever else comes (Ctrl-C, the caller closing this generator) stops reading at once; what is worked
@@ -94,6 +113,38 @@ def overlapped(
     yield from _waiting(threads.ended)
 
 
+def spread(
+    items: Sequence[Item],
+    read: Callable[[Item], Any],
+    work: Callable[[Item, Any], Any],
+    write: Callable[[Item, Any], Any],
+    hands: int,
+    give_up: Callable[[], None],
+) -> Generator[Ended[Item], None, None]:
+    """As `overlapped`, with `hands` items worked on at once, each by a thread that waits for what is done elsewhere; they end in any order.
+
+    give_up: makes the work that is under way raise; called where the run is interrupted.
+    """
+    threads = _Threads(read, write)
+    started = [threading.Thread(target=threads.hand, args=(work,)) for _ in range(hands)]
+    running = [threading.Thread(target=threads.reader, args=(items,)), *started, writer := threading.Thread(target=threads.writer)]
+    for thread in running:
+        thread.start()
+    finished = False
+    try:
+        for _ in items:
+            yield threads.ended.get()
+        finished = True
+    finally:
+        threads.stop.set()
+        if not finished:
+            give_up()
+        for thread in running:
+            if thread is writer:  # the last, once nobody hands over to it any more
+                threads.to_write.put(None)
+            thread.join()
+
+
 def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
     try:
         return call(*arguments), None
@@ -101,7 +152,7 @@ def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception 
         return None, error
 
 
-def _waiting(ended: "queue.SimpleQueue[Ended[Item]]") -> Iterator[Ended[Item]]:
+def _waiting(ended: "queue.SimpleQueue[Ended[Item]]") -> Generator[Ended[Item], None, None]:
     while True:
         try:
             yield ended.get_nowait()

@@ -61,6 +61,12 @@ def _use_manifest(path: Path | None) -> None:
         os.environ["TTPO_MANIFEST"] = str(path.resolve())
 
 
+def _use_threads(count: int | None) -> None:
+    """Before torch is imported; children inherit it."""
+    if count is not None:
+        os.environ["OMP_NUM_THREADS"] = str(count)
+
+
 Offline = Annotated[
     bool,
     typer.Option(
@@ -82,6 +88,31 @@ Manifest = Annotated[
 ]
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_COMPUTE)]
+Devices = Annotated[
+    str,
+    typer.Option(help="auto, cpu, cuda, cuda:N or mps; for folders also several, by commas, or all GPUs: all.", rich_help_panel=_COMPUTE),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="Processes that share a folder's photos; without it one a device named.", rich_help_panel=_COMPUTE),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="CPU threads of each process (so does OMP_NUM_THREADS); the same number, the same bytes.",
+        callback=_use_threads,
+        is_eager=True,
+        rich_help_panel=_COMPUTE,
+    ),
+]
+ExecutorName = Annotated[
+    Literal["local", "ray"], typer.Option(help="Where a folder is restored: this machine, or a Ray cluster.", rich_help_panel=_COMPUTE)
+]
+Address = Annotated[
+    str | None,
+    typer.Option(help="Of the Ray cluster; without it that of RAY_ADDRESS, or one started here for the run.", rich_help_panel=_COMPUTE),
+]
 Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Of the networks.", rich_help_panel=_COMPUTE)]
 Tile = Annotated[
     str, typer.Option(help="Side of the backbone's tiles in pixels of the input; auto, or 0 for one piece.", rich_help_panel=_COMPUTE)

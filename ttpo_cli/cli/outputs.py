@@ -45,14 +45,20 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Work:
-    """What every photo of one command is restored with. person: who is asked to choose, if anybody."""
+    """What every photo of one command is restored with. loaded: None in a process that has others restore. person: who chooses, if any."""
 
     made_of: "EngineOptions"
-    engine: "Engine"
+    loaded: "Engine | None"
     weights: list[dict[str, Any]]
     settings: "Settings"
     outputs: Outputs
     person: "Person | None" = None
+
+    @property
+    def engine(self) -> "Engine":
+        """Only where it was loaded."""
+        assert self.loaded is not None
+        return self.loaded
 
     @cached_property
     def provenance(self) -> dict[str, Any]:

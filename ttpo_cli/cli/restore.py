@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,6 +20,7 @@ from ttpo_cli.cli.report_folder import write_folder_report
 from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
+from ttpo_cli.cli.workers import Executor, Recipe, first_device, hired
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-@with_pipeline()
+@with_pipeline("device")
 def restore(
     photos: Annotated[list[str] | None, typer.Argument(metavar="PHOTO", help="Files, folders, or - for stdin.", show_default=False)] = None,
     output: options.Output = None,
@@ -51,6 +53,11 @@ def restore(
     sidecar: options.Sidecar = True,
     mark: options.Mark = True,
     strict: options.Strict = False,
+    device: options.Devices = "auto",
+    workers: options.Workers = None,
+    threads: options.Threads = None,
+    executor: options.ExecutorName = "local",
+    address: options.Address = None,
     json: Json = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -75,6 +82,8 @@ def restore(
     check_outputs(jobs, outputs, json, bool(roots))
     if select == "later" and alone:
         raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
+    place = Executor(executor, address, workers)
+    place.check(device, bool(alone), select == "ask")
     if report is not None and alone and roots:
         raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
     asks = select == "ask" and not dry_run
@@ -84,12 +93,13 @@ def restore(
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
-    made_of, settings = asked.build(terminal, roots)
+    made_of, settings = asked.build(terminal, roots, device=device)
+    elsewhere = place.elsewhere(device) and not dry_run
 
     @cache
     def load() -> Work:
         with opened_store(terminal) as store:
-            engine = load_engine(made_of, settings, store)
+            engine = load_engine(replace(made_of, device=first_device(device)), settings, store)
         weights = weights_of(engine, made_of.metric_files)
         warn_of_licences(weights, terminal)
         return Work(made_of, engine, weights, settings, outputs, Person(terminal) if asks else None)
@@ -97,9 +107,11 @@ def restore(
     tally = Tally(terminal)
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
-    for root in roots:
-        folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
-        restore_folder(root, [job for job in jobs if job.root == root], load(), folder, tally)
+    folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
+    with hired(place, Recipe(load_engine, made_of, settings, outputs), len(jobs), terminal) if elsewhere else nullcontext() as hands:
+        for root in roots:
+            crew, work = hands or (None, load())
+            restore_folder(root, [job for job in jobs if job.root == root], work, folder, tally, crew)
     if report is not None and alone and not dry_run:
         with tally.attempt(str(report)):
             write_page(tally.pages, report, overwrite)

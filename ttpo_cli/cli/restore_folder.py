@@ -14,9 +14,11 @@ from ttpo_cli.cli.foretell import foretell_folder
 from ttpo_cli.cli.outputs import Work
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Terminal, write_line
+from ttpo_cli.cli.workers import sent_to
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
+    from ttpo_cli.batch.crew import Crew
     from ttpo_cli.batch.decision import Decision, Wish
     from ttpo_cli.batch.folder_run import Report
     from ttpo_cli.batch.plan import Job
@@ -45,8 +47,11 @@ class FolderOptions:
     later: bool
 
 
-def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, tally: Tally) -> None:
-    """Restore the photos of one output folder, with the journal that lies there. Raises TtpoError for what ends every photo."""
+def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, tally: Tally, crew: "Crew | None" = None) -> None:
+    """Restore the photos of one output folder, with the journal that lies there, in this process or by a crew.
+
+    Raises TtpoError for what ends every photo.
+    """
     from ttpo_cli.batch.backlog import read_folder_picks
     from ttpo_cli.batch.decision import decide, left_behind
     from ttpo_cli.batch.folder_journal import has_journal, open_folder_journal, read_rows
@@ -67,7 +72,8 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()
         with terminal.progress("folder") as on_step:
-            for report in run_folder(decisions, journal, partial(folder.restore, on_step=on_step), _described, folder.sidecar):
+            restore = partial(folder.restore, on_step=on_step) if crew is None else sent_to(crew, folder)
+            for report in run_folder(decisions, journal, restore, _described, folder.sidecar):
                 counts[report.outcome] += 1
                 if report.decision.act == "restore":
                     done += 1

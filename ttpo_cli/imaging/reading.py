@@ -44,15 +44,15 @@ class _Samples:
     notes: tuple[str, ...]
 
 
-def read_photo(source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(source: Path | bytes, *, name: str | None = None, label: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
     """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
-    name: what to call the photo instead of the path's name. EXIF orientation is applied, once. RGB and grey keep their profile and
-    values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo: missing, empty,
-    truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
+    name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey
+    keep their profile and values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo:
+    missing, empty, truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
     """
-    label = str(source) if isinstance(source, Path) else name or "standard input"
-    data = _load(source, label) if isinstance(source, Path) else source
+    label = label or (str(source) if isinstance(source, Path) else name or "standard input")
+    data = photo_bytes(source) if isinstance(source, Path) else source
     format = sniff_format(data[:64], label)
     try:
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error")
@@ -93,8 +93,9 @@ def photo_size(source: Path) -> tuple[int, int]:
     return (image.height, image.width) if turned else (image.width, image.height)
 
 
-def _load(path: Path, label: str) -> bytes:
-    """The bytes of a file that begins like a photo."""
+def photo_bytes(path: Path) -> bytes:
+    """The bytes of a file that begins like a photo. Raises TtpoError for one that does not, or that cannot be read."""
+    label = str(path)
     _check_file(path, label)
     try:
         return path.read_bytes()
