@@ -25,7 +25,7 @@ def propose(root, target="a.png", content="c" * 64, made_with="m" * 64, size=(40
         path.write_bytes(data)
     with open_folder_journal(root) as journal:
         journal.begin(target, root / "album" / target, None, None)
-        journal.proposed(target, content, made_with)
+        journal.proposed(target, content, made_with[::-1] + "0")  # of all settings, of which the candidates' are a part
     return (target, content, made_with)
 
 

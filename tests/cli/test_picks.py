@@ -8,7 +8,8 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.batch.backlog import add_pick, picks_path, read_folder_picks
-from ttpo_cli.batch.folder_journal import read_rows
+from ttpo_cli.batch.folder_journal import open_folder_journal, read_rows
+from ttpo_cli.batch.pick_page.waiting import Backlog
 from ttpo_cli.cli.app import program
 from ttpo_cli.cli.picks import wilson
 from ttpo_cli.imaging.reading import read_photo
@@ -43,6 +44,25 @@ def test_candidates_are_made_once_and_nothing_is_finished_before_the_picks(out, 
     assert program(["restore", "album", "-r", "-o", "out", "--select", "later"]) == 0
     assert "2 waiting for a pick" in capsys.readouterr().err
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.png")} == before
+
+
+def test_the_backlog_of_the_web_page_leads_to_finished_photos_too(out):
+    backlog = Backlog(out)
+    for photo, pair in zip(backlog.photos(), [(2, 4), (5, 0)], strict=True):
+        backlog.choose(photo.address, pair, backlog.photo(photo.address)[1])
+    assert later() == 0 and pictures(out) == ["deep/two.png", "one.png"]
+    assert json.loads((out / "one.png.ttpo.json").read_text())["settings"]["pick"] == [5, 0]
+
+
+def test_what_a_kill_left_among_the_candidates_goes_with_the_next_run(out):
+    with open_folder_journal(out) as journal:
+        mark = journal.mark
+    folder = out / ".ttpo" / "candidates" / "deep" / "two.png"
+    ours, of_somebody_else = folder / f".ttpo-{mark}-0123.part", folder / ".ttpo-beef-0123.part"
+    for path in (ours, of_somebody_else):
+        path.touch()
+    assert later() == 0
+    assert not ours.exists() and of_somebody_else.exists()
 
 
 def test_a_picked_photo_is_finished_by_the_next_run_and_by_no_further_one(out, capsys):

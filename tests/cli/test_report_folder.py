@@ -96,7 +96,7 @@ def eventually(page, condition):
 
 
 def names(page):
-    return page.locator(".card:visible h2").all_inner_texts()
+    return page.locator(".card:visible h2").all_text_contents()  # of a card not painted yet, the inner text is empty
 
 
 def test_a_person_sorts_filters_compares_and_steps_through_the_photos(album, browser, capsys):

@@ -54,7 +54,8 @@ def loaded(blob: bytes) -> Image.Exif:
 def as_dict(exif: Image.Exif) -> dict:
     """Every value but the offsets of directories."""
     found = {("root", tag): value for tag, value in exif.items() if tag not in (0x8769, 0x8825)}
-    for name in (0x8769, 0x8825, 0xA005):
+    nested = [0xA005] if 0xA005 in exif.get_ifd(0x8769) else []  # Pillow 12 fails where there is none
+    for name in (0x8769, 0x8825, *nested):
         found |= {(name, tag): value for tag, value in exif.get_ifd(name).items() if tag != 0xA005}
     return found
 

@@ -66,7 +66,7 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
         return
     with open_folder_journal(root) as journal:
         decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
-        for part in left_behind(_folders(decisions, work), journal.mark):
+        for part in left_behind(_folders(root, decisions, work), journal.mark):
             part.unlink(missing_ok=True)
         todo = sum(decision.act == "restore" for decision in decisions)
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
@@ -99,11 +99,14 @@ def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
     return Wish(folder.settings, sidecar, asked.overwrite, asked.redo, with_pick, asked.later, has_candidates)
 
 
-def _folders(decisions: "Sequence[Decision]", work: Work) -> set[Path]:
-    """Where a run of these decisions writes."""
-    targets = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
-    candidates = work.outputs.candidates
-    return targets if candidates is None else targets | {candidates / Path(decision.target).parent for decision in decisions}
+def _folders(root: Path, decisions: "Sequence[Decision]", work: Work) -> set[Path]:
+    """Where runs of these photos write, whether they make pictures or candidates to pick from."""
+    from ttpo_cli.batch.backlog import candidates_folder
+
+    pictures = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
+    waiting = {candidates_folder(root, decision.target) for decision in decisions}
+    kept = work.outputs.candidates
+    return pictures | waiting | (set() if kept is None else {kept / Path(decision.target).parent for decision in decisions})
 
 
 def _described(error: Exception) -> tuple[str, int]:

@@ -7,7 +7,7 @@ file outside the candidates, and no pick can land on pictures that the person di
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +58,7 @@ class Backlog:
         Raises TtpoError for a journal or picks that cannot be read.
         """
         picks = read_folder_picks(self._root)
-        waiting = set(read_proposed(self._root)) if has_journal(self._root) else set()
+        waiting = set(self._waiting())
         picked = {key for key in picks if key not in waiting and self._stands(key)}
         found = [WaitingPhoto(address_of(key), key, pair_of(picks.get(key))) for key in sorted(waiting | picked)]
         self._keys = {photo.address: photo.key for photo in found}
@@ -98,6 +98,15 @@ class Backlog:
                 raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_told(pair_of(now))}): look, then pick again")
 
         add_pick(self._root, Pick(*self._keys[address], *rows), check)
+
+    def _waiting(self) -> Iterator[Key]:
+        """The keys of the candidates that wait; of such as are gone or damaged, one that lets the page say so when it comes to them."""
+        for target, content in read_proposed(self._root) if has_journal(self._root) else ():
+            try:
+                proposal = self._read(target)
+            except TtpoError:
+                proposal = None
+            yield _key(proposal) if proposal is not None and proposal.content_sha256 == content else (target, content, "")
 
     def _proposal(self, address: str) -> Proposal:
         """The candidates behind an address as they are on the disk now."""
