@@ -2,10 +2,11 @@
 
 import typer
 
+from ttpo_cli.cli.models_convert import convert
 from ttpo_cli.cli.models_fetch import bundle, fetch, remove, verify
 from ttpo_cli.cli.models_list import info, list_models
 
-models = typer.Typer(no_args_is_help=True, help="Checkpoints, priors and metric weights by name: list, fetch, verify, carry.")
+models = typer.Typer(no_args_is_help=True, help="Checkpoints, priors and metric weights by name: list, fetch, verify, carry, convert.")
 models.command("list")(list_models)
-for _command in (info, fetch, verify, remove, bundle):
+for _command in (info, fetch, verify, remove, bundle, convert):
     models.command()(_command)

@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,6 +18,7 @@ from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_re
 from ttpo_cli.weights.sha256 import file_sha256
 
 SNAPSHOT = "snapshot"
+_SETTINGS = ("*.json", "*.txt", "*.model")
 
 # Told which entry is arriving, how many bytes of it are here, and of how many (None: nobody said).
 OnBytes = Callable[[str, int, int | None], None]
@@ -44,6 +45,24 @@ class Store:
         """
         entry = self.entry(name)
         return self.local(entry) or self._fetch(entry)
+
+    def settings(self, name: str) -> Path:
+        """The folder of a hub's entry: the verified snapshot if it is here, else its configurations and tokenizers alone, a few megabytes.
+
+        Raises UsageError for an unknown name, WeightsError where they are not here and cannot be fetched.
+        """
+        entry = self.entry(name)
+        here = self.local(entry)
+        if here is not None or self.offline:
+            return here or self._fetch(entry)  # which says that it cannot
+        reasons = []
+        for source in entry.hub:
+            try:
+                small = replace(source, allow_patterns=_SETTINGS)
+                return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
+            except WeightsError as error:
+                reasons.append(str(error))
+        raise WeightsError(f"{entry.name}: {'; '.join(reasons)}")
 
     def fetch(self, name: str) -> Path:
         """As `find`; what is here but changed is fetched anew, and accepted if it is then what it should be."""

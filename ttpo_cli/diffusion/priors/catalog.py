@@ -8,7 +8,8 @@ import torch
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
-from ttpo_cli.errors import unknown_name
+from ttpo_cli.diffusion.priors.single_file import is_single_file
+from ttpo_cli.errors import WeightsError, unknown_name
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.family import choose
 from ttpo_cli.weights.store import Store, open_store
@@ -49,6 +50,8 @@ def named(name: str, store: Store) -> ManifestEntry:
 def load_prior(located: Located, device: torch.device, precision: str, options: PriorOptions, store: Store | None = None) -> Prior:
     """The prior of what `locate` says; autoencoder and ControlNet of the options by name too. Raises WeightsError for a broken one."""
     path = located.path
+    if path is not None and path.is_file() and is_single_file(path):
+        raise WeightsError(f"{path.name} is a whole model in one file: `ttpo models convert {path} -o FOLDER`, then --prior FOLDER")
     if path is None or path.is_file():
         return load_haar_prior(path, device, precision, options.scale)
     prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")

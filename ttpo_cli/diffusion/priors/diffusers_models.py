@@ -14,6 +14,8 @@ from torch import Tensor, nn
 
 from ttpo_cli.errors import UsageError, WeightsError
 
+_LIBRARIES = ("diffusers", "transformers")
+_UNUSED = {"safety_checker", "feature_extractor", "image_encoder"}
 # What diffusers and transformers raise for files that are missing, cut short, of another shape or of another kind.
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
 
@@ -51,13 +53,15 @@ def unet2d(**config: Any) -> nn.Module:
 
 @dataclass(frozen=True)
 class Layout:
-    """A folder in diffusers layout. pipeline: its class; network: the sub-folder of the denoising network, of class `network_class`."""
+    """A folder in diffusers layout. pipeline: its class; network: the sub-folder of the denoising network, of class `network_class`;
+    parts, libraries: the class of each part, and where that comes from."""
 
     folder: Path
     pipeline: str
     network: str
     network_class: str
     parts: dict[str, str]
+    libraries: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -68,11 +72,12 @@ def read_layout(folder: Path) -> Layout:
     """What a folder in diffusers layout holds, by its model_index.json. Raises WeightsError where that is missing or another."""
     index = folder / "model_index.json"
     entries = _json(index, f"{folder} is no model in diffusers layout")
-    parts = {name: str(entry[1]) for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 2 and entry[1]}
+    named = {name: entry for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 2 and entry[1]}
+    parts, libraries = ({name: str(entry[which]) for name, entry in named.items()} for which in (1, 0))
     network = next((name for name in ("unet", "transformer") if name in parts), None)
     if network is None or "vae" not in parts or "_class_name" not in entries:
         raise WeightsError(f"{index} names no denoising network with a VAE: give the folder of a text-to-image model")
-    return Layout(folder, str(entries["_class_name"]), network, parts[network], parts)
+    return Layout(folder, str(entries["_class_name"]), network, parts[network], parts, libraries)
 
 
 def part_config(layout: Layout, part: str) -> dict[str, Any]:
@@ -137,6 +142,35 @@ def load_text_pipeline(layout: Layout, dtype: torch.dtype) -> Any:
         raise WeightsError(message) from error
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
+
+
+def kind_of_file(shapes: dict[str, Tensor]) -> str:
+    """diffusers' word for a model in one file, by its tensors' names and shapes: "v1", "xl_base", ...; "v1" also where it knows none."""
+    _diffusers()
+    return import_module("diffusers.loaders.single_file_utils").infer_diffusers_model_type(shapes)
+
+
+def pipeline_of_file(path: Path, layout: Layout, dtype: torch.dtype) -> Any:
+    """A whole pipeline with the weights of one safetensors file, configured as the folder of `layout`; parts that the file lacks come from
+    there. Nothing is downloaded. Raises WeightsError where they do not fit each other."""
+    pipeline = getattr(_diffusers(), layout.pipeline, None)
+    if pipeline is None or not layout.pipeline.endswith("Pipeline"):
+        raise WeightsError(f"{layout.folder} is a {layout.pipeline}, which this version of diffusers does not know: update diffusers")
+    other = {name for name, library in layout.libraries.items() if library not in _LIBRARIES and name not in _UNUSED}
+    if other:
+        raise WeightsError(f"{layout.folder} has parts of its own kind ({', '.join(sorted(other))}): nothing but diffusers' own is run")
+    unused = dict.fromkeys(_UNUSED & layout.libraries.keys())
+    lacking = import_module("diffusers.loaders.single_file_utils").SingleFileComponentError
+    try:
+        made = pipeline.from_single_file(str(path), config=str(layout.folder), torch_dtype=dtype, local_files_only=True, **unused)
+        parts = [part for part in made.components.values() if isinstance(part, nn.Module)]
+        absent = [name for part in parts for name, value in part.state_dict().items() if value.is_meta]
+        if absent:
+            raise ValueError(f"it lacks {absent[0]}")
+    except (*_UNREADABLE, lacking) as error:
+        message = f"{path.name} is no model like {layout.folder} ({_first_line(error)}): name the model it was made from with --like"
+        raise WeightsError(message) from error
+    return made
 
 
 def from_config(class_name: str, config: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:

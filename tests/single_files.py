@@ -1,0 +1,82 @@
+"""A tiny Stable Diffusion in one file under the names of its first authors' code, written from those names and not by diffusers."""
+
+import re
+
+from safetensors.torch import save_file
+
+_RESNET = {
+    "norm1": "in_layers.0",
+    "conv1": "in_layers.2",
+    "time_emb_proj": "emb_layers.1",
+    "norm2": "out_layers.0",
+    "conv2": "out_layers.3",
+    "conv_shortcut": "skip_connection",
+}
+_ENDS = {
+    "time_embedding.linear_1": "time_embed.0",
+    "time_embedding.linear_2": "time_embed.2",
+    "conv_in": "input_blocks.0.0",
+    "conv_norm_out": "out.0",
+    "conv_out": "out.2",
+}
+_ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
+
+
+def write_single_file(pipeline, path, prefix="model.diffusion_model."):
+    """The UNet (one layer a block), the autoencoder and the text encoder of a diffusers pipeline of the SD 1 kind."""
+    unet = {prefix + unet_name(name, pipeline.unet): value for name, value in pipeline.unet.state_dict().items()}
+    vae = dict(vae_tensor(name, value) for name, value in pipeline.vae.state_dict().items())
+    text = {f"cond_stage_model.transformer.{text_name(name)}": value for name, value in pipeline.text_encoder.state_dict().items()}
+    tensors = {**unet, **{f"first_stage_model.{name}": value for name, value in vae.items()}, **text}
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)
+
+
+def text_name(name):
+    """Newer versions of transformers leave a level out."""
+    return name if name.startswith("text_model.") else f"text_model.{name}"
+
+
+def unet_name(name, unet):
+    each = unet.config.layers_per_block + 1
+    for ours, theirs in _ENDS.items():
+        if name.startswith(f"{ours}."):
+            return name.replace(ours, theirs, 1)
+    if found := re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", name):
+        kind, index, rest = found.groups()
+        return f"middle_block.{1 if kind == 'attentions' else 2 * int(index)}.{_inner(kind, rest)}"
+    side, block, kind, index, rest = re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.*)", name).groups()
+    block, index = int(block), int(index)
+    if kind == "downsamplers":
+        return f"input_blocks.{each * (block + 1)}.0.{rest.replace('conv', 'op', 1)}"
+    if kind == "upsamplers":
+        place = 2 if "CrossAttn" in unet.config.up_block_types[block] else 1
+        return f"output_blocks.{each * block + each - 1}.{place}.{rest}"
+    place = f"input_blocks.{each * block + index + 1}" if side == "down" else f"output_blocks.{each * block + index}"
+    return f"{place}.{int(kind == 'attentions')}.{_inner(kind, rest)}"
+
+
+def _inner(kind, rest):
+    if kind == "attentions":
+        return rest
+    part, _, end = rest.rpartition(".")
+    return f"{_RESNET[part]}.{end}"
+
+
+def vae_tensor(name, value):
+    side, _, rest = name.partition(".")
+    if side not in ("encoder", "decoder"):
+        return name, value
+    rest = rest.replace("conv_norm_out", "norm_out").replace("conv_shortcut", "nin_shortcut")
+    if found := re.match(r"mid_block\.(resnets|attentions)\.(\d)\.(.*)", rest):
+        kind, index, inner = found.groups()
+        if kind == "resnets":
+            return f"{side}.mid.block_{int(index) + 1}.{inner}", value
+        part, _, end = inner.rpartition(".")
+        linear = end == "weight" and part != "group_norm"
+        return f"{side}.mid.attn_1.{_ATTENTION[part]}.{end}", value[:, :, None, None] if linear else value
+    if found := re.match(r"(down|up)_blocks\.(\d)\.(\w+)\.(\d)\.(.*)", rest):
+        way, block, kind, index, inner = found.groups()
+        level = int(block) if way == "down" else 1 - int(block)  # two levels, the decoder's counted from the finest
+        inner = f"block.{index}.{inner}" if kind == "resnets" else f"{way}sample.{inner}"
+        return f"{side}.{way}.{level}.{inner}", value
+    return f"{side}.{rest}", value
