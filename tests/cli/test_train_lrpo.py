@@ -137,7 +137,7 @@ def test_the_table_holds_each_prior_and_the_best_of_n_which_earns_at_least_as_mu
     code, shown, told, error = call(*given, "--device", "cpu", "--best-of", "4", "--images", str(tmp_path / "strips"))
     assert code == 0, error
     rows = {row["name"]: row for row in json.loads(shown)["rows"]}
-    assert list(rows) == ["input", "before", "before, best of 4 by reward", "before, best of 4 by blind terms", "after"]
+    assert list(rows) == ["input", "before", "before, best of 4 by reward", "before, best of 4 by blind terms", "after", "truth"]
     assert {**rows["before"], "name": ""} == {**rows["after"], "name": ""}
     assert rows["before, best of 4 by reward"]["held_reward"] >= rows["before"]["held_reward"]
     assert rows["before, best of 4 by blind terms"]["held_ranker"] >= rows["before"]["held_ranker"]

@@ -1,5 +1,7 @@
 """The alarm: raised when the reward rises while something else falls, and only then; the best checkpoint by its stated rule."""
 
+import pytest
+
 from ttpo_cli.training.alarm import Alarm, Watch
 
 WATCHES = (Watch("held_piqe", True, 0.1, True), Watch("held_psnr", False, 0.5, False))
@@ -23,6 +25,24 @@ def test_a_reward_that_rises_while_a_judge_falls_beyond_its_margin_raises_it_and
 def test_within_the_margins_or_when_the_judges_rise_nothing_is_raised():
     assert seen((0.5, 40, 30), (0.6, 44, 29.5))[0].raised == ""
     assert seen((0.5, 40, 30), (0.6, 10, 40))[0].raised == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "fallen"),
+    [((40, 28.5), False), ((40, 27.5), True), ((40, 45), True), ((25, 24), True), ((25, 26), False), ((28, 25), True)],
+)
+def test_better_than_true_photos_by_more_than_the_margin_has_fallen_too(values, fallen):
+    before, after = values
+    assert Watch("held_piqe", True, 0.1, True, level=31.0).fallen(after, before) is fallen
+    assert Watch("held_niqe", False, 0.1, True, level=-31.0).fallen(-after, -before) is fallen
+    assert not Watch("held_piqe", True, 0.1, True).fallen(0.0, before)
+
+
+def test_what_is_too_good_is_told_with_what_true_photos_have():
+    alarm = Alarm((Watch("held_piqe", True, 0.1, True, level=31.0),))
+    alarm.observe({"held_reward": 0.5, "held_piqe": 40}, 0)
+    assert not alarm.observe({"held_reward": 0.6, "held_piqe": 20}, 1)
+    assert "held_piqe 40 -> 20 (true photos: 31)" in alarm.raised and alarm.best_step == 0
 
 
 def test_judges_that_fall_together_with_the_reward_are_no_hacking_but_no_best_either():

@@ -10,6 +10,7 @@ from PIL import Image
 from ttpo_cli.errors import UsageError
 from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.metrics.metric import score
 from ttpo_cli.training.alarm import AlarmOptions
 from ttpo_cli.training.data import find_photos
 from ttpo_cli.training.policy_data import PolicyDataOptions, load_restorer, read_policy_pairs
@@ -94,8 +95,9 @@ def test_inputs_and_noise_are_the_same_each_time_and_seeds_differ(photo_folder, 
     assert {tuple(image.shape) for image in images.values()} == {(3, 32, 96)}
 
 
-def test_what_is_watched_knows_which_way_is_worse(judges):
-    watched = {watch.name: watch for watch in watches(judges, AlarmOptions(), True)}
+def test_what_is_watched_knows_which_way_is_worse(judges, photo_folder):
+    held = held_of(photo_folder)
+    watched = {watch.name: watch for watch in watches(judges, AlarmOptions(), held)}
     assert set(watched) == {"held_gmsd", "held_high_band", "held_consistency", "held_psnr", "held_low_error"}
     assert watched["held_gmsd"].fallen(0.2, 0.1)
     assert not watched["held_gmsd"].fallen(0.05, 0.1)
@@ -103,7 +105,21 @@ def test_what_is_watched_knows_which_way_is_worse(judges):
     assert watched["held_psnr"].fallen(29, 30)
     assert watched["held_consistency"].fallen(29, 30)
     assert watched["held_low_error"].fallen(1.3, 1.0)
-    assert {w.name for w in watches(judges, AlarmOptions(), False)} == {"held_gmsd", "held_high_band", "held_consistency"}
+    assert {w.name for w in watches(judges, AlarmOptions(), dataclasses.replace(held, truth=None))} == {
+        "held_gmsd",
+        "held_high_band",
+        "held_consistency",
+    }
+
+
+def test_no_picture_is_to_score_better_by_itself_than_the_truth_does(judges, photo_folder):
+    held, piqe = held_of(photo_folder, dataclasses.replace(DATA, crop=64)), load_metric("piqe", CPU)
+    for truth, level in ((held.truth, float(score(piqe, held.truth).mean())), (None, piqe.pristine)):
+        (watch, *_) = watches(Judges(judges.terms, (piqe,)), AlarmOptions(), dataclasses.replace(held, truth=truth))
+        assert (
+            watch.level == pytest.approx(level) and watch.fallen(0.85 * level, 1.2 * level) and not watch.fallen(0.95 * level, 1.2 * level)
+        )
+    assert watches(judges, AlarmOptions(), held)[0].level is None, "a reference's own score cannot be beaten"
 
 
 def test_a_judge_that_is_in_the_reward_or_lacks_its_truth_is_refused(judges):

@@ -40,7 +40,7 @@ def policies(
     title = f"{len(held.names)} {'unseen' if unseen else 'held-back'} inputs, {options.alarm.seeds} seeds"
     Terminal(quiet, no_color=no_color).table(title, ["", *(name.removeprefix("held_") for name in names)], cells)
     if images is not None:
-        _write_strips(images, held.names, [*(shown for _, _, shown in rows), *([] if held.truth is None else [held.truth])])
+        _write_strips(images, held.names, [shown for _, _, shown in rows])
     write_json({"schema_version": 1, "inputs": list(held.names), "rows": [{"name": row, **record} for row, record, _ in rows]})
 
 

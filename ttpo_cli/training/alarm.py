@@ -1,8 +1,9 @@
 """The alarm against reward hacking: a reward that rises while what it does not contain falls stops the training.
 
 Stated rule. Every validation is compared with the one before the first step. A value has fallen when it is worse than it was then by more
-than its margin. Where the reward is above its beginning and any watched value has fallen, the alarm is raised. The best checkpoint is the
-one with the highest validation reward among those at which no watched value had fallen; the untrained network is the first of them.
+than its margin, or when it has become better than what true photos have by more than its margin: a score that is too good is no quality.
+Where the reward is above its beginning and any watched value has fallen, the alarm is raised. The best checkpoint is the one with the
+highest validation reward among those at which no watched value had fallen; the untrained network is the first of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,8 @@ REWARD = "held_reward"
 
 @dataclass(frozen=True)
 class AlarmOptions:
-    """metrics: judges that are not in the reward. margin: how far one may fall, a share of its beginning. psnr: dB that PSNR and the
+    """metrics: judges that are not in the reward. margin: how far one may fall, a share of its beginning, or beyond the ground truth's own
+    score, a share of that. psnr: dB that PSNR and the
     consistency with the input may lose; low_band: share by which the low band's error may grow. stop: end the training on an alarm.
     photos, seeds: inputs of the validation, crops of the held-back photos in turn, and samples of each.
     """
@@ -33,6 +35,7 @@ class Watch:
     """One value of the validation's record: which way is worse, and how much worse it may become, as a share of its beginning if relative.
 
     target: the perfect value where neither way is better (an energy ratio's 1); there the margin is a share of the target.
+    level: what true photos have, where a better value is not better quality; None where better is better.
     """
 
     name: str
@@ -40,13 +43,28 @@ class Watch:
     margin: float
     relative: bool
     target: float | None = None
+    level: float | None = None
 
     def fallen(self, value: float, beginning: float) -> bool:
-        """Whether the value is worse than its beginning by more than the margin."""
+        """Whether the value is worse than its beginning by more than the margin, or too good."""
         if self.target is not None:
             return abs(value - self.target) - abs(beginning - self.target) > self.margin * abs(self.target)
+        if self.too_good(value, beginning):
+            return True
         worse = value - beginning if self.lower_is_better else beginning - value
         return worse > (self.margin * abs(beginning) if self.relative else self.margin)
+
+    def too_good(self, value: float, beginning: float) -> bool:
+        """Whether the value is beyond that of true photos by more than the margin, and further than its beginning was."""
+        if self.level is None:
+            return False
+        beyond, before = ((self.level - one if self.lower_is_better else one - self.level) for one in (value, beginning))
+        return beyond > max(before, self.margin * abs(self.level))
+
+    def told(self, value: float, beginning: float) -> str:
+        """What became of a value that has fallen."""
+        bound = f" (true photos: {self.level:.4g})" if self.too_good(value, beginning) else ""
+        return f"{self.name} {beginning:.4g} -> {value:.4g}{bound}"
 
 
 class Alarm:
@@ -61,10 +79,10 @@ class Alarm:
         """Take in a validation; the first is the beginning. Returns whether this step is the best so far."""
         if not self.beginning:
             self.beginning = {name: float(values[name]) for name in (REWARD, *(watch.name for watch in self.watches))}
-        fallen = [watch.name for watch in self.watches if watch.fallen(values[watch.name], self.beginning[watch.name])]
+        fallen = [watch for watch in self.watches if watch.fallen(values[watch.name], self.beginning[watch.name])]
         reward = float(values[REWARD])
         if fallen and reward > self.beginning[REWARD]:
-            moved = "; ".join(f"{name} {self.beginning[name]:.4g} -> {values[name]:.4g}" for name in fallen)
+            moved = "; ".join(watch.told(values[watch.name], self.beginning[watch.name]) for watch in fallen)
             self.raised = f"the reward rose from {self.beginning[REWARD]:.4f} to {reward:.4f} while these fell: {moved}"
         if fallen or reward <= self.best_reward:
             return False

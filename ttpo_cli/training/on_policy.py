@@ -111,7 +111,7 @@ def train_policy(
     processes.wait()
     held = held_inputs(validation, options.data, scale, restore, options.alarm.photos, processes.device)
     on_policy = OnPolicy(trained, pairs, scale, restore, judges, options, processes, folder)
-    guard = Alarm(watches(judges, options.alarm, not options.data.blind))
+    guard = Alarm(watches(judges, options.alarm, held))
     best = False
 
     def judged(average: nn.Module) -> tuple[Record, Images]:

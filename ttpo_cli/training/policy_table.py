@@ -37,7 +37,7 @@ def read_held(
 def policy_rows(
     priors: Mapping[str, str], held: Held, judges: Judges, options: OnPolicyOptions, best_of: int, device: torch.device
 ) -> Iterator[Row]:
-    """The inputs as they are, each prior (name -> file or folder), and after the first of them the best of `best_of` of its samples.
+    """The inputs as they are, each prior (name -> file or folder), after the first the best of `best_of` of its samples; last the truth.
 
     Best by the whole reward knows the ground truth where a term does, and is a ceiling; best by the terms that need none is what a user
     could have. All priors see the same noise.
@@ -53,6 +53,8 @@ def policy_rows(
         yield name, judge_images(first, held, judges), first[0]
         if number == 0 and best_of > 1:
             yield from _best(name, drawn[:best_of], held, judges)
+    if held.truth is not None:
+        yield "truth", judge_images(held.truth[None], held, judges), held.truth
 
 
 def _best(name: str, drawn: Tensor, held: Held, judges: Judges) -> Iterator[Row]:

@@ -81,11 +81,17 @@ def check_judges(judges: Judges, has_truth: bool) -> None:
             )
 
 
-def watches(judges: Judges, options: AlarmOptions, has_truth: bool) -> list[Watch]:
-    """What an alarm follows of the values below."""
-    watched = [Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target) for metric in judges.metrics]
+def watches(judges: Judges, options: AlarmOptions, held: Held) -> list[Watch]:
+    """What an alarm follows of the values below. No score of a picture by itself is to be better than the held inputs' ground truth has, or
+    pristine photos where there is none."""
+    watched = []
+    for metric in judges.metrics:
+        level = None if metric.needs_reference else metric.pristine
+        if held.truth is not None and not metric.needs_reference:
+            level = float(metric_scores(metric, held.truth, None).nanmean())
+        watched.append(Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target, level))
     watched.append(Watch("held_consistency", False, options.psnr, False))
-    if has_truth:
+    if held.truth is not None:
         watched += [Watch("held_psnr", False, options.psnr, False), Watch("held_low_error", True, options.low_band, True)]
     return watched
 
