@@ -65,6 +65,20 @@ def test_what_a_kill_left_among_the_candidates_goes_with_the_next_run(out):
     assert not ours.exists() and of_somebody_else.exists()
 
 
+def test_a_report_says_who_is_waited_for_and_an_estimate_counts_what_was_picked(out, capsys):
+    assert program(["report", "out", "-o", "page.html"]) == 0
+    assert (out.parent / "page.html").read_text().count("waits for a pick: `ttpo pick out`") == 2
+    write_photo(out.parent / "album" / "three.png", tiny_photo(seed=3))
+    assert later() == 0
+    for target in ("one.png", "three.png", "deep/two.png"):
+        assert program(["picks", "add", "out", target, "2", "4"]) == 0
+    assert later() == 0
+    write_photo(out.parent / "album" / "four.png", tiny_photo(seed=4))
+    capsys.readouterr()
+    assert later("--dry-run", "--json") == 0
+    assert "3 photos of this folder" in json.loads(capsys.readouterr().out)["results"][0]["estimate"]["how"]
+
+
 def test_a_picked_photo_is_finished_by_the_next_run_and_by_no_further_one(out, capsys):
     assert program(["picks", "add", "out", "one.png", "2", "4"]) == 0
     assert later() == 0 and pictures(out) == ["one.png"]

@@ -1,6 +1,7 @@
 """`ttpo restore FOLDER` from the command line: what is told, what is skipped, what is redone, with the real pipeline on tiny parts."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -116,6 +117,19 @@ def test_include_exclude_and_lists_choose_the_photos(album, capsys, tmp_path):
     (tmp_path / "list").write_text("album/one.png\nalbum/deep/two.jpg\n")
     assert program(["restore", "--files-from", "list", "-o", "listed", "-q"]) == 0
     assert {row.target for row in read_rows(tmp_path / "listed")} == {"one.png", "two.jpg"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names there are Unicode")
+@pytest.mark.parametrize("sources", [["album", "-o", "out"], ["album/a\udce9.png"], ["album/a\udce9.png", "album/one.png", "-o", "out"]])
+def test_a_name_that_is_not_utf_8_fails_and_the_others_are_restored(album, capsys, sources):
+    write_photo(album / "b.png", tiny_photo(seed=9))
+    (album / "b.png").rename(album / "a\udce9.png")
+    assert program(["restore", *sources, "-q", "--json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    assert (
+        len(told["failures"]) == 1 and "not UTF-8: rename" in told["failures"][0]["error"] and "a\\xe9.png" in told["failures"][0]["source"]
+    )
+    assert (album.parent / "out" / "one.png").exists() == ("out" in sources)
 
 
 def test_ctrl_c_is_exit_code_130_and_the_next_run_goes_on(album, capsys, monkeypatch):

@@ -144,6 +144,9 @@ def test_the_table_holds_each_prior_and_the_best_of_n_which_earns_at_least_as_mu
     assert rows["before, best of 4 by reward"]["held_reward"] >= rows["before, best of 4 by blind terms"]["held_reward"]
     assert Image.open(next((tmp_path / "strips").iterdir())).size == (6 * 32, 32)
     assert "best of 4" in told
+    code, shown, _, error = call(*given, "--device", "cpu", "--best-of", "1", "--set", "alarm.metrics=[psnr_y]")
+    assert code == 0, error
+    assert json.loads(shown)["rows"][-1]["held_psnr_y"] is None, "infinite, which JSON cannot say"
     code, _, _, error = call(*given, "--prior", f"before={prior}")
     assert "given twice" in str(error)
 

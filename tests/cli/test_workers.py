@@ -165,6 +165,19 @@ def test_ctrl_c_ends_with_130_and_nothing_half_written_and_the_next_run_with_oth
     assert files(tmp_path / "candidates") == files(tmp_path / "own candidates") != {}
 
 
+def test_a_format_that_cannot_hold_a_photo_fails_that_photo_alone_as_in_one_process(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
+    for name in ("a.jpg", "b.png", "c.png"):
+        write_photo(tmp_path / "album" / name, tiny_photo(seed=ord(name[0])))
+    monkeypatch.setattr(folder, "album", tmp_path / "album")
+    code, shown, told = folder.run(tmp_path / "out", "--bit-depth", "16")
+    capsys.readouterr()
+    assert program(["restore", str(tmp_path / "album"), "-r", "-o", str(tmp_path / "here"), "--json", "--bit-depth", "16"]) == code == 2
+    one = json.loads(capsys.readouterr().out)["failures"]
+    assert json.loads(shown)["failures"] == one and one[0]["source"].endswith("a.jpg") and "JPEG holds 8 bits" in told
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {"b.png", "c.png"}
+
+
 def test_a_run_killed_with_its_workers_at_work_leaves_none_of_them_and_candidates_wait_for_picks_as_ever(folder, here, tmp_path):
     folder.set_traps(block="1.png")
     with folder.start(tmp_path / "out", "--select", "later", "--seed", "3") as run:
@@ -241,10 +254,17 @@ def test_devices_are_those_named_or_every_gpu(monkeypatch):
 def test_weights_named_by_a_file_must_be_those_the_workers_found(tmp_path):
     path = tmp_path / "own.safetensors"
     path.write_bytes(b"weights")
-    made_of = EngineOptions(backbone=str(path))
-    check_own_files(made_of, [{"sha256": hashlib.sha256(b"weights").hexdigest()}])
-    with pytest.raises(UsageError, match="own.safetensors' is another file"):
-        check_own_files(made_of, [{"sha256": hashlib.sha256(b"others").hexdigest()}])
+    own, other = ({"sha256": hashlib.sha256(data).hexdigest()} for data in (b"weights", b"others"))
+    for role, made_of in {
+        "backbone": EngineOptions(backbone=str(path)),
+        "prior": EngineOptions(prior=str(path)),
+        "metric": EngineOptions(metric_files={"niqe": path}),
+    }.items():
+        check_own_files(made_of, [{"role": role, "name": "niqe", **own}])
+        with pytest.raises(UsageError, match="own.safetensors' is another file"):
+            check_own_files(made_of, [{"role": role, "name": "niqe", **other}])
+    unused = EngineOptions(prior=str(path), metric_files={"niqe": path})
+    check_own_files(unused, [{"role": "backbone", "name": "none", **other}])
 
 
 def test_a_dry_run_starts_no_worker(album, capsys, monkeypatch):

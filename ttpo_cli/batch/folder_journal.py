@@ -88,9 +88,14 @@ class FolderJournal:
         """Every photo that a run has begun, by target."""
         return [Row(*values) for values in self._ask(f"SELECT {_COLUMNS} FROM photo ORDER BY target")]
 
-    def proposals(self) -> list[tuple[str, str]]:
-        """(target, content) of every photo whose candidates wait for a person, by target."""
-        return self._ask("SELECT target, content_sha256 FROM photo WHERE state = 'proposed' ORDER BY target")
+    def proposals(self) -> list[tuple[str, str, bool]]:
+        """(target, content, True) of every photo whose candidates wait for a person, by target, and (.., .., False) of those that a run
+        has begun anew or failed at, whose earlier candidates may still stand."""
+        states = "state = 'proposed' FROM photo WHERE state IN ('proposed', 'begun', 'failed') AND content_sha256 IS NOT NULL"
+        return [
+            (target, content, bool(waits))
+            for target, content, waits in self._ask(f"SELECT target, content_sha256, {states} ORDER BY target")
+        ]
 
     def begin(self, target: str, source: Path, source_stamp: str | None, standing: str | None) -> None:
         """The photo is about to be read. standing: sha256 of the picture that an earlier run left in its place, which stays known."""
@@ -183,8 +188,8 @@ def read_rows(root: Path) -> list[Row]:
         return journal.rows()
 
 
-def read_proposed(root: Path) -> list[tuple[str, str]]:
-    """(target, sha256 of the content) of the photos whose candidates wait, by target, also while a run is at work.
+def read_proposed(root: Path) -> list[tuple[str, str, bool]]:
+    """(target, sha256 of the content, whether they wait) of photos that may have candidates, by target, also while a run is at work.
 
     Raises TtpoError where there is no journal.
     """

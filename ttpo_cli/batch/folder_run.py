@@ -67,10 +67,18 @@ class Elsewhere:
 
 
 def carried_out(finished: Finished) -> Finished:
-    """The same with every file encoded already: what comes back from another process."""
-    made = None if finished.encode is None else finished.encode()
+    """The same with every file encoded already: what comes back from another process. What an encoder refuses ends its photo where it would
+    be written, as it does without another process."""
+    try:
+        made = None if finished.encode is None else finished.encode()
+    except UsageError as error:
+        return replace(finished, encode=partial(_raise, error), beside=partial(_made, {}))
     files = dict(finished.beside({} if made is None else made[1]))
     return replace(finished, encode=None if made is None else partial(_made, made), beside=partial(_made, files))
+
+
+def _raise(error: Exception) -> Any:
+    raise error
 
 
 def _made(value: Any, *_: object) -> Any:

@@ -1,5 +1,6 @@
 """Which photo goes where: sources, files or folders, to targets, decided before anything is read or written."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,16 @@ def photos_in(folder: Path, recursive: bool) -> list[Path]:
             f"no photo in '{folder}': ttpo looks for {', '.join(_suffixes())}{'' if recursive else ', deeper with --recursive'}"
         )
     return photos
+
+
+def unspeakable(job: Job) -> str | None:
+    """How to show the name of a photo, or of its output, that is not UTF-8, which no journal or record could hold; None for any other."""
+    for path in (job.source, job.target):
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            return os.fsencode(str(path)).decode("utf-8", "backslashreplace")
+    return None
 
 
 def _is_hidden(inside: Path) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class FolderWork:
     """What every photo of a folder is restored with. settings: their hash by a file's ending; made_with: of those alone that candidates
     depend on. later: photos without a pick are proposed.
-    given: the picks of this run, by the person that `work` knows."""
+    given: the picks of this run, by the person that `work` knows. mark: the journal's, in the names of temporary files."""
 
     work: Work
     root: Path
@@ -35,6 +35,7 @@ class FolderWork:
     picks: "Picks"
     later: bool
     given: "list[Pick]" = field(default_factory=list)
+    mark: str = ""
 
     def restore(self, photo: "Photo", decision: "Decision", on_step: OnStep) -> "Finished":
         """What it leaves holds the finished picture and no other image, but for candidates that are kept or proposed."""
@@ -74,16 +75,17 @@ class FolderWork:
         return Finished(encode, self._beside(result, photo, decision), scores, *facts)
 
     def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "Offer") -> Sequence[int]:
-        """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line."""
+        """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line. A photo that was skipped keeps its
+        candidates too, so that it can be picked later."""
         from ttpo_cli.batch.backlog import add_pick
         from ttpo_cli.imaging.atomic import atomic_write
         from ttpo_cli.preference.pick import Pick
 
         assert self.work.person is not None  # `restore` looked
         rows = self.work.person.ask(key[0], self._take_back, offer)
+        for path, data in self._proposal(offer, photo, key, False).items():
+            atomic_write(path, data, overwrite=True, mark=self.mark)
         if rows:
-            for path, data in self._proposal(offer, photo, key, False).items():
-                atomic_write(path, data, overwrite=True)
             self.given.append(Pick(*key, *rows))
             add_pick(self.root, self.given[-1])
         return rows

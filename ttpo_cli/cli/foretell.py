@@ -13,7 +13,7 @@ from ttpo_cli.cli.tally import Tally
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.decision import Decision
+    from ttpo_cli.batch.decision import Decision, Wish
     from ttpo_cli.batch.estimate import Estimate, Sample
     from ttpo_cli.batch.folder_journal import Row
     from ttpo_cli.batch.plan import Job
@@ -38,9 +38,7 @@ def foretell_photo(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None
     tally.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})
 
 
-def foretell_folder(
-    root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, settings: Mapping[str, str], tally: Tally
-) -> None:
+def foretell_folder(root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, wish: "Wish", tally: Tally) -> None:
     """What --dry-run says of a folder: how many of its photos would be restored and why, and an estimate of time, memory and disk."""
     from ttpo_cli.batch.estimate import estimate
 
@@ -53,7 +51,7 @@ def foretell_folder(
     sizes = list(_sizes(todo, work, tally))
     entry: dict[str, Any] = {"output": str(root.resolve()), "photos": len(decisions), "decisions": dict(reasons)}
     if sizes:
-        samples, how = _samples(todo, rows, settings, work)
+        samples, how = _samples(todo, rows, wish, work)
         foretold = estimate(sizes, samples, work.settings.region if work.settings.ttpo else 0, how)
         entry["estimate"] = {**vars(foretold), "free_disk": _free(root)}
         for line in _in_words(foretold, _free(root)):
@@ -75,20 +73,22 @@ def _sizes(todo: "Iterable[Decision]", work: Work, tally: Tally) -> Iterator[tup
             yield size[0] * size[1] * work.engine.backbone.scale**2, target.suffix.lower()
 
 
-def _samples(todo: "Sequence[Decision]", rows: "Mapping[str, Row]", settings: Mapping[str, str], work: Work) -> "tuple[list[Sample], str]":
+def _samples(todo: "Sequence[Decision]", rows: "Mapping[str, Row]", wish: "Wish", work: Work) -> "tuple[list[Sample], str]":
     """Photos of this folder that were restored with these settings; where they are too few, pieces that are restored now."""
-    known = [sample for row in rows.values() if (sample := _sample_of(row, settings)) is not None]
+    known = [sample for row in rows.values() if (sample := _sample_of(row, wish)) is not None]
     if len(known) >= _ENOUGH:
         return known, f"from {len(known)} photos of this folder that were restored with these settings"
     pieces = list(_timed_pieces(todo, work))
     return pieces, f"from two pieces of {todo[0].target} timed now, so a guess: large photos, other content and other work differ"
 
 
-def _sample_of(row: "Row", settings: Mapping[str, str]) -> "Sample | None":
+def _sample_of(row: "Row", wish: "Wish") -> "Sample | None":
     from ttpo_cli.batch.estimate import Sample
 
     ending = Path(row.target).suffix.lower()
-    if row.state != "done" or row.settings_sha256 != settings.get(ending) or not (row.record and row.seconds and row.output_stamp):
+    if row.state != "done" or ending not in wish.settings or not (row.record and row.seconds and row.output_stamp):
+        return None
+    if row.settings_sha256 != wish.with_pick(row.target, row.content_sha256 or "", wish.settings[ending]):
         return None
     record = json.loads(row.record)
     pixels = record["size"]["width"] * record["size"]["height"]

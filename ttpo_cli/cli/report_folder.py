@@ -86,6 +86,8 @@ def _card(root: Path, row: "Row", files: Path, page: Path, name: str, failed: se
     from ttpo_cli.report.folder_page import FolderPhoto
     from ttpo_cli.report.pictures import THUMBNAIL, VIEW, picture_name
 
+    if row.state == "proposed":
+        return FolderPhoto(name, None, f"waits for a pick: `ttpo pick {root}`")
     if row.state != "done" or not row.record:
         return FolderPhoto(name, None, row.error or "not finished: run `ttpo restore` again")
 

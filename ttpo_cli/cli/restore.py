@@ -21,7 +21,7 @@ from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
 from ttpo_cli.cli.workers import Executor, Recipe, first_device, hired
-from ttpo_cli.errors import UsageError
+from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.plan import Job
@@ -74,7 +74,9 @@ def restore(
 
     terminal = Terminal(quiet, verbose, no_color)
     globs = Globs(tuple(include or ()), tuple(exclude or ()))
+    tally = Tally(terminal)
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
+    jobs = [job for job in jobs if _can_be_named(job, tally)]
     kept = options.metadata_kinds(keep)
     outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict, latents)
     alone = [job for job in jobs if job.root is None]
@@ -104,11 +106,12 @@ def restore(
         warn_of_licences(weights, terminal)
         return Work(made_of, engine, weights, settings, outputs, Person(terminal) if asks else None)
 
-    tally = Tally(terminal)
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
     folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
-    with hired(place, Recipe(load_engine, made_of, settings, outputs), len(jobs), terminal) if elsewhere else nullcontext() as hands:
+    with (
+        hired(place, Recipe(load_engine, made_of, settings, outputs), len(jobs), terminal) if elsewhere and jobs else nullcontext() as hands
+    ):
         for root in roots:
             crew, work = hands or (None, load())
             restore_folder(root, [job for job in jobs if job.root == root], work, folder, tally, crew)
@@ -141,6 +144,16 @@ def _restore_alone(
             foretell_photo(photo, job, work, tally)
         else:
             _restore_one(photo, job, work, tally, json)
+
+
+def _can_be_named(job: "Job", tally: Tally) -> bool:
+    """Whether its name is UTF-8; of one that is not, it is told that it failed."""
+    from ttpo_cli.batch.plan import unspeakable
+
+    shown = unspeakable(job)
+    if shown is not None:
+        tally.fail(shown, f"'{shown}' has a name that is not UTF-8: rename the file", TtpoError.exit_code)
+    return shown is None
 
 
 def _skip(job: "Job", tally: Tally) -> bool:

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,12 +62,13 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
     wish = wish_of(folder, asked)
     if asked.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
-        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, settings, tally)
+        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, wish, tally)
         return
     with open_folder_journal(root) as journal:
         decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
         for part in left_behind(_folders(root, decisions, work), journal.mark):
             part.unlink(missing_ok=True)
+        folder = replace(folder, mark=journal.mark)
         todo = sum(decision.act == "restore" for decision in decisions)
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()

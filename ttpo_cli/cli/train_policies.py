@@ -25,6 +25,7 @@ def policies(
 ) -> None:
     """Reward, held-out metrics, fidelity and spread over seeds of each prior on the same inputs and noise. JSON on stdout."""
     from ttpo_cli.cli.training_progress import choose_training_device, read_options
+    from ttpo_cli.report.record import jsonable
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.on_policy import OnPolicyOptions
     from ttpo_cli.training.policy_table import policy_rows, read_held
@@ -41,7 +42,7 @@ def policies(
     Terminal(quiet, no_color=no_color).table(title, ["", *(name.removeprefix("held_") for name in names)], cells)
     if images is not None:
         _write_strips(images, held.names, [shown for _, _, shown in rows])
-    write_json({"schema_version": 1, "inputs": list(held.names), "rows": [{"name": row, **record} for row, record, _ in rows]})
+    write_json(jsonable({"schema_version": 1, "inputs": list(held.names), "rows": [{"name": row, **record} for row, record, _ in rows]}))
 
 
 def _named(given: list[str]) -> dict[str, str]:

@@ -106,6 +106,7 @@ def work_of(work: Work) -> "Callable[[Errand], Finished]":
 def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
     """The folder's photos as errands for the crew."""
     from ttpo_cli.batch.folder_run import Elsewhere
+    from ttpo_cli.batch.stored_candidates import stored_path
 
     def restore(data: bytes, decision: "Decision") -> "Finished":
         job, label = decision.job, str(decision.job.source)
@@ -113,7 +114,10 @@ def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
         placed = replace(decision, job=replace(job, source=job.source.resolve(), target=job.target.resolve()))
         picks = {key: pick for key, pick in folder.picks.items() if key[0] == decision.target}
         root = folder.root.resolve()
-        return crew.work(Errand(data, placed, label, root, folder.settings, folder.made_with, picks, folder.later), label)
+        finished = crew.work(Errand(data, placed, label, root, folder.settings, folder.made_with, picks, folder.later), label)
+        if finished.encode is not None or not folder.work.outputs.latents:
+            stored_path(root, decision.target).unlink(missing_ok=True)  # the worker may be on a machine where it is not
+        return finished
 
     return Elsewhere(restore, crew.size, crew.stop)
 
@@ -209,11 +213,14 @@ def first_device(text: str) -> str:
 
 
 def check_own_files(made_of: "EngineOptions", weights: "list[dict[str, Any]]") -> None:
-    """Weights that were named by a file here are to be the ones the workers found under that path. Raises UsageError for others."""
+    """Weights that were named by a file here, if they are used, are to be the ones the workers found under that path. Raises UsageError for
+    others."""
     from ttpo_cli.weights.sha256 import file_sha256
 
     used = {entry["sha256"] for entry in weights}
-    for path in (Path(made_of.backbone), Path(made_of.prior), *made_of.metric_files.values()):
+    roles, names = ({entry[which] for entry in weights} for which in ("role", "name"))
+    judges = [path for name, path in made_of.metric_files.items() if name in names]
+    for path in (Path(made_of.backbone), *([Path(made_of.prior)] if "prior" in roles else ()), *judges):
         if path.is_file() and file_sha256(path) not in used:
             raise UsageError(f"'{path}' is another file on the workers' machines: copy it there, or use a disk they share")
 

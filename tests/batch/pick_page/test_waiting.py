@@ -42,6 +42,16 @@ def test_a_photo_that_was_finished_with_its_pick_stays_and_one_that_metrics_fini
     assert pairs(backlog) == {"a.png": (0, 3)}
 
 
+def test_candidates_that_an_interrupted_run_was_at_can_still_be_picked_from(out):
+    keys = [propose(out, f"{name}.png") for name in "abcd"]
+    with open_folder_journal(out) as journal:
+        for target in ("a.png", "b.png", "c.png", "new.png"):
+            journal.begin(target, out / target, None, None)
+        journal.failed("b.png", "no memory", 4)
+    (candidates_folder(out, "c.png") / "proposal.json").unlink()
+    assert [photo.key for photo in Backlog(out).photos()] == [keys[0], keys[1], keys[3]]
+
+
 def test_undo_takes_back_or_returns_to_the_pick_before(out):
     address = address_of(propose(out))
     backlog = Backlog(out)

@@ -100,13 +100,17 @@ class Backlog:
         add_pick(self._root, Pick(*self._keys[address], *rows), check)
 
     def _waiting(self) -> Iterator[Key]:
-        """The keys of the candidates that wait; of such as are gone or damaged, one that lets the page say so when it comes to them."""
-        for target, content in read_proposed(self._root) if has_journal(self._root) else ():
+        """The keys of the candidates that wait, or that an interrupted run left standing; where those that should wait are gone or damaged,
+        one that lets the page say so when it comes to them."""
+        for target, content, waits in read_proposed(self._root) if has_journal(self._root) else ():
             try:
                 proposal = self._read(target)
             except TtpoError:
                 proposal = None
-            yield _key(proposal) if proposal is not None and proposal.content_sha256 == content else (target, content, "")
+            if proposal is not None and proposal.content_sha256 == content:
+                yield _key(proposal)
+            elif waits:
+                yield (target, content, "")
 
     def _proposal(self, address: str) -> Proposal:
         """The candidates behind an address as they are on the disk now."""
