@@ -48,8 +48,10 @@ class Verdict:
 
 
 def agreement(image: Tensor, reference: Tensor) -> Tensor:
-    """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100. Large ones are compared strip by strip: in float64, whole
-    copies of a photo of 61 megapixels would take gigabytes."""
+    """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100.
+
+    Large ones are compared strip by strip: in float64, whole copies of a photo of 61 megapixels would take gigabytes.
+    """
     rows = max(1, _AT_ONCE // image[0, :, 0].numel())
     if image.shape[-2] <= rows:
         return psnr(image.clamp(0, 1), reference.clamp(0, 1), eight_bit=False).clamp(max=100)
