@@ -2,6 +2,7 @@
 
 import shutil
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -28,7 +29,7 @@ _NETWORK = "model.diffusion_model."
 
 def is_single_file(path: Path) -> bool:
     """Whether a safetensors file has the tensors of a text-to-image model, or of its network alone. Raises WeightsError."""
-    return any(name.startswith((_NETWORK, "double_blocks.")) for name in _header(path))
+    return _has_network(_header(path))
 
 
 def prior_like(path: Path) -> str | None:
@@ -37,9 +38,10 @@ def prior_like(path: Path) -> str | None:
     A guess, since SD 2.1 and its base have the same shapes, and so have distilled models. Raises WeightsError for a file that cannot be
     read.
     """
-    if not is_single_file(path):
+    header = _header(path)
+    if not _has_network(header):
         return None
-    shapes = {name: torch.empty(shape, device="meta") for name, (_, shape) in _header(path).items()}
+    shapes = {name: torch.empty(shape, device="meta") for name, (_, shape) in header.items()}
     return _LIKE.get(kind_of_file(shapes))
 
 
@@ -49,11 +51,12 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
 
     Raises WeightsError for files that are no such model or do not fit each other, TtpoError where the folder cannot be written.
     """
-    if not is_single_file(path):
+    header = _header(path)
+    if not _has_network(header):
         raise WeightsError(f"{path.name} holds no text-to-image model that is known: its tensors have other names")
     if output.exists():
         raise TtpoError(f"'{output}' exists already: choose another name for the folder")
-    common = Counter(dtype for dtype, _ in _header(path).values()).most_common(1)[0][0]
+    common = Counter(dtype for dtype, _ in header.values()).most_common(1)[0][0]
     pipeline = pipeline_of_file(path, read_layout(like), _DTYPES.get(common, torch.float32))
     unfinished = output.with_name(f".{output.name}.part")
     try:
@@ -66,6 +69,10 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return read_layout(output)
+
+
+def _has_network(header: Iterable[str]) -> bool:
+    return any(name.startswith((_NETWORK, "double_blocks.")) for name in header)
 
 
 def _header(path: Path) -> dict[str, tuple[str, list[int]]]:
