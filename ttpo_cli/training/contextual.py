@@ -24,12 +24,20 @@ def contextual_loss(features: Tensor, target: Tensor, bandwidth: float = BANDWID
     targets of -distance / (nearest distance * bandwidth), which is the paper's normalised exponential without its overflow.
     """
     centre = target.mean(dim=(0, 2, 3), keepdim=True)
-    directions = (functional.normalize((maps - centre).flatten(2), dim=1) for maps in (features, target))
-    own, wanted = directions  # (N, C, positions)
-    distance = 1 - (own.transpose(1, 2) @ wanted).clamp(0, 1)  # (N, own positions, target positions)
-    relative = distance / (distance.amin(dim=2, keepdim=True) + 1e-5)
-    affinity = torch.softmax(-relative / bandwidth, dim=2)
-    return -torch.log(affinity.amax(dim=1).mean(dim=1) + 1e-5).mean()
+    own, wanted = (functional.normalize((maps - centre).flatten(2), dim=1) for maps in (features, target))
+    # Image by image: the matrices of a whole batch fall out of the processor's cache.
+    return torch.stack([_unlikeness(*pair, bandwidth) for pair in zip(own, wanted, strict=True)]).mean()
+
+
+def _unlikeness(own: Tensor, wanted: Tensor, bandwidth: float) -> Tensor:
+    """The loss of one image from unit features: (C, own positions), (C, target positions) -> scalar.
+
+    With a nearest distance of m, exp(-distance / m / bandwidth) is exp(similarity / m / bandwidth) times what the softmax takes out.
+    """
+    similarity = (own.T @ wanted).clamp(0, 1)
+    nearest = 1 - similarity.amax(dim=1, keepdim=True) + 1e-5
+    affinity = torch.softmax(similarity * (1 / (nearest * bandwidth)), dim=1)
+    return -torch.log(affinity.amax(dim=0).mean() + 1e-5)
 
 
 def patch_features(image: Tensor, size: int = 5, stride: int = 3) -> Tensor:
