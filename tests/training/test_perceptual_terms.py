@@ -9,10 +9,12 @@ import pywt
 import torch
 from scipy import ndimage
 from torch import Tensor
+from torch.nn import functional
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.training.contextual import VggFeatures, contextual_loss, patch_features
 from ttpo_cli.training.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from ttpo_cli.training.lfc import load_features
 from ttpo_cli.training.low_pass import downscaled, gaussian_low_pass
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -61,6 +63,25 @@ def test_patches_are_the_pixels_of_their_windows() -> None:
     features = patch_features(image, size=5, stride=3)
     assert features.shape == (1, 75, 4, 3)
     assert torch.equal(features[0, :, 2, 1], image[0, :, 6:11, 3:8].flatten())
+
+
+def test_the_grid_of_patches_can_begin_elsewhere() -> None:
+    image = torch.rand(1, 3, 14, 11)
+    features = patch_features(image, size=5, stride=3, start=(1, 2))
+    assert features.shape == (1, 75, 3, 2)
+    assert torch.equal(features[0, :, 2, 1], image[0, :, 7:12, 5:10].flatten())
+
+
+def test_moving_patches_begin_everywhere_in_the_same_order_each_time() -> None:
+    image = torch.rand(1, 3, 11, 11)
+    whole = functional.unfold(image, 5).unflatten(2, (7, 7))
+    starts = []
+    for number in range(60):
+        first = load_features("moving-patches", 3, torch.device("cpu"))(number)(image)[..., 0, 0]
+        starts.append((whole - first[..., None, None]).abs().sum(1).flatten().argmin().item())
+        assert torch.equal(first, load_features("moving-patches", 3, torch.device("cpu"))(number)(image)[..., 0, 0])
+    assert set(starts) == {row * 7 + column for row in range(3) for column in range(3)}
+    assert torch.equal(load_features("patches", 3, torch.device("cpu"))(5)(image), patch_features(image))
 
 
 def test_what_the_input_shows_is_ll_of_a_two_level_haar_transform() -> None:

@@ -27,8 +27,9 @@ class AdmmOptions:
     constraint: admm; regulariser (Eq. 7: lambda_r / 2 |LF_P - LF_O|^2 in one joint loss); none (the stages are trained each for itself).
     order: op, the paper's, makes the objective image first; po the perceptual image first. low_pass: haar or gaussian.
     norm: of the penalty, mean or sum of squares over an image. dual: crop, shared or none, with leak and clamp. crops: fixed training
-    crops that all modes draw from; 0 draws new ones each step (not with dual crop). features: patches, or the file of VGG19's weights.
-    discriminator: small (any crop) or paper. decay: factor on all three rates at each share of the steps in decay_at.
+    crops that all modes draw from; 0 draws new ones each step (not with dual crop). features: patches, on a fixed grid; moving-patches,
+    on one that begins elsewhere each step; or the file of VGG19's weights. discriminator: small (any crop) or paper. decay: factor on
+    all three rates at each share of the steps in decay_at.
     clip: gradients are clipped to this value, 0 = never.
     """
 

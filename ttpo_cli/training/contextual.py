@@ -40,8 +40,12 @@ def _unlikeness(own: Tensor, wanted: Tensor, bandwidth: float) -> Tensor:
     return -torch.log(affinity.amax(dim=0).mean() + 1e-5)
 
 
-def patch_features(image: Tensor, size: int = 5, stride: int = 3) -> Tensor:
-    """Each size x size RGB patch as a feature, every `stride` pixels: (N, 3, H, W) -> (N, 3 * size^2, h, w). No weights needed."""
+def patch_features(image: Tensor, size: int = 5, stride: int = 3, start: tuple[int, int] = (0, 0)) -> Tensor:
+    """Each size x size RGB patch as a feature, every `stride` pixels: (N, 3, H, W) -> (N, 3 * size^2, h, w). No weights needed.
+
+    start: (row, column) of the first patch.
+    """
+    image = image[..., start[0] :, start[1] :]
     columns = functional.unfold(image, size, stride=stride)
     rows = (image.shape[-2] - size) // stride + 1
     return columns.unflatten(2, (rows, -1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -25,8 +26,9 @@ from ttpo_cli.training.processes import Processes, launched
 from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
-# What a step's draws are keyed by beside the seed: the bank and its rounds must not repeat the pretraining's crops.
+# What a step's draws are keyed by beside the seed: the bank and its rounds must not repeat the pretraining's crops, nor the grid them.
 _BANK = 0x5EED
+_GRID = 0x6B1D
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ class Phases:
         paper = admm.discriminator == "paper"
         self.judge = channels_last(Discriminator(64 if paper else 32, size if paper else None).to(processes.device))
         self.judge_optimizer = Adam(self.judge.parameters())
-        self.features = load_features(admm.features, processes.device)
+        self.features = load_features(admm.features, options.seed, processes.device)
         low = LOW_PASSES[admm.low_pass](torch.zeros(1, 3, size, size)).shape[1:]
         mode = admm.dual if admm.constraint == "admm" else "none"
         count = admm.crops if mode == "crop" else options.batch
@@ -157,7 +159,7 @@ class Phases:
         else:
             crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
         lq, hq = self.on_device(crops)
-        parts = Parts(self.network, self.judge, self.features, self.stages, self.judge_optimizer, self.predict, self.update)
+        parts = Parts(self.network, self.judge, self.features(number), self.stages, self.judge_optimizer, self.predict, self.update)
         if options.constraint == "regulariser":
             values, difference = joint_round(lq, hq, parts, options)
         else:
@@ -208,6 +210,15 @@ def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
     return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
 
 
-def load_features(name: str, device: torch.device) -> Features:
-    """`patches`, or the VGG19 weights in a file. Raises WeightsError for a file that is none."""
-    return patch_features if name == "patches" else VggFeatures(Path(name)).to(device)
+def load_features(name: str, seed: int, device: torch.device) -> Callable[[int], Features]:
+    """Each step's features: `patches`, `moving-patches`, or the VGG19 weights in a file. Raises WeightsError for a file that is none."""
+    if name == "moving-patches":
+        return lambda number: partial(patch_features, start=_patch_start(seed, number))
+    features = patch_features if name == "patches" else VggFeatures(Path(name)).to(device)
+    return lambda number: features
+
+
+def _patch_start(seed: int, number: int) -> tuple[int, int]:
+    """Where the grid of patches, 3 pixels wide, begins in one step."""
+    row, column = torch.randint(3, (2,), generator=step_generator(seed ^ _GRID, number)).tolist()
+    return row, column
