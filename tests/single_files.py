@@ -1,7 +1,8 @@
-"""A tiny Stable Diffusion in one file under the names of its first authors' code, written from those names and not by diffusers."""
+"""A tiny Stable Diffusion 1, 2 or XL in one file under the names of its first authors' code, written from those names, not by diffusers."""
 
 import re
 
+import torch
 from safetensors.torch import save_file
 
 _RESNET = {
@@ -15,6 +16,8 @@ _RESNET = {
 _ENDS = {
     "time_embedding.linear_1": "time_embed.0",
     "time_embedding.linear_2": "time_embed.2",
+    "add_embedding.linear_1": "label_emb.0.0",
+    "add_embedding.linear_2": "label_emb.0.2",
     "conv_in": "input_blocks.0.0",
     "conv_norm_out": "out.0",
     "conv_out": "out.2",
@@ -22,18 +25,59 @@ _ENDS = {
 _ATTENTION = {"group_norm": "norm", "to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out"}
 
 
-def write_single_file(pipeline, path, prefix="model.diffusion_model."):
-    """The UNet (one layer a block), the autoencoder and the text encoder of a diffusers pipeline of the SD 1 kind."""
+_OPEN_CLIP = {
+    "embeddings.position_embedding.weight": "positional_embedding",
+    "embeddings.token_embedding.weight": "token_embedding.weight",
+    "final_layer_norm.weight": "ln_final.weight",
+    "final_layer_norm.bias": "ln_final.bias",
+}
+_OPEN_CLIP_LAYER = {
+    "layer_norm1": "ln_1",
+    "layer_norm2": "ln_2",
+    "mlp.fc1": "mlp.c_fc",
+    "mlp.fc2": "mlp.c_proj",
+    "self_attn.out_proj": "attn.out_proj",
+}
+
+
+def write_single_file(pipeline, path, prefix="model.diffusion_model.", open_clip=False):
+    """The UNet (one layer a block), the autoencoder and the text encoders of a pipeline of SD 1, of SD 2 (open_clip) or of SDXL."""
     unet = {prefix + unet_name(name, pipeline.unet): value for name, value in pipeline.unet.state_dict().items()}
     vae = dict(vae_tensor(name, value) for name, value in pipeline.vae.state_dict().items())
-    text = {f"cond_stage_model.transformer.{text_name(name)}": value for name, value in pipeline.text_encoder.state_dict().items()}
-    tensors = {**unet, **{f"first_stage_model.{name}": value for name, value in vae.items()}, **text}
+    first = pipeline.text_encoder.state_dict()
+    if hasattr(pipeline, "text_encoder_2"):
+        second = open_clip_tensors(pipeline.text_encoder_2.state_dict())
+        texts = {f"conditioner.embedders.0.transformer.{text_name(name)}": value for name, value in first.items()}
+        texts |= {f"conditioner.embedders.1.model.{name}": value for name, value in second.items()}
+    elif open_clip:
+        texts = {f"cond_stage_model.model.{name}": value for name, value in open_clip_tensors(first).items()}
+    else:
+        texts = {f"cond_stage_model.transformer.{text_name(name)}": value for name, value in first.items()}
+    tensors = {**unet, **{f"first_stage_model.{name}": value for name, value in vae.items()}, **texts}
     save_file({name: value.contiguous() for name, value in tensors.items()}, path)
 
 
 def text_name(name):
     """Newer versions of transformers leave a level out."""
     return name if name.startswith("text_model.") else f"text_model.{name}"
+
+
+def open_clip_tensors(state):
+    """OpenCLIP's text tower: queries, keys and values in one matrix, the projection the other way round."""
+    tensors, attention = {}, {}
+    for name, value in state.items():
+        name = name.removeprefix("text_model.")
+        if name == "text_projection.weight":
+            tensors["text_projection"] = value.T
+        elif name in _OPEN_CLIP:
+            tensors[_OPEN_CLIP[name]] = value
+        elif found := re.match(r"encoder\.layers\.(\d+)\.self_attn\.([qkv])_proj\.(weight|bias)", name):
+            layer, letter, end = found.groups()
+            attention.setdefault(f"transformer.resblocks.{layer}.attn.in_proj_{end}", {})[letter] = value
+        else:
+            layer, part, end = re.fullmatch(r"encoder\.layers\.(\d+)\.(.*)\.(weight|bias)", name).groups()
+            tensors[f"transformer.resblocks.{layer}.{_OPEN_CLIP_LAYER[part]}.{end}"] = value
+    return tensors | {name: torch.cat([parts[letter] for letter in "qkv"]) for name, parts in attention.items()}
 
 
 def unet_name(name, unet):

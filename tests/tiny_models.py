@@ -20,6 +20,7 @@ from transformers import (
 )
 
 WORDS = "abcdefghijklmnopqrstuvwxyz ,."
+XL_UNET = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 64}
 VP = {"beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", "num_train_timesteps": 1000}
 
 
@@ -111,8 +112,7 @@ def turbo(folder):
 
 def xl(folder):
     torch.manual_seed(2)
-    added = {"addition_embed_type": "text_time", "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 64}
-    network = unet(context=32, **added)
+    network = unet(context=32, **XL_UNET)
     tokenizers = {"tokenizer": clip_tokenizer(folder / "one"), "tokenizer_2": clip_tokenizer(folder / "two")}
     texts = {"text_encoder": clip(), "text_encoder_2": clip(projection=16)}
     scheduler = diffusers.EulerDiscreteScheduler(**VP)

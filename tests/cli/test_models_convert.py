@@ -1,6 +1,7 @@
 """`ttpo models convert`: a model in one file becomes a folder with the same weights, and that folder a prior."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -8,7 +9,7 @@ from fakes import tiny_photo
 from mirror import running_mirror
 from safetensors.torch import load_file, save_file
 from single_files import write_single_file
-from tiny_models import quiet, save_family, stable_diffusion
+from tiny_models import XL_UNET, clip, quiet, save_family, stable_diffusion, stable_diffusion_v, unet, xl
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.writing import write_photo
@@ -57,6 +58,44 @@ def test_every_number_arrives_and_the_photo_is_restored_as_by_the_makers_folder(
         assert program(["restore", str(tmp_path / "photo.png"), *places, *few, "--backbone", "none", "--metrics", "piqe", "-q"]) == 0
     made, mine = ([path.read_bytes() for path in sorted((tmp_path / name).iterdir())] for name in "ab")
     assert made == mine and len(set(made)) == len(made) >= 3, "the restored image and two candidates, each another"
+
+
+def two_kinds_of_clip(folder):
+    """SDXL's text encoders are told apart by their widths."""
+    pipeline = xl(folder)
+    pipeline.text_encoder_2 = clip(width=24, projection=16)
+    pipeline.unet = unet(context=40, **XL_UNET)
+    return pipeline
+
+
+def linear_v(folder):
+    """SD 2: v-prediction, matrices in place of 1 x 1 convolutions about the attention, OpenCLIP."""
+    pipeline = stable_diffusion_v(folder)
+    pipeline.unet = unet(use_linear_projection=True)
+    return pipeline
+
+
+@pytest.mark.parametrize("make", [linear_v, two_kinds_of_clip])
+def test_every_number_of_sd_2_and_sdxl_arrives(make, tmp_path, capsys):
+    quiet()
+    pipeline = make(tmp_path / "tokenizers").to(torch.float16)
+    pipeline.save_pretrained(tmp_path / "made")
+    write_single_file(pipeline, tmp_path / "m.safetensors", open_clip=True)
+    like = shutil.copytree(tmp_path / "made", tmp_path / "like")
+    weights = [path.relative_to(like) for path in sorted(like.rglob("*.safetensors"))]
+    for name in weights:
+        save_file({key: torch.randn(value.shape) for key, value in load_file(like / name).items()}, like / name)
+    assert (
+        program(["models", "convert", str(tmp_path / "m.safetensors"), "--like", str(like), "-o", str(tmp_path / "mine"), "--offline"]) == 0
+    )
+    assert len(weights) == len([name for name in ("vae", "unet", "text_encoder", "text_encoder_2") if (like / name).exists()]) >= 3
+    for name in weights:
+        before, after = load_file(tmp_path / "made" / name), load_file(tmp_path / "mine" / name)
+        assert before.keys() == after.keys()
+        assert [key for key in before if not torch.equal(before[key], after[key])] == [], name
+    assert json.loads((tmp_path / "mine" / "scheduler" / "scheduler_config.json").read_text()) == json.loads(
+        (like / "scheduler" / "scheduler_config.json").read_text()
+    )
 
 
 def test_a_file_given_as_a_prior_says_how_it_becomes_one(models, tmp_path, capsys):
@@ -117,8 +156,6 @@ def test_a_folder_that_is_there_stays_and_an_unknown_kind_asks_for_its_model(mod
 
 
 def test_a_folder_that_would_run_code_of_its_own_is_refused(models, tmp_path, capsys):
-    import shutil
-
     folder = shutil.copytree(like(models), tmp_path / "evil")
     index = json.loads((folder / "model_index.json").read_text())
     index["tokenizer"] = ["os", "system"]
