@@ -55,14 +55,12 @@ class Store:
         here = self.local(entry)
         if here is not None or self.offline:
             return here or self._fetch(entry)  # which says that it cannot
-        reasons = []
-        for source in entry.hub:
-            try:
-                small = replace(source, allow_patterns=_SETTINGS)
-                return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
-            except WeightsError as error:
-                reasons.append(str(error))
-        raise WeightsError(f"{entry.name}: {'; '.join(reasons)}")
+
+        def fetched(source: HubSource) -> Path:
+            small = replace(source, allow_patterns=_SETTINGS)
+            return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
+
+        return _from_first_repository(entry, fetched)
 
     def fetch(self, name: str) -> Path:
         """As `find`; what is here but changed is fetched anew, and accepted if it is then what it should be."""
@@ -214,18 +212,14 @@ class Store:
     def _fetch_snapshot(self, entry: ManifestEntry) -> Path:
         """From the first repository that gives it, at the commit of the first time."""
         before = read_receipt(self.folder(entry))
-        reasons = []
-        for source in entry.hub:
+
+        def recorded(source: HubSource) -> Path:
             revision = before.commit if before is not None and before.commit and before.repo == source.repo else source.revision
-            try:
-                fetched = fetch_repository(source, self.hub_cache, revision, self.endpoint, self._told(entry))
-                self._record(entry, source, fetched, before)
-            except WeightsError as error:
-                reasons.append(str(error))
-                continue
+            fetched = fetch_repository(source, self.hub_cache, revision, self.endpoint, self._told(entry))
+            self._record(entry, source, fetched, before)
             return fetched.folder if source.file is None else fetched.folder / source.file
-        gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
-        raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
+
+        return _from_first_repository(entry, recorded)
 
     def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
         """Hash what arrived against the hub's, the manifest's and the first time's hashes, and write the receipt."""
@@ -248,6 +242,18 @@ class Store:
     def _told(self, entry: ManifestEntry) -> Callable[[int, int | None], None]:
         listener = self.on_bytes
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
+
+
+def _from_first_repository(entry: ManifestEntry, fetch: Callable[[HubSource], Path]) -> Path:
+    """What the first repository gives that gives anything. Raises WeightsError with every reason."""
+    reasons = []
+    for source in entry.hub:
+        try:
+            return fetch(source)
+        except WeightsError as error:
+            reasons.append(str(error))
+    gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
+    raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
 
 
 def _remembered(entry: ManifestEntry, receipt: Receipt) -> str:
