@@ -47,6 +47,14 @@ def test_psnr_leaves_out_the_border_and_no_more():
         cropped(image, 48)
 
 
+@pytest.mark.parametrize("function", [psnr, psnr_y])
+def test_a_large_image_is_compared_in_strips_to_the_same_number(function, monkeypatch):
+    image, reference = torch.rand(2, 3, 50, 40), torch.rand(2, 3, 50, 40)
+    whole = function(image, reference, border=2)
+    monkeypatch.setattr("ttpo_cli.metrics.psnr._AT_ONCE", 3 * 36 * 7)
+    assert torch.allclose(function(image, reference, border=2), whole, rtol=1e-12, atol=0)
+
+
 def test_bicubic_enlargement_of_set5_has_its_published_psnr(shared_data):
     values = []
     for path in sorted((shared_data / "benchmark" / "Set5_x4").glob("*_HR.png")):

@@ -5,7 +5,6 @@ It mends first (the low band of a result is put back to the restored image's), t
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError
@@ -15,7 +14,6 @@ from ttpo_cli.metrics.psnr import psnr
 
 # Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
 ROUNDING = 50.0
-_AT_ONCE = 2**22  # samples of an image that are compared in one piece
 
 
 @dataclass(frozen=True)
@@ -48,16 +46,8 @@ class Verdict:
 
 
 def agreement(image: Tensor, reference: Tensor) -> Tensor:
-    """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100.
-
-    Large ones are compared strip by strip: in float64, whole copies of a photo of 61 megapixels would take gigabytes.
-    """
-    rows = max(1, _AT_ONCE // image[0, :, 0].numel())
-    if image.shape[-2] <= rows:
-        return psnr(image.clamp(0, 1), reference.clamp(0, 1), eight_bit=False).clamp(max=100)
-    strips = zip(image.split(rows, dim=-2), reference.split(rows, dim=-2), strict=True)
-    squares = [(one.clamp(0, 1).double() - other.clamp(0, 1).double()).square().sum(dim=(1, 2, 3)) for one, other in strips]
-    return (-10 * torch.log10(torch.stack(squares).sum(dim=0) / image[0].numel())).clamp(max=100)
+    """PSNR of [0, 1] images over all channels, dB, (N,); identical images give 100."""
+    return psnr(image, reference, eight_bit=False).clamp(max=100)
 
 
 def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOptions) -> Tensor:
