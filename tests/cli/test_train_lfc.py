@@ -11,6 +11,8 @@ from typer.testing import CliRunner
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.cli.app import app
+from ttpo_cli.cli.train_lfc import PLANE
+from ttpo_cli.cli.train_plot import draw_plane
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.training import lfc as method
 from ttpo_cli.training.run import load_state
@@ -49,7 +51,23 @@ def test_a_run_writes_weights_records_images_and_curves(photo_folder: Path, tmp_
     assert {"penalty_share", "dual_abs", "dual_signed", "low_mae", "loss_contextual"} <= records[1].keys()
     assert (folder / "images" / "0_0000001.png").is_file()
     assert "<svg" in (folder / "psnr_y.svg").read_text()
+    # Told to a pipe, a record is one line, however long.
+    lines = [line for line in told.splitlines() if line.startswith("step ")]
+    assert len(lines) == 2 and all("psnr_y_objective" in line and "seconds" in line for line in lines)
     assert "finished" in told
+
+
+def test_the_plane_is_drawn_from_the_records_that_have_both_axes(tmp_path: Path) -> None:
+    values = [{"psnr_y_objective": 30.0, "psnr_y_perceptual": 29.0}, {"psnr_y_objective": 31.0, "psnr_y_perceptual": 27.0}]
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps({"step": 1, **each}) + "\n" for each in values))
+    draw_plane(tmp_path, PLANE)
+    assert not (tmp_path / "plane.svg").exists(), "photos too small for NIQE"
+    for each in values:
+        each |= {"niqe_objective": 6.0, "niqe_perceptual": 5.0}
+    (tmp_path / "log.jsonl").write_text("".join(json.dumps({"step": 1, **each}) + "\n" for each in values))
+    draw_plane(tmp_path, PLANE)
+    drawn = (tmp_path / "plane.svg").read_text()
+    assert all(name in drawn for name in ("objective", "perceptual", "psnr_y", "niqe"))
 
 
 def test_flags_win_over_settings_and_settings_over_the_file(photo_folder: Path, tmp_path: Path) -> None:
@@ -101,6 +119,8 @@ def test_unreadable_and_small_photos_are_named_skipped_and_counted(photo_folder:
         (("--set", "crop=7", "--scale", "3"), "odd side"),
         (("--config", "/nowhere.toml"), "cannot be read"),
         (("--start", "/nowhere.safetensors"), "cannot be read"),
+        (("--device", "tpu"), "unknown device"),
+        (("--set", "rho=1"), "did you mean admm.rho"),
     ],
 )
 def test_what_cannot_be_meant_is_one_line(photo_folder: Path, tmp_path: Path, arguments: tuple[str, ...], says: str) -> None:
@@ -108,6 +128,7 @@ def test_what_cannot_be_meant_is_one_line(photo_folder: Path, tmp_path: Path, ar
     assert code != 0
     assert isinstance(error, TtpoError)
     assert says in str(error)
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:

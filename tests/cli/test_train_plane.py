@@ -89,6 +89,21 @@ def test_low_difference_is_in_grey_levels_and_blind_to_what_a_low_band_cannot_sh
     assert low_difference(image[..., :8, :], image[..., :8, :] + checker) == pytest.approx(0, abs=1e-4)
 
 
+def test_two_models_of_one_name_one_axis_twice_and_another_scale_are_refused(dataset: Path, tmp_path: Path) -> None:
+    mine = checkpoint(tmp_path / "mine.safetensors", 0.0, 8 / 255)
+    large = tmp_path / "large.safetensors"
+    save_checkpoint(
+        large, build_lfc_sr("lfc-sr-small", 4).state_dict(), {"ttpo": "lfc-sr", "preset": "lfc-sr-small", "scale": "4", "order": "op"}
+    )
+    for arguments, says in (
+        (("--model", f"a={mine}", "--model", f"a={mine}"), "a name of its own"),
+        (("--model", f"a={mine}", "--perceptual", "psnr_y"), "other axis"),
+        (("--model", f"a={mine}", "--model", f"big={large}"), "big enlarges 4 times, and 0 is 20x24 and its reference 40x48"),
+    ):
+        result = CliRunner().invoke(app, ["train", "plane", str(dataset), *arguments])
+        assert result.exit_code != 0 and says in str(result.exception or "") + result.output
+
+
 def test_a_backbone_of_one_output_and_a_model_without_a_name_are_refused(dataset: Path) -> None:
     for text, says in (("bicubic", "NAME=FILE"), ("a=bicubic", "one output")):
         result = CliRunner().invoke(app, ["train", "plane", str(dataset), "--model", text])

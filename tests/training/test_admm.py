@@ -174,8 +174,7 @@ def test_the_penalty_is_a_mean_or_a_sum_over_an_image() -> None:
 
 
 def test_rates_fall_at_their_shares_of_the_steps() -> None:
-    options = AdmmOptions(steps=100, decay=0.5, decay_at=(0.4, 0.65))
-    assert [decayed(1.0, step, options) for step in (0, 39, 40, 64, 65, 99)] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
+    assert [decayed(1.0, step, 100, 0.5, (0.4, 0.65)) for step in (0, 39, 40, 64, 65, 99)] == [1.0, 1.0, 0.5, 0.5, 0.25, 0.25]
 
 
 @pytest.mark.parametrize(
@@ -187,6 +186,8 @@ def test_rates_fall_at_their_shares_of_the_steps() -> None:
         (AdmmOptions(norm="max"), "unknown norm"),
         (AdmmOptions(discriminator="big"), "unknown discriminator"),
         (AdmmOptions(dual="crop", crops=0), "needs fixed crops"),
+        (AdmmOptions(constraint="none", dual="croop"), "did you mean crop"),
+        (AdmmOptions(constraint="regulariser", order="po"), "trains both stages together"),
     ],
 )
 def test_choices_that_do_not_exist_or_exclude_each_other_are_refused(options: AdmmOptions, says: str) -> None:

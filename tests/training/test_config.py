@@ -42,9 +42,22 @@ def test_a_setting_changes_one_nested_value_and_leaves_the_others() -> None:
     assert isinstance(with_values(Outer(), read_setting("inner.rho=2")).inner.rho, float)
 
 
+def test_a_name_given_twice_is_refused_in_every_format(tmp_path: Path) -> None:
+    for suffix, text in (
+        (".yaml", "inner:\n  rho: 1\nsteps: 3\ninner:\n  mirrored: true\n"),
+        (".json", '{"steps": 1, "steps": 2}'),
+        (".toml", "steps = 1\nsteps = 2\n"),
+    ):
+        path = tmp_path / f"run{suffix}"
+        path.write_text(text)
+        with pytest.raises(UsageError, match="cannot be read"):
+            read_config(path)
+
+
 @pytest.mark.parametrize(
     ("setting", "says"),
     [
+        ("rho=1", r"unknown option 'rho': did you mean inner\.rho"),
         ("inner.rhoo=1", r"inner\.rhoo.*did you mean inner\.rho"),
         ("step=1", "did you mean steps"),
         ("steps=many", "steps is of type int, got 'many'"),

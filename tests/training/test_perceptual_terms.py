@@ -105,6 +105,12 @@ def test_the_discriminators_have_their_published_sizes(features: int, crop: int 
     assert sum(parameter.numel() for parameter in judge.parameters()) == count
 
 
+@pytest.mark.parametrize("crop", [36, 52, 108])
+def test_the_papers_discriminator_takes_crops_that_do_not_halve_evenly(crop: int) -> None:
+    with torch.device("meta"):
+        assert Discriminator(64, crop)(torch.rand(2, 3, crop, crop, device="meta")).shape == (2, 1)
+
+
 def test_the_adversarial_losses_are_two_logs_and_pull_apart() -> None:
     real, fake = torch.tensor([[2.0], [0.5]]), torch.tensor([[-1.0], [0.25]])
     expected = -torch.log(torch.sigmoid(real)).mean() - torch.log(1 - torch.sigmoid(fake)).mean()

@@ -134,5 +134,5 @@ def test_pairs_come_from_two_folders_by_name_and_what_does_not_fit_is_named(tmp_
         read_pairs(sorted(high.iterdir()), 8, 4, DataOptions(lq=str(tmp_path / "none")))
     with pytest.raises(UsageError, match="did you mean real"):
         read_pairs(sorted(high.iterdir()), 8, 4, DataOptions("reel"))
-    with pytest.raises(TtpoError, match="no pair is left"):
+    with pytest.raises(TtpoError, match="no photo is left"):
         read_pairs([high / "d.png"], 8, 4, DataOptions(lq=str(low)))

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.training.run import Ema, RunFolder, cosine, load_state, stop_if_not_finite
+from ttpo_cli.training.run import Ema, RunFolder, cosine, load_state, read_records, stop_if_not_finite
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,19 @@ def test_records_after_the_last_checkpoint_are_cut_off_when_a_run_goes_on(tmp_pa
     assert list((tmp_path / "tensorboard").iterdir())
 
 
+def test_a_record_that_a_power_cut_tore_is_left_out_and_other_damage_is_named(tmp_path: Path) -> None:
+    log_file = tmp_path / "log.jsonl"
+    log_file.write_text('{"step": 1}\n{"step": 2}\n{"step": 3, "lo')
+    assert [record["step"] for record in read_records(log_file)] == [1, 2]
+    run = RunFolder(tmp_path, Options())
+    with run.log(2) as append:
+        append({"step": 3})
+    assert [record["step"] for record in read_records(log_file)] == [1, 2, 3]
+    log_file.write_text('{"step": 1\n{"step": 2}\n')
+    with pytest.raises(TtpoError, match="line 1, is no record"):
+        read_records(log_file)
+
+
 def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = RunFolder(tmp_path, Options())
     run.prepare(resume=False)
@@ -52,7 +65,7 @@ def test_a_checkpoint_that_cannot_be_written_leaves_the_previous_one(tmp_path: P
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)
-    with pytest.raises(TtpoError, match="previous one stands"):
+    with pytest.raises(TtpoError, match="state.pt. cannot be written .*No space left"):
         run.save({"step": 2})
     monkeypatch.undo()
     assert load_state(tmp_path / "state.pt")["step"] == 1
@@ -85,5 +98,8 @@ def test_the_learning_rate_warms_up_and_ends_where_it_is_told() -> None:
 
 def test_a_loss_that_is_not_finite_stops_with_the_step_and_the_last_checkpoint(tmp_path: Path) -> None:
     stop_if_not_finite(torch.tensor(1.0), 5, tmp_path)
-    with pytest.raises(TtpoError, match=r"step 7.*state\.pt"):
+    with pytest.raises(TtpoError, match="step 7: nothing was saved yet"):
+        stop_if_not_finite(torch.tensor(float("nan")), 7, tmp_path)
+    (tmp_path / "state.pt").touch()
+    with pytest.raises(TtpoError, match=r"step 7: the last good checkpoint is .*state\.pt"):
         stop_if_not_finite(torch.tensor(float("nan")), 7, tmp_path)

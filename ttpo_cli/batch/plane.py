@@ -57,6 +57,17 @@ def measure(
             yield Point(model.name, output, _means(rows[output]), fmean(differences))
 
 
+def check_scales(items: Sequence[Item], models: Sequence[Model]) -> None:
+    """Raise UsageError where a model does not enlarge a photo to its reference's size, before any is measured."""
+    for item in items:
+        lq, hq = (pixels.shape[-2:] for pixels in _read(item))
+        for model in models:
+            scale = model.objective.scale
+            if (lq[0] * scale, lq[1] * scale) != tuple(hq):
+                sizes = f"{lq[1]}x{lq[0]} and its reference {hq[1]}x{hq[0]}"
+                raise UsageError(f"{model.name} enlarges {scale} times, and {item.name} is {sizes}: compare models of the dataset's scale")
+
+
 def interpolate(
     items: Sequence[Item], objective: Model, perceptual: Model, judges: Sequence[Metric], device: torch.device, shares: Sequence[float]
 ) -> list[Point]:

@@ -1,5 +1,6 @@
 """`ttpo train lfc`: the LFC-SR super-resolver, joint L1 pretraining and PD-ADMM."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,10 @@ CURVES = {
     "piqe": ("piqe_objective", "piqe_perceptual"),
     "low_mae": ("low_mae", "low_mae_held", "dual_abs"),
 }
+
+
+# Each output's way over the perception-distortion plane.
+PLANE = {stage: (f"psnr_y_{stage}", f"niqe_{stage}") for stage in ("objective", "perceptual")}
 
 
 def lfc(
@@ -32,15 +37,15 @@ def lfc(
     precision: Annotated[str | None, typer.Option(help="fp32 or bf16 (autocast).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
-    every: Annotated[int, typer.Option(help="Steps between records, checkpoints and validations.")] = 250,
+    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
     show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
-    plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw curves and the perception-distortion plane into the folder.")] = False,
 ) -> None:
     """Train LFC-SR on a folder of photos: both stages together under L1, then PD-ADMM; low-resolution crops are made on the fly.
 
     On several GPUs: accelerate launch $(command -v ttpo) train lfc ...
     """
-    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training
+    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.lfc import LfcOptions, train_lfc
 
@@ -50,11 +55,19 @@ def lfc(
     if show:
         print_options(options)
         return
-    training = train_lfc(
-        find_photos(photos), output, options, choose_training_device(device), resume=resume, every=every, left_out=name_left_out
+    training = partial(
+        train_lfc,
+        find_photos(photos, without=output),
+        output,
+        options,
+        choose_training_device(device),
+        resume=resume,
+        every=every,
+        left_out=name_left_out,
     )
-    show_training(training, options.steps + options.admm.steps, output)
-    if plot:
-        from ttpo_cli.cli.train_plot import draw_curves
+    show_training(lambda on_step: training(on_step=on_step), options.steps + options.admm.steps, output)
+    if plot and speaks():
+        from ttpo_cli.cli.train_plot import draw_curves, draw_plane
 
         draw_curves(output, CURVES)
+        draw_plane(output, PLANE)

@@ -1,5 +1,6 @@
 """`ttpo train lrpo`: a diffusion prior improved by online reinforcement learning, with an alarm against reward hacking."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -35,7 +36,7 @@ def lrpo(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     offline: Offline = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
-    every: Annotated[int, typer.Option(help="Steps between records, checkpoints, validations and looks at the alarm.")] = 10,
+    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints, validations and looks at the alarm.")] = 10,
     show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
 ) -> None:
@@ -43,7 +44,7 @@ def lrpo(
 
     On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
     """
-    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training
+    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.on_policy import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
@@ -56,12 +57,19 @@ def lrpo(
     if show:
         print_options(options)
         return
-    chosen_device = choose_training_device(device)
-    training = train_policy(
-        find_photos(photos), output, options, chosen_device, resume=resume, every=every, left_out=name_left_out, find=open_store().find
+    training = partial(
+        train_policy,
+        find_photos(photos, without=output),
+        output,
+        options,
+        choose_training_device(device),
+        resume=resume,
+        every=every,
+        left_out=name_left_out,
+        find=open_store().find,
     )
-    show_training(training, options.steps, output)
-    if plot:
+    show_training(lambda on_step: training(on_step=on_step), options.steps, output)
+    if plot and speaks():
         from ttpo_cli.cli.train_plot import draw_curves
 
         draw_curves(output, CURVES)

@@ -31,7 +31,7 @@ def plane(
 ) -> None:
     """Each model's two outputs, and the curve between the best objective and the best perceptual one (Eq. 14), as a table and a plot."""
     from ttpo_cli.batch.dataset import find_items
-    from ttpo_cli.batch.plane import best_of, interpolate, measure
+    from ttpo_cli.batch.plane import best_of, check_scales, interpolate, measure
     from ttpo_cli.imaging.atomic import atomic_write, check_target
     from ttpo_cli.metrics.catalog import load_metric
     from ttpo_cli.pipeline import choose_device
@@ -39,12 +39,17 @@ def plane(
     if output is not None:
         check_target(output, overwrite=overwrite)
     terminal, chosen = Terminal(quiet, no_color=no_color), choose_device(device)
+    if perceptual == "psnr_y":
+        raise UsageError("--perceptual psnr_y: that is the plane's other axis already; choose a metric of naturalness")
     names = dict.fromkeys(["psnr_y", perceptual, *options.names(metrics)])
     files = options.metric_files(metric_weights)
     judges = [load_metric(name, chosen, files.get(name)) for name in names]
     items = [item for dataset in datasets for item in find_items(dataset)]
     models = [_model(text) for text in model]
     by_name = {each.name: each for each in models}
+    if len(by_name) < len(models):
+        raise UsageError(f"--model: {len(models)} models bear {len(by_name)} names: give each a name of its own")
+    check_scales(items, models)
     with terminal.progress("plane") as on_step:
         points = list(measure(items, models, judges, chosen, lambda done, total: on_step("photos", done, total)))
     ends = [by_name[best_of(points, stage, judge)] for stage, judge in zip(("objective", "perceptual"), judges, strict=False)]

@@ -41,6 +41,22 @@ def draw_curves(run: Path, curves: Mapping[str, Sequence[str]]) -> None:
             plot_records(run, run / f"{kind}.svg", names)
 
 
+def draw_plane(run: Path, ways: Mapping[str, tuple[str, str]]) -> None:
+    """`plane.svg`: the way of each output over the plane of two recorded values, from record to record, where the run has both."""
+    from ttpo_cli.imaging.atomic import atomic_write
+    from ttpo_cli.report.plot import Axis, line_plot
+
+    records = read_records(run)
+    points = {
+        name: [(float(record[across]), float(record[upward])) for record in records if across in record and upward in record]
+        for name, (across, upward) in ways.items()
+    }
+    drawn = {name: way for name, way in points.items() if way}
+    if drawn:
+        across, upward = (" and ".join(names) for names in zip(*ways.values(), strict=True))
+        atomic_write(run / "plane.svg", line_plot(drawn, run.name, Axis(across), Axis(upward)).encode(), overwrite=True)
+
+
 def recorded_names(run: Path) -> list[str]:
     """What a run's records tell, in order of appearance."""
     return list(dict.fromkeys(name for record in read_records(run) for name in record))
@@ -48,11 +64,10 @@ def recorded_names(run: Path) -> list[str]:
 
 def read_records(run: Path) -> list[dict[str, Any]]:
     """The records of a training run's folder. Raises TtpoError for a folder that holds none."""
-    import json
-
     from ttpo_cli.errors import TtpoError
+    from ttpo_cli.training import run as runs
 
     log_file = run / "log.jsonl"
     if not log_file.is_file():
         raise TtpoError(f"{run} holds no log.jsonl: give the folder of a training run")
-    return [json.loads(line) for line in log_file.read_text().splitlines()]
+    return runs.read_records(log_file)

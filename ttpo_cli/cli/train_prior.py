@@ -27,7 +27,7 @@ def prior(
     precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
-    every: Annotated[int, typer.Option(help="Steps between records, checkpoints and validations.")] = 250,
+    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
     """Train the embedded diffusion prior: an EDM denoiser in the Haar domain, conditioned on the restored image."""
     from ttpo_cli.backbones.catalog import load_backbone
@@ -40,5 +40,7 @@ def prior(
     noise = (condition_dropout, p_mean, p_std)
     options = PriorOptions(widths, layers, steps, batch, crop, *rates, *noise, bank, side, seed, precision)
     backbones = [load_backbone(name) for name in backbone or ("lfc-sr-small",)]
-    records = train_prior(find_photos(photos), backbones, output, options, choose_training_device(device), resume=resume, every=every)
-    show_training(records, steps, output)
+    found, place = find_photos(photos, without=output), choose_training_device(device)
+    show_training(
+        lambda on_step: train_prior(found, backbones, output, options, place, resume=resume, every=every, on_step=on_step), steps, output
+    )

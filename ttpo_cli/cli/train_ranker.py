@@ -20,7 +20,7 @@ def ranker(
     precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
-    every: Annotated[int, typer.Option(help="Steps between records, checkpoints and validations.")] = 250,
+    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
     """Train the ranker: versions of one crop, the truth first, the rest in a full-reference judge's order."""
     from ttpo_cli.cli.training_progress import choose_training_device, show_training
@@ -33,4 +33,8 @@ def ranker(
     main = load_haar_prior(prior or banks / "haar-prior.safetensors", place)
     other = None if held_prior is None else load_haar_prior(held_prior, place)
     bank, held = (read_bank(banks / f"{name}.safetensors") for name in ("bank", "held"))
-    show_training(train_ranker(bank, held, main, other, output, options, place, resume=resume, every=every), steps, output)
+    show_training(
+        lambda on_step: train_ranker(bank, held, main, other, output, options, place, resume=resume, every=every, on_step=on_step),
+        steps,
+        output,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from os import environ
 from pathlib import Path
@@ -50,33 +50,33 @@ def name_left_out(reasons: Sequence[str]) -> None:
 
 
 def choose_training_device(name: str) -> torch.device:
-    """`auto` is CUDA where there is one; a CUDA device that is not there is a TtpoError."""
+    """`auto` is CUDA where there is one, else the CPU. Raises UsageError for a device that is not there."""
     import torch
 
-    from ttpo_cli.errors import UsageError
+    from ttpo_cli.pipeline import choose_device
 
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError(f"--device {name}: PyTorch sees no CUDA device here; use --device cpu")
-    return torch.device(name)
+    return choose_device("cpu" if name == "auto" and not torch.cuda.is_available() else name)
 
 
-def show_training(records: Iterator[Record], steps: int, folder: Path) -> None:
-    """Consume a training's records, showing each; the last line says where the result lies."""
-    console = Console(stderr=True, quiet=environ.get("RANK", "0") != "0")
+def speaks() -> bool:
+    """Whether this process is the one, of several that train together, that tells and draws."""
+    return environ.get("RANK", "0") == "0"
+
+
+def show_training(training: Callable[[Callable[[int], None]], Iterator[Record]], steps: int, folder: Path) -> None:
+    """Run a training, showing each record; it is given what to tell each step to. The last line says where the result lies."""
+    console = Console(stderr=True, quiet=not speaks())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=steps)
         raised = ""
-        for record in records:
-            progress.update(task, completed=float(record["step"]))
+        for record in training(lambda step: progress.update(task, completed=step)):
             alarm = str(record.pop("alarm", ""))
-            console.print(describe(record), highlight=False)
+            console.print(describe(record), highlight=False, soft_wrap=True)
             if alarm and alarm != raised:
-                console.print(f"alarm: {alarm}; the best prior is that of step {record['best_step']}", highlight=False)
+                console.print(f"alarm: {alarm}; the best prior is that of step {record['best_step']}", highlight=False, soft_wrap=True)
                 raised = alarm
-    console.print(f"finished: {folder}", highlight=False)
+    console.print(f"finished: {folder}", highlight=False, soft_wrap=True)
 
 
 def describe(record: Record) -> str:

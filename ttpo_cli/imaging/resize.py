@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 
 def imresize(image: Tensor, scale: float | None = None, size: tuple[int, int] | None = None) -> Tensor:
@@ -25,6 +26,19 @@ def imresize(image: Tensor, scale: float | None = None, size: tuple[int, int] | 
     for dim, factor, length in sorted(order, key=lambda entry: entry[1]):
         image = _resize_axis(image, dim, factor, length)
     return image
+
+
+def shrink_as_benchmarks(image: Tensor, scale: int) -> Tensor:
+    """The low-resolution partner of (N, 3, H, W) in [0, 1] as super-resolution benchmarks have it, on the 8-bit grid, sides cut to
+    multiples of `scale` first.
+
+    MATLAB rounds to 8 bits between the axes too, and the release that made Set5's and Set14's files repeated edge pixels.
+    """
+    height, width = (side // scale * scale for side in image.shape[-2:])
+    edged = functional.pad(image[..., :height, :width], [4 * scale] * 4, mode="replicate")
+    for size in ((height // scale + 8, edged.shape[-1]), (height // scale + 8, width // scale + 8)):
+        edged = (imresize(edged, size=size).clamp(0, 1) * 255).round() / 255
+    return edged[..., 4:-4, 4:-4]
 
 
 def _cubic(distance: Tensor) -> Tensor:

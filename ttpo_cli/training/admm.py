@@ -1,6 +1,6 @@
 """PD-ADMM for LFC-SR: two stages, two losses, one low band between them (Zhang et al., ECCV 2022, Eq. 5-13)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,7 @@ from ttpo_cli.backbones.lfc_sr import LFCSR
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.contextual import Features, contextual_loss
 from ttpo_cli.training.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from ttpo_cli.training.dual import MODES
 from ttpo_cli.training.low_pass import LOW_PASSES, LowPass, downscaled
 
 CONSTRAINTS = ("admm", "regulariser", "none")
@@ -78,11 +79,14 @@ def check(options: AdmmOptions) -> None:
         ("norm", options.norm, NORMS),
         ("low pass", options.low_pass, LOW_PASSES),
         ("discriminator", options.discriminator, ("small", "paper")),
+        ("dual mode", options.dual, MODES),
     ):
         if chosen not in known:
             raise unknown_name(kind, chosen, known)
     if options.constraint == "admm" and options.dual == "crop" and options.crops == 0:
         raise UsageError("a dual variable for each crop needs fixed crops: set admm.crops above 0, or admm.dual to shared or none")
+    if options.constraint == "regulariser" and options.order == "po":
+        raise UsageError("the regulariser trains both stages together, objective image first: admm.order=po is for other constraints")
 
 
 def penalty(difference: Tensor, weight: float, norm: str) -> Tensor:
@@ -171,6 +175,6 @@ def recorded(values: dict[str, Tensor]) -> dict[str, float]:
     return numbers | {"penalty_share": numbers["penalty"] / max(numbers["loss_objective"], 1e-12)}
 
 
-def decayed(rate: float, step: int, options: AdmmOptions) -> float:
-    """A learning rate after the decays that lie behind `step`."""
-    return rate * options.decay ** sum(step >= share * options.steps for share in options.decay_at)
+def decayed(rate: float, step: int, steps: int, factor: float, decay_at: Sequence[float]) -> float:
+    """A learning rate times `factor` for each of `decay_at`, shares of a phase's `steps`, that lies behind `step`."""
+    return rate * factor ** sum(step >= share * steps for share in decay_at)

@@ -1,5 +1,6 @@
 """Options of a training from a TOML or YAML file and from `a.b=c`, checked against the dataclass that holds them."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -16,12 +17,23 @@ def read_config(path: Path) -> dict[str, Any]:
     """The nested values of a .toml, .yaml, .yml or .json file. Raises UsageError for one that cannot be read as such."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = _toml(text) if path.suffix.lower() == ".toml" else yaml.safe_load(text)
+        content = _toml(text) if path.suffix.lower() == ".toml" else yaml.load(text, _Loader)
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise UsageError(f"the configuration {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UsageError(f"the configuration {path} holds no options: write them as name = value")
     return content
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without the trap that of two equal names the last wins in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        names = [self.construct_object(name, deep=True) for name, _ in node.value]  # pyright: ignore[reportUnknownMemberType]
+        twice = next((name for name, count in Counter(map(str, names)).items() if count > 1), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"'{twice}' is given twice, line {node.start_mark.line + 1} on")
+        return super().construct_mapping(node, deep)
 
 
 def _toml(text: str) -> dict[str, Any]:
@@ -54,7 +66,7 @@ def with_values(options: Options, values: Mapping[str, Any], prefix: str = "") -
     changed = {}
     for name, value in values.items():
         if name not in known:
-            raise unknown_name("option", f"{prefix}{name}", [f"{prefix}{each}" for each in known])
+            raise unknown_name("option", f"{prefix}{name}", _like(name, options, prefix) or [f"{prefix}{each}" for each in known])
         current = getattr(options, name)
         if is_dataclass(current):
             if not isinstance(value, Mapping):
@@ -65,6 +77,13 @@ def with_values(options: Options, values: Mapping[str, Any], prefix: str = "") -
         else:
             changed[name] = converted(value, hints[name], f"{prefix}{name}")
     return replace(options, **changed)
+
+
+def _like(name: str, options: Any, prefix: str) -> list[str]:
+    """The options of groups below that bear just this name."""
+    groups = {field.name: getattr(options, field.name) for field in fields(options) if is_dataclass(getattr(options, field.name))}
+    found = [f"{prefix}{group}.{name}" for group, values in groups.items() if name in {field.name for field in fields(values)}]
+    return found + [each for group, values in groups.items() for each in _like(name, values, f"{prefix}{group}.")]
 
 
 def _entries(value: Any, kind: Any, name: str) -> dict[str, Any]:

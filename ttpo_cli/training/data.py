@@ -1,16 +1,16 @@
 """Training photos in memory: lossless reading, a held-back part, and aligned random crops that any step can draw again."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.resize import shrink_as_benchmarks
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
 
@@ -24,9 +24,15 @@ class Pair:
     lq: Tensor
 
 
-def find_photos(folders: Sequence[Path]) -> list[Path]:
-    """Every image file below the folders, in a stable order. Raises TtpoError where there is none."""
-    paths = sorted(path for folder in folders for path in _walk(folder) if path.suffix.lower() in SUFFIXES)
+def find_photos(folders: Sequence[Path], without: Path | None = None) -> list[Path]:
+    """Every image file below the folders, once, in a stable order; those in `without`, a run's own folder, do not count.
+
+    Raises TtpoError where there is none.
+    """
+    found = sorted(path for folder in folders for path in _walk(folder) if path.suffix.lower() in SUFFIXES)
+    own = None if without is None else without.resolve()
+    places = {path.resolve(): path for path in reversed(found)}
+    paths = sorted(path for place, path in places.items() if own is None or own not in place.parents)
     if not paths:
         raise TtpoError(f"no photo found in {', '.join(map(str, folders))}: give folders that hold PNG, JPEG, TIFF or WebP files")
     return paths
@@ -48,18 +54,14 @@ def hold_back(paths: Sequence[Path], every: int = 10) -> tuple[list[Path], list[
 
 
 def read_uint8(path: Path, multiple: int = 1) -> Tensor:
-    """A photo as uint8 (3, H, W), cropped to a multiple of `multiple`. Raises TtpoError for an unreadable file."""
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except OSError as error:
-        raise TtpoError(f"{path} cannot be read as a photo ({error}): take it out of the training folder") from error
-    height, width = (size // multiple * multiple for size in pixels.shape[:2])
-    return torch.from_numpy(pixels[:height, :width].copy()).permute(2, 0, 1).contiguous()
+    """A photo as uint8 (3, H, W), upright, cropped to a multiple of `multiple`. Raises TtpoError for an unreadable file."""
+    pixels = to_uint8(read_photo(path).pixels[0])
+    height, width = (size // multiple * multiple for size in pixels.shape[1:])
+    return pixels[:, :height, :width].contiguous()
 
 
 def read_photos(paths: Sequence[Path], minimum: int, multiple: int = 1) -> tuple[list[tuple[str, Tensor]], list[str]]:
-    """Read all photos of at least `minimum` pixels a side; the second list names each file left out, with why."""
+    """Read all photos of at least `minimum` pixels a side, which may be none; the second list names each file left out, with why."""
     photos, left_out = [], []
     for path in paths:
         try:
@@ -71,14 +73,27 @@ def read_photos(paths: Sequence[Path], minimum: int, multiple: int = 1) -> tuple
             left_out.append(f"{path.name}: {pixels.shape[2]}x{pixels.shape[1]} is smaller than the crop of {minimum} pixels")
         else:
             photos.append((path.name, pixels))
-    if not photos:
-        raise TtpoError(f"no photo is left to train on: {'; '.join(left_out[:3])}")
     return photos, left_out
 
 
+def refuse_nothing(pairs: Sequence[Pair], left_out: Sequence[str]) -> None:
+    """Raise TtpoError where no photo is left to train on, with the first reasons."""
+    if not pairs:
+        raise TtpoError(f"no photo is left to train on: {'; '.join(left_out[:3])}")
+
+
+def fingerprints(training: Sequence[Pair], held: Sequence[Pair]) -> list[str]:
+    """One line a photo that changes with its name, its size or a pixel: what a run learns from and is judged on."""
+    lines = []
+    for pair in {id(pair): pair for pair in (*training, *held)}.values():
+        sums = (zlib.crc32(pixels.contiguous().numpy().tobytes()) for pixels in (pair.hq, pair.lq))
+        lines.append(f"{pair.name} {pair.hq.shape[2]}x{pair.hq.shape[1]} {'-'.join(f'{value:08x}' for value in sums)}")
+    return lines
+
+
 def bicubic_pairs(photos: Sequence[tuple[str, Tensor]], scale: int) -> list[Pair]:
-    """Pair each photo with its MATLAB-bicubic reduction, rounded to 8 bit as the benchmark files are."""
-    return [Pair(name, hq, to_uint8(imresize(to_float(hq[None]), 1 / scale))[0]) for name, hq in photos]
+    """Pair each photo with its MATLAB-bicubic reduction, made as the benchmark files are."""
+    return [Pair(name, hq, to_uint8(shrink_as_benchmarks(to_float(hq[None]), scale))[0]) for name, hq in photos]
 
 
 def to_float(pixels: Tensor) -> Tensor:

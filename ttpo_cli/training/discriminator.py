@@ -23,7 +23,7 @@ class Discriminator(nn.Module):
         if crop is None:
             self.judge = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(widths[-1], 1))
         else:
-            flat = widths[-1] * (crop // 8) ** 2
+            flat = widths[-1] * ((crop + 7) // 8) ** 2  # three halvings, each rounded up
             self.judge = nn.Sequential(nn.Flatten(), nn.Linear(flat, 1024), nn.LeakyReLU(0.2, inplace=True), nn.Linear(1024, 1))
 
     def forward(self, image: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
 """Training LFC-SR: joint L1 pretraining of both stages, then PD-ADMM, in one run (Zhang et al., ECCV 2022, section 4.1)."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -11,20 +12,22 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
-from ttpo_cli.errors import UsageError
+from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
 from ttpo_cli.training.contextual import Features, VggFeatures, patch_features
-from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, step_generator, to_float
+from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
 from ttpo_cli.training.discriminator import Discriminator
 from ttpo_cli.training.dual import Dual
 from ttpo_cli.training.lfc_data import DataOptions, read_pairs, worn
 from ttpo_cli.training.lfc_start import start_weights
 from ttpo_cli.training.lfc_validation import validate
-from ttpo_cli.training.loop import Method, Pace, set_rate, train
-from ttpo_cli.training.low_pass import LOW_PASSES
+from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
+from ttpo_cli.training.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.processes import Processes, launched
-from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, stop_if_not_finite
+from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, flat, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
+
+PRECISIONS = ("fp32", "bf16")
 
 # What a step's draws are keyed by beside the seed: the bank and its rounds must not repeat the pretraining's crops, nor the grid them.
 _BANK = 0x5EED
@@ -33,9 +36,10 @@ _GRID = 0x6B1D
 
 @dataclass(frozen=True)
 class LfcOptions:
-    """What a run depends on. The paper: preset lfc-sr, crop 36, batch 16, 400k steps at 1e-4; these are the small preset's.
+    """What a run depends on. The paper's values are in docs/lfc-sr-paper.yaml; these are the small preset's.
 
-    steps, learning_rate, final_learning_rate: of the pretraining. start: a checkpoint of `ttpo train lfc` to begin with.
+    steps, learning_rate, final_learning_rate: of the pretraining, whose rate falls by a cosine; with decay_at, shares of its steps, it
+    falls by the factor `decay` at each of them instead. start: a checkpoint of `ttpo train lfc` to begin with.
     """
 
     preset: str = "lfc-sr-small"
@@ -46,6 +50,8 @@ class LfcOptions:
     crop: int = 24
     learning_rate: float = 3e-4
     final_learning_rate: float = 1e-5
+    decay: float = 0.1
+    decay_at: tuple[float, ...] = ()
     ema: float = 0.999
     seed: int = 0
     precision: str = "fp32"
@@ -62,28 +68,30 @@ def train_lfc(
     resume: bool = False,
     every: int = 250,
     left_out: Callable[[Sequence[str]], None] = lambda names: None,
+    on_step: OnStep = lambda step: None,
 ) -> Iterator[Record]:
     """`options.steps` of L1(Y', Y_hat) + L1(Y, Y_hat), then `options.admm.steps` of PD-ADMM; yields a record every `every` steps.
 
     Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads, and the
-    pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why.
-    Raises UsageError for a run that exists or differs, TtpoError for a loss that is not finite.
+    pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why; on_step how many steps are done.
+    Raises UsageError for options that cannot be meant and for a run that exists or differs, in options or photos; TtpoError for a loss
+    that is not finite and a disk that cannot be written.
     """
-    check(options.admm)
-    if options.crop * options.scale % 2:
-        raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side, and the low band needs an even one")
+    check_options(options)
     processes = launched(device)
     run = RunFolder(folder, options, processes.main)
     state = run.prepare(resume)
     processes.wait()
     torch.manual_seed(options.seed)
     training, validation, unused = read_pairs(photos, options.crop, options.scale, options.data)
-    left_out(unused)
+    if processes.main:
+        left_out(unused)
+    run.check_photos(state, fingerprints(training, validation))
     network = channels_last(build_lfc_sr(options.preset, options.scale).to(processes.device))
     if options.start and state is None:
         network.load_state_dict(start_weights(Path(options.start), options.preset, options.scale))
     phases = Phases(network, training, options, processes, run)
-    pace = Pace(options.steps + options.admm.steps, 0, 0, 0, options.ema, every)
+    pace = Pace(options.steps + options.admm.steps, 0, 0, 0, options.ema, every, border=options.steps)
 
     def write(average: nn.Module, record: Record) -> None:
         if processes.main:
@@ -92,16 +100,40 @@ def train_lfc(
                 save_checkpoint(folder / f"{name}.safetensors", average.state_dict(), checkpoint_metadata(options, int(record["step"])))
 
     def judged(average: nn.Module) -> tuple[Record, Images]:
-        return validate(average, validation, options.scale, processes.device)
+        return validate(average, validation, options.scale, processes.device, order_at(options, phases.number + 1))
 
-    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write))
+    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), on_step)
+
+
+def check_options(options: LfcOptions) -> None:
+    """Raise UsageError for values that cannot be meant, before anything is read or written."""
+    check(options.admm)
+    size = options.crop * options.scale
+    if options.precision not in PRECISIONS:
+        raise unknown_name("precision", options.precision, PRECISIONS)
+    if min(options.batch, options.crop) < 1 or min(options.steps, options.admm.steps, options.admm.crops) < 0:
+        raise UsageError("batch and crop must be 1 or more, steps and admm.crops 0 or more")
+    if size % 2:
+        raise UsageError(f"crops of {options.crop} at x{options.scale} have an odd side, and the low band needs an even one")
+    if options.admm.steps and 0 < options.admm.crops < options.batch:
+        raise UsageError(f"a batch of {options.batch} cannot be drawn from {options.admm.crops} fixed crops: set admm.crops higher")
+    if options.admm.low_pass == "gaussian" and size <= GAUSSIAN // 2:
+        raise UsageError(f"crops of {options.crop} at x{options.scale} are smaller than the Gaussian low-pass: choose larger ones")
+    for name, value in flat(asdict(options)).items():
+        if isinstance(value, float) and not (isfinite(value) and value >= 0):
+            raise UsageError(f"{name} must be a number of 0 or more, got {value}")
+
+
+def order_at(options: LfcOptions, step: int) -> str:
+    """Which stage makes which image after `step` steps: `op`, or `po` once the second phase has turned them about."""
+    return options.admm.order if step > options.steps else "op"
 
 
 def checkpoint_metadata(options: LfcOptions, step: int) -> dict[str, str]:
     """What `load_backbone` needs to rebuild the network, and where the weights come from."""
     admm = step - options.steps
     method = "joint L1 pretraining" if admm <= 0 else f"PD-ADMM ({options.admm.constraint}, dual {options.admm.dual})"
-    order = options.admm.order if admm > 0 else "op"
+    order = order_at(options, step)
     return {"ttpo": "lfc-sr", "preset": options.preset, "scale": str(options.scale), "steps": str(step), "method": method, "order": order}
 
 
@@ -139,7 +171,10 @@ class Phases:
     def pretrain(self, number: int) -> dict[str, float]:
         """L1 of both stages on the crops of one step."""
         options = self.options
-        rate = cosine(number, options.steps, options.learning_rate, options.final_learning_rate, min(100, options.steps // 10))
+        if options.decay_at:
+            rate = decayed(options.learning_rate, number, options.steps, options.decay, options.decay_at)
+        else:
+            rate = cosine(number, options.steps, options.learning_rate, options.final_learning_rate, min(100, options.steps // 10))
         set_rate(self.joint, rate)
         lq, hq = self.on_device(self.draw(number))
         first = self.predict(self.network.objective_stage, lq)
@@ -152,8 +187,8 @@ class Phases:
         options = self.options.admm
         rates = (options.objective_rate, options.perceptual_rate)
         for optimizer, rate in zip(self.stages, rates if options.order == "op" else rates[::-1], strict=True):
-            set_rate(optimizer, decayed(rate, number, options))
-        set_rate(self.judge_optimizer, decayed(options.discriminator_rate, number, options))
+            set_rate(optimizer, decayed(rate, number, options.steps, options.decay, options.decay_at))
+        set_rate(self.judge_optimizer, decayed(options.discriminator_rate, number, options.steps, options.decay, options.decay_at))
         if self.bank is None:
             crops = self.draw(self.options.steps + number)
         else:

@@ -8,7 +8,18 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError, unknown_name
-from ttpo_cli.training.data import Pair, bicubic_pairs, hold_back, read_photos, read_uint8, step_generator, to_float, to_uint8
+from ttpo_cli.training.data import (
+    SUFFIXES,
+    Pair,
+    bicubic_pairs,
+    hold_back,
+    read_photos,
+    read_uint8,
+    refuse_nothing,
+    step_generator,
+    to_float,
+    to_uint8,
+)
 from ttpo_cli.training.real_world import degrade_twice
 
 DEGRADATIONS = ("bicubic", "real")
@@ -18,7 +29,8 @@ DEGRADATIONS = ("bicubic", "real")
 class DataOptions:
     """degradation: how low-resolution crops are made: bicubic, MATLAB's, once; real, second order, anew for each crop.
 
-    lq: a folder with a low-resolution partner, of the same name, for each photo, in place of that.
+    lq: a folder with a low-resolution partner for each photo, in place of that: of the same name, whatever the type of file, or as
+    DIV2K's, `0001x4` beside `0001`.
     """
 
     degradation: str = "bicubic"
@@ -26,7 +38,7 @@ class DataOptions:
 
 
 def read_pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) -> tuple[list[Pair], list[Pair], list[str]]:
-    """(to train on, held back, left out and why). Every tenth photo is held back; where there are fewer than ten, the first is shown.
+    """(to train on, held back, left out and why). Every tenth photo is held back; where none of those can be used, the first is shown.
 
     Raises UsageError for an unknown degradation, TtpoError where nothing is left.
     """
@@ -34,25 +46,25 @@ def read_pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptio
         raise unknown_name("degradation", options.degradation, DEGRADATIONS)
     training, held = hold_back(photos)
     pairs, left_out = _pairs(training, crop, scale, options)
-    validation, others = _pairs(held, crop, scale, options) if held else (pairs[:1], [])
-    return pairs, validation, left_out + others
+    validation, others = _pairs(held, crop, scale, options)
+    refuse_nothing(pairs, left_out)
+    return pairs, validation or pairs[:1], left_out + others
 
 
 def _pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) -> tuple[list[Pair], list[str]]:
     readable, left_out = read_photos(photos, crop * scale, scale)
     if not options.lq:
         return [_made(pair, number, scale, options) for number, pair in enumerate(bicubic_pairs(readable, scale))], left_out
-    partners = {path.name: path for path in Path(options.lq).iterdir()} if Path(options.lq).is_dir() else None
-    if partners is None:
+    if not Path(options.lq).is_dir():
         raise UsageError(f"{options.lq} is no folder: give the folder of the low-resolution photos")
+    partners = {path.stem: path for path in sorted(Path(options.lq).iterdir()) if path.suffix.lower() in SUFFIXES}
     pairs = []
     for name, hq in readable:
         try:
-            pairs.append(_paired(name, hq, partners.get(name), scale))
+            stem = Path(name).stem
+            pairs.append(_paired(name, hq, partners.get(stem) or partners.get(f"{stem}x{scale}"), scale))
         except TtpoError as error:
             left_out.append(str(error))
-    if not pairs:
-        raise TtpoError(f"no pair is left to train on: {'; '.join(left_out[:3])}")
     return pairs, left_out
 
 

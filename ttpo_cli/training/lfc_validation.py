@@ -20,17 +20,23 @@ STAGES = ("objective", "perceptual")
 
 
 @torch.no_grad()
-def validate(network: nn.Module, pairs: Sequence[Pair], scale: int, device: torch.device) -> tuple[Record, Images]:
+def validate(network: nn.Module, pairs: Sequence[Pair], scale: int, device: torch.device, order: str = "op") -> tuple[Record, Images]:
     """PSNR-Y, SSIM-Y (border of `scale` cut), NIQE and PIQE of both stages, and the mean |LF_P - LF_O| in grey levels.
 
+    order: which image the network's first output is, `op` the objective one, `po` the perceptual one.
     Over centre crops of at most 12 photos. The first four as images: both stages and the truth side by side. NIQE needs crops of 96 px.
+    Raises FloatingPointError for outputs that are not finite.
     """
     blind = {name: load_metric(name, device) for name in ("niqe", "piqe")}
     rows: list[dict[str, float]] = []
     images: Images = {}
     for pair in pairs[:12]:
         lq, hq = centre(pair, scale, device)
-        stages = dict(zip(STAGES, (stage.clamp(0, 1) for stage in network(lq)), strict=True))
+        names = STAGES if order == "op" else STAGES[::-1]
+        outputs = dict(zip(names, network(lq), strict=True))
+        if not all(bool(image.isfinite().all()) for image in outputs.values()):
+            raise FloatingPointError("the restored images are no numbers any more")
+        stages = {name: outputs[name].clamp(0, 1) for name in STAGES}
         rows.append({"low_mae_held": float(low_difference(*stages.values()))})
         for name, image in stages.items():
             rows[-1][f"psnr_y_{name}"] = float(psnr_y(image, hq, border=scale))

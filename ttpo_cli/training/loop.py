@@ -2,19 +2,27 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from time import perf_counter
 from typing import Any, Generic
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ttpo_cli.training.run import Ema, Images, Network, Record, RunFolder, cosine, stop_if_not_finite
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.training.run import Ema, Images, Network, Record, RunFolder, cosine, diverged, stop_if_broken, stop_if_not_finite
+
+OnStep = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Pace:
-    """steps in all; learning rate from `start` to `end` by a cosine after `warm_up` steps; decay of the average; steps between records."""
+    """steps in all; learning rate from `start` to `end` by a cosine after `warm_up` steps; decay of the average; steps between records.
+
+    border: a step after which there is a record too, as a phase ends there.
+    """
 
     steps: int
     start: float
@@ -22,6 +30,7 @@ class Pace:
     warm_up: int
     ema: float
     every: int
+    border: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,14 +52,21 @@ class Method(Generic[Network]):
     ended: Callable[[], bool] = lambda: False
 
 
-def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network]) -> Iterator[Record]:
+def train(
+    run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network], on_step: OnStep = lambda step: None
+) -> Iterator[Record]:
     """Go on from `state` (None: from the start), yielding a record every `pace.every` steps, after its checkpoint is on disk.
 
-    Ends after the last step, or where the method says so.
-    Raises TtpoError for a loss that is not finite or a checkpoint that cannot be written.
+    Ends after the last step, or where the method says so. on_step: told how many steps are done.
+    Raises UsageError for no step to take or none between records, TtpoError for a loss or weights that are not finite and for a disk that
+    cannot be written.
     """
+    if pace.steps < 1 or pace.every < 1:
+        raise UsageError(f"{pace.steps} steps with a record every {pace.every}: both must be 1 or more")
+    if not 0 <= pace.ema < 1:
+        raise UsageError(f"the moving average's decay is a share from 0 to below 1, got {pace.ema}")
     ema = Ema(method.network, pace.ema)
-    first = 0
+    first, saved = 0, state is not None
     if state is not None:
         for name, part in method.parts.items():
             part.load_state_dict(state[name])
@@ -61,30 +77,55 @@ def train(run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Meth
 
         def judged(step: int) -> Record:
             record: Record = {"step": step, **{name: sum(drawn) / len(drawn) for name, drawn in values.items()}}
-            validated, images = method.validate(ema.network)
+            try:
+                validated, images = method.validate(ema.network)
+            except FloatingPointError as error:
+                raise diverged(str(error), step - 1, run.path) from error
             record |= validated
             record["seconds"] = perf_counter() - began
             values.clear()
-            append(record, images)
+            with saving(run.path, saved):
+                append(record, images)
             return record
 
         if state is None and method.from_start:
             record = judged(0)
-            method.write(ema.network, record)
+            with saving(run.path, saved):
+                method.write(ema.network, record)
             yield record
+        on_step(first)
         for step in range(first, pace.steps):
             if method.ended():
                 return
             for name, value in method.step(step).items():
                 values[name].append(value)
             ema.update(method.network, step)
-            if (step + 1) % pace.every == 0 or step + 1 == pace.steps:
+            on_step(step + 1)
+            if (step + 1) % pace.every == 0 or step + 1 in (pace.steps, pace.border):
+                stop_if_broken((method.network, ema.network), step, run.path)
                 record = judged(step + 1)
                 # The weights before the state: a kill between the two is made good by the resumed run, which writes the same again.
-                method.write(ema.network, record)
-                states = {name: part.state_dict() for name, part in method.parts.items()}
-                run.save({"step": step + 1, "ema": ema.network.state_dict(), **states})
+                with saving(run.path, saved):
+                    method.write(ema.network, record)
+                    states = {name: part.state_dict() for name, part in method.parts.items()}
+                    run.save({"step": step + 1, "ema": ema.network.state_dict(), **states})
+                saved = True
                 yield record
+
+
+@contextmanager
+def saving(folder: Path, saved: bool) -> Iterator[None]:
+    """A disk that cannot be written becomes a TtpoError that says what stands."""
+    try:
+        yield
+    except (OSError, TtpoError) as error:
+        stands = (
+            "the previous checkpoint stands; free space, then --resume"
+            if saved
+            else "nothing was saved yet; free space, or choose another folder"
+        )
+        said = error.strerror if isinstance(error, OSError) else str(error).split(": free", 1)[0]
+        raise TtpoError(f"the run in {folder} cannot be written ({said}): {stands}") from error
 
 
 def descent(

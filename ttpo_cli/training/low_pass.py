@@ -9,6 +9,7 @@ from torch.nn import functional
 from ttpo_cli.imaging.wavelets import low_band
 
 LowPass = Callable[[Tensor], Tensor]
+GAUSSIAN = 21  # the ablation's width, pixels
 
 
 def downscaled(image: Tensor, scale: int) -> Tensor:
@@ -19,7 +20,7 @@ def downscaled(image: Tensor, scale: int) -> Tensor:
     return scale * functional.avg_pool2d(image, scale)
 
 
-def gaussian_low_pass(image: Tensor, size: int = 21, sigma: float = 3.0) -> Tensor:
+def gaussian_low_pass(image: Tensor, size: int = GAUSSIAN, sigma: float = 3.0) -> Tensor:
     """A Gaussian of size x size, edges reflected, gain 1: (N, C, H, W) -> same. The image must be larger than size // 2."""
     offsets = torch.arange(size, dtype=image.dtype, device=image.device) - size // 2
     weights = torch.exp(-(offsets**2) / (2 * sigma**2))

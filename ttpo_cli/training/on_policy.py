@@ -19,9 +19,9 @@ from ttpo_cli.training import policy_data as inputs
 from ttpo_cli.training import rollout as rolling
 from ttpo_cli.training.advantage import common_deviation, group_advantage
 from ttpo_cli.training.alarm import REWARD, Alarm, AlarmOptions
-from ttpo_cli.training.data import Pair, step_generator
+from ttpo_cli.training.data import Pair, fingerprints, step_generator
 from ttpo_cli.training.finetune import finetune_update
-from ttpo_cli.training.loop import Method, Pace, set_rate, train
+from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
 from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.lrpo import check as check_lrpo
 from ttpo_cli.training.lrpo_update import Judged, lrpo_update
@@ -87,6 +87,7 @@ def train_policy(
     every: int = 10,
     left_out: Callable[[Sequence[str]], None] = lambda names: None,
     find: FindWeights = not_stored,
+    on_step: OnStep = lambda step: None,
 ) -> Iterator[Record]:
     """`options.steps` roll-outs with their updates; yields a record before the first and then every `every` steps.
 
@@ -106,8 +107,10 @@ def train_policy(
     check_crop(options, trained)
     scale, restore = inputs.load_restorer(options.data, processes.device)
     pairs, validation, unused = inputs.read_policy_pairs(photos, options.data, scale)
-    left_out(unused)
+    if processes.main:
+        left_out(unused)
     state = run.prepare(resume)
+    run.check_photos(state, fingerprints(pairs, validation))
     processes.wait()
     held = held_inputs(validation, options.data, scale, restore, options.alarm.photos, processes.device)
     on_policy = OnPolicy(trained, pairs, scale, restore, judges, options, processes, folder)
@@ -134,7 +137,7 @@ def train_policy(
     method = Method[nn.Module](
         trained.network, parts, on_policy.step, judged, write, from_start=True, ended=lambda: options.alarm.stop and bool(guard.raised)
     )
-    yield from train(run, state, pace, method)
+    yield from train(run, state, pace, method, on_step)
 
 
 def check_crop(options: OnPolicyOptions, trained: policies.Policy) -> None:

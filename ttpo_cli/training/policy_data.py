@@ -16,7 +16,7 @@ from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.training.blur_kernels import blur_kernel
-from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_photos, read_uint8, to_float, to_uint8
+from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_photos, read_uint8, refuse_nothing, to_float, to_uint8
 from ttpo_cli.training.degradation import jpeg
 from ttpo_cli.training.real_world import filtered
 
@@ -112,17 +112,20 @@ def draw_wear(options: PolicyDataOptions, generator: torch.Generator) -> Wear:
 def read_policy_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tuple[list[Pair], list[Pair], list[str]]:
     """(to train on, held back, left out and why); of a pair `lq` is the partner, or the photo again where wear is made on the fly.
 
-    Every tenth photo is held back; where there are fewer than ten, the first is shown. Raises TtpoError where nothing is left.
+    Every tenth photo is held back; where none of those can be used, the first is shown. Raises TtpoError where nothing is left.
     """
     training, held = hold_back(photos)
     pairs, left_out = _pairs(training, options, scale)
-    validation, others = _pairs(held, options, scale) if held else (pairs[:1], [])
-    return pairs, validation, left_out + others
+    validation, others = _pairs(held, options, scale)
+    refuse_nothing(pairs, left_out)
+    return pairs, validation or pairs[:1], left_out + others
 
 
 def read_unseen_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> list[Pair]:
     """Every pair, none held back: of photos that nothing was trained on. Raises TtpoError where nothing is left."""
-    return _pairs(photos, options, scale)[0]
+    pairs, left_out = _pairs(photos, options, scale)
+    refuse_nothing(pairs, left_out)
+    return pairs
 
 
 def _pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tuple[list[Pair], list[str]]:
@@ -142,8 +145,6 @@ def _pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tu
             pairs.append(_partnered(name, hq, Path(options.lq) / name, scale))
         except TtpoError as error:
             left_out.append(str(error))
-    if not pairs:
-        raise TtpoError(f"no pair is left to train on: {'; '.join(left_out[:3])}")
     return pairs, left_out
 
 

@@ -11,7 +11,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.training.data import hold_back, step_generator, to_float
-from ttpo_cli.training.loop import Method, Pace, descent, train
+from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
 from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
@@ -49,6 +49,7 @@ def train_prior(
     *,
     resume: bool = False,
     every: int = 250,
+    on_step: OnStep = lambda step: None,
 ) -> Iterator[Record]:
     """Train the prior on restored images of many kinds; yields a record every `every` steps.
 
@@ -78,7 +79,7 @@ def train_prior(
         lambda average: (validate(average, validation, options, device), {}),
         write,
     )
-    yield from train(run, state, pace, method)
+    yield from train(run, state, pace, method, on_step)
 
 
 def band_deviations(bank: Bank, most: int = 400) -> Tensor:

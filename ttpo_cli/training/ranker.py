@@ -15,7 +15,7 @@ from ttpo_cli.preference.candidates import CandidateOptions, generate
 from ttpo_cli.preference.guard import GuardOptions, keep_low_band
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.judge import judge
-from ttpo_cli.training.loop import Method, Pace, descent, train
+from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
 from ttpo_cli.training.restored import Bank
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.training.versions import FAULTS, HELD_BACK_FAULT, draw_fault
@@ -52,6 +52,7 @@ def train_ranker(
     *,
     resume: bool = False,
     every: int = 250,
+    on_step: OnStep = lambda step: None,
 ) -> Iterator[Record]:
     """Train on the bank's crops and the prior's candidates for them; yields a record every `every` steps.
 
@@ -87,7 +88,7 @@ def train_ranker(
         lambda average: (validate(average, held, held_made, other_made, options, device), {}),
         write,
     )
-    yield from train(run, state, pace, method)
+    yield from train(run, state, pace, method, on_step)
 
 
 def spread(bank: Bank, count: int) -> Bank:

@@ -3,7 +3,8 @@
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.imaging.atomic import atomic_write
 
 Record = dict[str, float | int | str]
 # Names and pictures (3, H, W) in [0, 1] that a validation shows.
@@ -49,19 +51,31 @@ class RunFolder:
     def __init__(self, path: Path, options: Any, main: bool = True) -> None:
         self.path, self.main = path, main
         self.options = json.loads(json.dumps(asdict(options)))
+        self.photos: list[str] = []
 
     def prepare(self, resume: bool) -> dict[str, Any] | None:
-        """Make the folder, or read the state to go on from. Raises UsageError where options differ or a run would be overwritten."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        """The state to go on from, if there is one; nothing is written. Raises UsageError where options differ or a run would be
+        overwritten."""
         state_file = self.path / "state.pt"
         if state_file.exists() and not resume:
             raise UsageError(f"{self.path} already holds a run: give --resume to go on with it, or another folder")
         state = load_state(state_file) if state_file.exists() else None
         if state is not None:
             refuse_other_options(state["options"], self.options)
-        if self.main:
-            (self.path / "options.json").write_text(json.dumps(self.options, indent=2) + "\n")
         return state
+
+    def check_photos(self, state: Mapping[str, Any] | None, photos: Sequence[str]) -> None:
+        """Keep what the run is trained on, a line a photo. Raises UsageError where a run that goes on began with other photos: its crops,
+        its dual variables and what it held back would be others."""
+        self.photos = list(photos)
+        before = None if state is None else state.get("photos")
+        if before is None or before == self.photos:
+            return
+        gone, new = (list((Counter(some) - Counter(others)).elements()) for some, others in ((before, photos), (photos, before)))
+        changes = [f"{len(lines)} {kind} ({_names(lines)})" for kind, lines in (("gone", gone), ("new", new)) if lines]
+        raise UsageError(
+            f"the run was started with other photos ({'; '.join(changes) or 'in another order'}): give the same, or begin in another folder"
+        )
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write the state atomically: a full disk or a kill leaves the previous one standing."""
@@ -69,17 +83,18 @@ class RunFolder:
             return
         temporary = self.path / "state.pt.part"
         try:
-            torch.save({**state, "options": self.options}, temporary)
+            torch.save({**state, "options": self.options, "photos": self.photos}, temporary)
             os.replace(temporary, self.path / "state.pt")
         except (OSError, RuntimeError) as error:
             temporary.unlink(missing_ok=True)
-            raise TtpoError(
-                f"the checkpoint could not be written to {self.path} ({error}): the previous one stands; free space, then --resume"
-            ) from error
+            raise TtpoError(f"'{self.path / 'state.pt'}' cannot be written ({error}): free some space") from error
 
     @contextmanager
     def log(self, start: int) -> Iterator[Any]:
-        """Yield a function that appends one record and its images; records from `start` on, left by a killed run, are cut off first."""
+        """Yield a function that appends one record and its images; records after `start`, left by a killed run, are cut off first.
+
+        Makes the folder. Raises TtpoError where it cannot be written, OSError where that happens later.
+        """
         if not self.main:
             yield lambda record, images: None
             return
@@ -88,8 +103,9 @@ class RunFolder:
         except ImportError as error:
             raise TtpoError("training writes TensorBoard logs and the package is not installed: pip install 'ttpo[train]'") from error
         log_file = self.path / "log.jsonl"
-        kept = [line for line in log_file.read_text().splitlines() if json.loads(line)["step"] <= start] if log_file.exists() else []
-        log_file.write_text("".join(line + "\n" for line in kept))
+        kept = [record for record in read_records(log_file) if int(record["step"]) <= start] if log_file.exists() else []
+        atomic_write(self.path / "options.json", (json.dumps(self.options, indent=2) + "\n").encode(), overwrite=True)
+        atomic_write(log_file, "".join(json.dumps(record) + "\n" for record in kept).encode(), overwrite=True)
         writer = SummaryWriter(str(self.path / "tensorboard"), purge_step=start + 1)
 
         def append(record: Record, images: Mapping[str, Tensor] = MappingProxyType({})) -> None:
@@ -108,6 +124,24 @@ class RunFolder:
             yield append
         finally:
             writer.close()
+
+
+def _names(lines: Sequence[str]) -> str:
+    """The first photos that `fingerprints` tells of."""
+    return ", ".join(line.rsplit(maxsplit=2)[0] for line in lines[:3])
+
+
+def read_records(log_file: Path) -> list[Record]:
+    """The records of a `log.jsonl`; a last line that a full disk or a power cut tore is left out. Raises TtpoError for another damage."""
+    lines = log_file.read_text(encoding="utf-8").splitlines()
+    records = []
+    for number, line in enumerate(lines):
+        try:
+            records.append(json.loads(line))
+        except ValueError as error:
+            if number + 1 < len(lines):
+                raise TtpoError(f"{log_file}, line {number + 1}, is no record ({error}): take the line out") from error
+    return records
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -155,4 +189,18 @@ def stop_if_not_finite(loss: Tensor, step: int, folder: Path) -> None:
     """Raise TtpoError on a NaN or infinite loss, naming the step and the last good checkpoint."""
     value = float(loss.detach())
     if not math.isfinite(value):
-        raise TtpoError(f"the loss is {value} at step {step}: the last good checkpoint is {folder / 'state.pt'}; resume at a lower rate")
+        raise diverged(f"the loss is {value}", step, folder)
+
+
+def stop_if_broken(networks: Iterable[nn.Module], step: int, folder: Path) -> None:
+    """Raise TtpoError before weights that hold NaN or infinity replace a good checkpoint."""
+    for network in networks:
+        if not all(bool(value.isfinite().all()) for value in network.state_dict().values() if value.is_floating_point()):
+            raise diverged("the weights are no numbers any more", step, folder)
+
+
+def diverged(what: str, step: int, folder: Path) -> TtpoError:
+    """The error for a training that has left the numbers: at which step, what is still good, what to do."""
+    state = folder / "state.pt"
+    last = f"the last good checkpoint is {state}, and the weights beside it are as good" if state.exists() else "nothing was saved yet"
+    return TtpoError(f"{what} at step {step}: {last}; begin in another folder at a lower rate")
