@@ -34,7 +34,8 @@ class Bench:
         self.updates: list[tuple[float, tuple[int, ...]]] = []
         stages = (optimizer(self.network.objective_stage.parameters()), optimizer(self.network.perceptual_stage.parameters()))
         self.optimizers = (*stages, optimizer(self.judge.parameters()))
-        self.parts = Parts(self.network, self.judge, patch_features, stages, self.optimizers[2], self.predict, self.update)
+        own = (self.network, self.judge, patch_features, stages, self.optimizers[2])
+        self.parts = Parts(*own, self.predict, self.update, lambda mean: mean)
         self.lq, self.hq = torch.rand(2, 3, 8, 8), torch.rand(2, 3, 16, 16)
 
     def predict(self, network: nn.Module, image: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.config import read_config, read_setting, with_values
+from ttpo_cli.training.lfc import LfcOptions, check_options
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,13 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, name: str, t
         (tmp_path / name).write_text(text)
     with pytest.raises(UsageError, match="configuration"):
         read_config(tmp_path / name)
+
+
+def test_the_papers_configuration_is_read_and_can_be_meant() -> None:
+    options = with_values(LfcOptions(), read_config(Path(__file__).parents[2] / "docs" / "lfc-sr-paper.yaml"))
+    check_options(options)
+    assert (options.preset, options.batch, options.crop, options.steps, options.admm.steps) == ("lfc-sr", 16, 36, 400_000, 200_000)
+    assert (options.admm.rho, options.admm.lambda_cx, options.admm.dual, options.admm.discriminator) == (1e-4, 0.1, "shared", "paper")
+    # Epochs of 1,000 steps: ten times less every 100, halved after 20, 50, 70, 100 and 140.
+    assert [share * 400 for share in options.decay_at] == [100, 200, 300]
+    assert [round(share * 200) for share in options.admm.decay_at] == [20, 50, 70, 100, 140]

@@ -144,6 +144,12 @@ def test_options_that_cannot_be_meant_stop_before_anything_is_written(
     assert not (tmp_path / "run").exists()
 
 
+def test_the_pretrainings_rate_falls_in_steps_where_it_is_told_to(photos: list[Path], tmp_path: Path) -> None:
+    options = replace(LFC, steps=4, learning_rate=1e-3, decay=0.1, decay_at=(0.5, 0.75), admm=replace(LFC.admm, steps=0))
+    records = list(train_lfc(photos, tmp_path, options, CPU, every=1))
+    assert [record["learning_rate"] for record in records] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-5])
+
+
 def test_weights_that_are_no_numbers_replace_no_checkpoint(photos: list[Path], tmp_path: Path) -> None:
     wild = replace(LFC, steps=2, learning_rate=1e30, admm=replace(LFC.admm, steps=0))
     with pytest.raises(TtpoError, match=r"step 0: nothing was saved yet; begin in another folder at a lower rate"):

@@ -5,16 +5,19 @@ import os
 import socket
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.training.discriminator import SharedBatchNorm
 from ttpo_cli.training.processes import Processes, alone
 
 COMMAND = "from ttpo_cli.cli.app import main; main()"
-SETTINGS = ("batch=4", "crop=8", "admm.lambda_gen=0", "admm.lambda_cx=0", "admm.crops=8", "admm.rho=1.0")
+SETTINGS = ("batch=4", "crop=8", "admm.crops=8", "admm.rho=1.0")
 
 
 def free_port() -> int:
@@ -50,14 +53,58 @@ def run_together(
 
 
 def test_two_processes_have_the_losses_of_one_through_both_phases(photo_folder: Path, tmp_path: Path) -> None:
-    """Without the batch norm and the contextual mean, which are each process's own, everything is a mean over the batch."""
+    """All losses at their defaults: the discriminator's batch norm and the contextual loss's mean are those of the whole batch."""
     one, two = (run_together(count, photo_folder, tmp_path / str(count)) for count in (1, 2))
     assert [record["step"] for record in two] == [1, 2, 3, 4]
     for first, second in zip(one, two, strict=True):
         assert first.keys() == second.keys()
-        for name in first.keys() - {"seconds", "loss_discriminator", "loss_adversarial", "loss_contextual"}:
+        for name in first.keys() - {"seconds"}:
             assert second[name] == pytest.approx(first[name], rel=2e-3, abs=1e-6), name
-    assert one[-1]["dual_abs"] > 0
+    assert one[-1]["dual_abs"] > 0 and one[-1]["loss_contextual"] > 0
+
+
+def test_two_halves_of_a_batch_are_normalised_as_the_whole_and_give_its_gradients() -> None:
+    """Two threads stand for two processes and wait for each other at each exchange."""
+    torch.manual_seed(0)
+    batch, weights = torch.randn(4, 3, 6, 6), torch.randn(4, 3, 6, 6)
+    norm = torch.nn.BatchNorm2d(3)
+    torch.nn.init.normal_(norm.weight)
+    whole = batch.clone().requires_grad_(True)
+    (norm(whole) * weights).mean().backward()
+    given: list[list[torch.Tensor | None]] = [[None, None]]
+    barrier = threading.Barrier(2)
+
+    def mean_at(rank: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        def mean(tensor: torch.Tensor) -> torch.Tensor:
+            given[0][rank] = tensor.detach().clone()
+            barrier.wait()
+            averaged = sum(each for each in given[0] if each is not None) / 2
+            barrier.wait()
+            return averaged
+
+        return mean
+
+    parts = [batch[2 * rank : 2 * rank + 2].clone().requires_grad_(True) for rank in range(2)]
+    norms = []
+
+    def work(rank: int) -> None:
+        mean = mean_at(rank)
+        shared = SharedBatchNorm(3, Processes(rank, 2, torch.device("cpu"), mean, mean, lambda: None))
+        shared.load_state_dict({**norm.state_dict(), "running_mean": torch.zeros(3), "running_var": torch.ones(3)})
+        norms.append(shared)
+        (shared(parts[rank]) * weights[2 * rank : 2 * rank + 2]).mean().backward()
+
+    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert whole.grad is not None and norm.running_mean is not None and norm.running_var is not None
+    # Each half's loss is a mean over half as many samples; the whole's is the mean of both.
+    torch.testing.assert_close(torch.cat([part.grad for part in parts if part.grad is not None]) / 2, whole.grad)
+    for shared in norms:
+        torch.testing.assert_close(shared.running_mean, norm.running_mean)
+        torch.testing.assert_close(shared.running_var, norm.running_var)
 
 
 def test_two_processes_draw_and_judge_the_groups_of_one_and_take_its_steps(photo_folder: Path, tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ class AdmmOptions:
 
 @dataclass(frozen=True)
 class Parts:
-    """What one run works with. `update` applies an optimiser to a finite loss's gradients; predict runs a stage, in bf16 where asked."""
+    """What one run works with. `update` applies an optimiser to a finite loss's gradients; predict runs a stage, in bf16 where asked; mean
+    is the average over the processes that share a batch."""
 
     network: LFCSR
     judge: Discriminator
@@ -69,6 +70,7 @@ class Parts:
     judge_optimizer: Optimizer
     predict: Callable[[nn.Module, Tensor], Tensor]
     update: Callable[[Tensor, Iterable[Optimizer]], None]
+    mean: Callable[[Tensor], Tensor]
 
 
 def check(options: AdmmOptions) -> None:
@@ -104,7 +106,7 @@ def perceptual_loss(image: Tensor, hq: Tensor, parts: Parts, options: AdmmOption
     """L_P = lambda_cx L_CX + lambda_d L1 of what the input shows + lambda_gen L_Gen (Eq. 6), and its three terms."""
     scale = parts.network.scale
     terms = {
-        "loss_contextual": contextual_loss(parts.features(image), parts.features(hq)),
+        "loss_contextual": contextual_loss(parts.features(image), parts.features(hq), mean=parts.mean),
         "loss_low": 255 * functional.l1_loss(downscaled(image, scale), downscaled(hq, scale)),
         "loss_adversarial": adversarial_loss(parts.predict(parts.judge, image)),
     }

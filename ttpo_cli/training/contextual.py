@@ -17,13 +17,16 @@ BANDWIDTH = 0.1
 _IMAGENET_MEAN, _IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-def contextual_loss(features: Tensor, target: Tensor, bandwidth: float = BANDWIDTH) -> Tensor:
+def contextual_loss(
+    features: Tensor, target: Tensor, bandwidth: float = BANDWIDTH, mean: Callable[[Tensor], Tensor] = lambda tensor: tensor
+) -> Tensor:
     """-log of the mean, over the target's positions, of the largest affinity any feature has to it. A scalar, 0 where all match.
 
     features, target: (N, C, h, w). Cosine distance about the target's mean over batch and positions; affinities are a softmax over
     targets of -distance / (nearest distance * bandwidth), which is the paper's normalised exponential without its overflow.
+    mean: the average over the processes that share the batch.
     """
-    centre = target.mean(dim=(0, 2, 3), keepdim=True)
+    centre = mean(target.mean(dim=(0, 2, 3), keepdim=True))
     own, wanted = (functional.normalize((maps - centre).flatten(2), dim=1) for maps in (features, target))
     # Image by image: the matrices of a whole batch fall out of the processor's cache.
     return torch.stack([_unlikeness(*pair, bandwidth) for pair in zip(own, wanted, strict=True)]).mean()

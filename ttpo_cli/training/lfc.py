@@ -146,7 +146,7 @@ class Phases:
         self.stages = (Adam(network.objective_stage.parameters()), Adam(network.perceptual_stage.parameters()))
         admm, size = options.admm, options.crop * options.scale
         paper = admm.discriminator == "paper"
-        self.judge = channels_last(Discriminator(64 if paper else 32, size if paper else None).to(processes.device))
+        self.judge = channels_last(Discriminator(64 if paper else 32, size if paper else None, processes).to(processes.device))
         self.judge_optimizer = Adam(self.judge.parameters())
         self.features = load_features(admm.features, options.seed, processes.device)
         low = LOW_PASSES[admm.low_pass](torch.zeros(1, 3, size, size)).shape[1:]
@@ -194,7 +194,8 @@ class Phases:
         else:
             crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
         lq, hq = self.on_device(crops)
-        parts = Parts(self.network, self.judge, self.features(number), self.stages, self.judge_optimizer, self.predict, self.update)
+        own = (self.network, self.judge, self.features(number), self.stages, self.judge_optimizer)
+        parts = Parts(*own, self.predict, self.update, self.processes.mean)
         if options.constraint == "regulariser":
             values, difference = joint_round(lq, hq, parts, options)
         else:

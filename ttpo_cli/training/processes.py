@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from os import environ
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -33,6 +34,14 @@ class Processes:
         size = len(batch) // self.count
         return batch[self.rank * size : (self.rank + 1) * size]
 
+    def shared_mean(self, tensor: Tensor) -> Tensor:
+        """A tensor's mean over the processes, through which gradients flow back to each of them."""
+        if self.count == 1:
+            return tensor
+        averaged = _Mean.apply(tensor, self.mean)
+        assert isinstance(averaged, Tensor)
+        return averaged
+
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace each gradient by its mean over the processes, in one exchange."""
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
@@ -48,6 +57,19 @@ class Processes:
             return dict(values)
         averaged = self.mean(torch.tensor(list(values.values()), dtype=torch.float64 if self.device.type == "cpu" else torch.float32))
         return dict(zip(values, averaged.tolist(), strict=True))
+
+
+class _Mean(torch.autograd.Function):
+    """The mean of everybody's tensor. Everybody's loss depends on it: its gradient is the mean of everybody's gradients."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor, mean: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.mean = mean
+        return mean(tensor.contiguous())
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return ctx.mean(gradients[0].contiguous()), None
 
 
 def alone(device: torch.device) -> Processes:
