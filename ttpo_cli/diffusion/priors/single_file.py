@@ -57,7 +57,7 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
     if output.exists():
         raise TtpoError(f"'{output}' exists already: choose another name for the folder")
     common = Counter(dtype for dtype, _ in header.values()).most_common(1)[0][0]
-    pipeline = pipeline_of_file(path, read_layout(like), _DTYPES.get(common, torch.float32))
+    pipeline = pipeline_of_file(path, header, read_layout(like), _DTYPES.get(common, torch.float32))
     unfinished = output.with_name(f".{output.name}.part")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
