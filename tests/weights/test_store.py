@@ -8,7 +8,9 @@ import time
 from dataclasses import replace
 
 import pytest
+import torch
 from mirror import COMMIT, running_mirror
+from safetensors.torch import save
 
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights.bundle import bundle
@@ -16,7 +18,7 @@ from ttpo_cli.weights.download import Patience
 from ttpo_cli.weights.entry import HubSource, read_entry
 from ttpo_cli.weights.store import Store, open_store
 
-CONTENT = bytes(range(256)) * 400
+CONTENT, OTHER = (save({"weight": torch.full((160, 160), value)}) for value in (1.0, 2.0))
 FACTS = {
     "aliases": [],
     "role": "backbone",
@@ -82,7 +84,7 @@ def test_offline_a_missing_file_is_refused_without_a_request(mirror, tmp_path):
 def test_a_file_that_changed_on_the_disk_is_refused_and_fetch_mends_it(mirror, tmp_path, known):
     shelf = store(tmp_path, remote(mirror, known=known))
     path = shelf.find("clean")
-    path.write_bytes(CONTENT[:-1] + b"?")
+    path.write_bytes(CONTENT[:-1] + b"!")
     for check in (shelf.find, shelf.verify):
         with pytest.raises(WeightsError, match="ttpo models fetch clean"):
             check("clean")
@@ -98,25 +100,42 @@ def test_the_first_fetch_of_a_file_without_a_hash_is_the_measure_of_later_ones(m
     assert receipt["source"] == f"{mirror.address}/clean.pth"
     shelf.remove("clean")
     assert shelf.verify("clean") is None
-    mirror.serve("/clean.pth", CONTENT[::-1])
+    mirror.serve("/clean.pth", OTHER)
     with pytest.raises(WeightsError, match=rf"On {receipt['date']} it was sha256 .*--forget"):
         shelf.find("clean")
     shelf.remove("clean", forget=True)
-    assert shelf.find("clean").read_bytes() == CONTENT[::-1]
+    assert shelf.find("clean").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize(
+    "answer", [CONTENT[:-1], CONTENT[:1000], b'{"message": "rate limited"}', b"version https://git-lfs.github.com/spec/v1"]
+)
+def test_without_a_hash_what_is_no_whole_checkpoint_never_becomes_the_measure(mirror, tmp_path, answer):
+    shelf = store(tmp_path, remote(mirror, content=answer, known=False))
+    with pytest.raises(WeightsError, match="gives a file that is"):
+        shelf.find("clean")
+    assert list((tmp_path / "home" / "models" / "clean").iterdir()) == []
+    mirror.serve("/clean.pth", CONTENT)
+    assert shelf.find("clean").read_bytes() == CONTENT
+
+
+def test_a_file_of_another_kind_is_taken_as_it_is(mirror, tmp_path):
+    one = entry("judge", role="metric", metrics=["niqe"], urls=[mirror.serve("/judge.mat", b"MATLAB 5.0 MAT-file")])
+    assert store(tmp_path, one).find("judge").read_bytes() == b"MATLAB 5.0 MAT-file"
 
 
 def test_two_processes_that_want_the_same_file_fetch_it_once(mirror, tmp_path):
     remote(mirror, faults=[{"stall": 1000}])
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text(json.dumps({"clean": FACTS | {"urls": [f"{mirror.address}/clean.pth"]}}))
-    code = "from ttpo_cli.weights.store import open_store; print(open_store().find('clean').read_bytes() == bytes(range(256)) * 400)"
+    code = "from ttpo_cli.weights.store import open_store, file_sha256; print(file_sha256(open_store().find('clean')))"
     place = {"TTPO_HOME": str(tmp_path / "home"), "TTPO_MANIFEST": str(manifest), "NO_PROXY": "127.0.0.1"}
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path), "HOME": str(tmp_path), **place}
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     while len(mirror.downloads("/clean.pth")) < 1 and any(one.poll() is None for one in both):
         time.sleep(0.02)
     mirror.stop.set()  # the stall ends: that connection closes before the end, and the one that holds the lock goes on
-    assert [one.communicate(timeout=120)[0].strip() for one in both] == ["True", "True"]
+    assert [one.communicate(timeout=120)[0].strip() for one in both] == [hashlib.sha256(CONTENT).hexdigest()] * 2
     assert [request[2] for request in mirror.downloads("/clean.pth")] == [None, "bytes=1000-"]
 
 

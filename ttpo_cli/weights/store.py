@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
+from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
@@ -197,6 +198,7 @@ class Store:
                 path,
                 size=entry.bytes,
                 sha256=entry.sha256 or (None if known is None else known.sha256),
+                flaw=flaw if entry.is_checkpoint else None,
                 patience=self.patience,
                 on_bytes=self._told(entry),
             )
