@@ -8,31 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
-import torch
 from mirror import COMMIT, running_mirror
-from safetensors.torch import save
+from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError, WeightsError
-from ttpo_cli.weights.bundle import bundle
-from ttpo_cli.weights.download import Patience
-from ttpo_cli.weights.entry import HubSource, read_entry
-from ttpo_cli.weights.store import Store, open_store
-
-CONTENT, OTHER = (save({"weight": torch.full((160, 160), value)}) for value in (1.0, 2.0))
-FACTS = {
-    "aliases": [],
-    "role": "backbone",
-    "task": "denoise",
-    "architecture": "SCUNet",
-    "scale": 1,
-    "bytes": None,
-    "sha256": None,
-    "licence": "MIT",
-    "commercial_use": True,
-    "paper": None,
-}
-SNAPSHOT = {"model_index.json": b"{}", "unet/diffusion.safetensors": CONTENT, "unet/diffusion.bin": b"left out", "README.md": b"left out"}
-PATTERNS = ("model_index.json", "*.safetensors")
+from ttpo_cli.weights.entry import HubSource
+from ttpo_cli.weights.store import open_store
 
 
 @pytest.fixture
@@ -41,26 +22,6 @@ def mirror(monkeypatch):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with running_mirror() as server:
         yield server
-
-
-def entry(name, **facts):
-    return read_entry("tests", name, FACTS | facts)
-
-
-def store(tmp_path, *entries, mirror=None, **facts):
-    known = {one.name: one for one in entries}
-    endpoint = None if mirror is None else mirror.address
-    return Store(tmp_path / "home", tmp_path / "hub", known, endpoint=endpoint, patience=Patience(0.5, 2, 0.0), **facts)
-
-
-def remote(mirror, name="clean", content=CONTENT, known=True, faults=()):
-    """An entry whose file the mirror serves."""
-    facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} if known else {}
-    return entry(name, urls=[mirror.serve(f"/{name}.pth", content, *faults)], **facts)
-
-
-def snapshot(**facts):
-    return entry("dream", role="prior", hub=[{"repo": "maker/dream", "allow_patterns": list(PATTERNS), **facts}])
 
 
 def test_a_name_becomes_its_file_and_is_fetched_once(mirror, tmp_path):
@@ -209,30 +170,6 @@ def test_a_snapshot_that_changed_is_refused_and_a_lost_file_fetched_again(mirror
     assert shelf.verify("dream") is True
     shelf.remove("dream", forget=True)
     assert shelf.verify("dream") is None
-
-
-def test_a_bundle_serves_another_machine_without_a_network(mirror, tmp_path):
-    mirror.publish("maker/dream", SNAPSHOT)
-    shelf = store(tmp_path, remote(mirror), remote(mirror, "loose", known=False), snapshot(), mirror=mirror)
-    assert bundle(shelf, ["clean", "loose", "dream", "clean"], tmp_path / "stick") == ["clean", "loose", "dream"]
-    elsewhere = open_store(environment={"TTPO_HOME": str(tmp_path / "stick"), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "none")})
-    for name in ("clean", "loose", "dream"):
-        assert str(elsewhere.find(name)).startswith(str(tmp_path / "stick"))
-        assert elsewhere.verify(name) is True
-    assert (elsewhere.find("dream") / "unet/diffusion.safetensors").read_bytes() == CONTENT
-    (elsewhere.find("dream") / "unet/diffusion.safetensors").write_bytes(b"damaged")
-    bundle(shelf, ["dream"], tmp_path / "stick")
-    assert elsewhere.verify("dream") is True
-    assert elsewhere.find("loose").read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize(
-    ("names", "folder", "words"), [(["haar-prior"], "stick", "nothing to bundle"), (["clean"], "home", "TTPO_HOME itself")]
-)
-def test_a_bundle_of_nothing_or_over_itself_is_refused(mirror, tmp_path, names, folder, words):
-    shelf = store(tmp_path, remote(mirror), entry("haar-prior", role="prior", file="haar-prior.safetensors", bytes=1, sha256="0" * 64))
-    with pytest.raises(UsageError, match=words):
-        bundle(shelf, names, tmp_path / folder)
 
 
 def test_what_ships_with_the_package_is_found_and_cannot_be_removed(tmp_path):

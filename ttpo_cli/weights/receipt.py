@@ -68,3 +68,12 @@ def changed(folder: Path, receipt: Receipt, *, thorough: bool) -> list[str]:
         for name, arrived in receipt.files.items()
         if (folder / name).stat().st_size != arrived.bytes or (thorough and file_sha256(folder / name) != arrived.sha256)
     ]
+
+
+def remembered(name: str, receipt: Receipt) -> str:
+    """What the receipt knows of a file that nobody else vouches for, for a message; name: of its entry."""
+    sha256 = next(iter(receipt.files.values())).sha256
+    return (
+        f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
+        f"`ttpo models remove {name} --forget` makes room for the new one"
+    )

@@ -13,9 +13,9 @@ from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
-from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository
+from ttpo_cli.weights.hub import Fetched, cached_snapshot, fetch_repository, from_first_repository
 from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest
-from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, today, write_receipt
+from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, remembered, today, write_receipt
 from ttpo_cli.weights.sha256 import file_sha256
 
 SNAPSHOT = "snapshot"
@@ -61,7 +61,7 @@ class Store:
             small = replace(source, allow_patterns=_SETTINGS)
             return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
 
-        return _from_first_repository(entry, fetched)
+        return from_first_repository(entry, fetched)
 
     def fetch(self, name: str) -> Path:
         """As `find`; what is here but changed is fetched anew, and accepted if it is then what it should be."""
@@ -204,7 +204,7 @@ class Store:
             )
         except WeightsError as error:
             if entry.sha256 is None and before is not None:
-                raise WeightsError(f"{error}. {_remembered(entry, before)}") from error
+                raise WeightsError(f"{error}. {remembered(entry.name, before)}") from error
             raise
         arrived = Arrived(delivered.bytes, delivered.sha256, entry.sha256 is not None)
         if before is None or entry.sha256 is not None:
@@ -221,7 +221,7 @@ class Store:
             self._record(entry, source, fetched, before)
             return fetched.folder if source.file is None else fetched.folder / source.file
 
-        return _from_first_repository(entry, recorded)
+        return from_first_repository(entry, recorded)
 
     def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
         """Hash what arrived against the hub's, the manifest's and the first time's hashes, and write the receipt."""
@@ -246,39 +246,27 @@ class Store:
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
 
 
-def _from_first_repository(entry: ManifestEntry, fetch: Callable[[HubSource], Path]) -> Path:
-    """What the first repository gives that gives anything. Raises WeightsError with every reason."""
-    reasons = []
-    for source in entry.hub:
-        try:
-            return fetch(source)
-        except WeightsError as error:
-            reasons.append(str(error))
-    gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
-    raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
-
-
-def _remembered(entry: ManifestEntry, receipt: Receipt) -> str:
-    sha256 = next(iter(receipt.files.values())).sha256
-    return (
-        f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
-        f"`ttpo models remove {entry.name} --forget` makes room for the new one"
-    )
-
-
 def open_store(on_bytes: OnBytes | None = None, environment: Mapping[str, str] | None = None) -> Store:
     """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read.
 
-    The package's manifest; then what TTPO_HOME's own (a bundle's) adds; then TTPO_MANIFEST's entries, which replace those of their names.
+    The package's manifest; then what TTPO_HOME's own (a bundle's) adds, and replaces by files that lie there; then TTPO_MANIFEST's entries,
+    which replace those of their names.
     """
     given = os.environ if environment is None else environment
     home = ttpo_home(given)
     entries = read_manifest()
     if (home / NAME).is_file():
-        entries = {**_fetchable(home / NAME), **entries}
+        carried = _fetchable(home / NAME)
+        entries |= {name: entry for name, entry in carried.items() if name not in entries or _is_carried(home, entry)}
     if given.get("TTPO_MANIFEST"):
         entries = {**entries, **_fetchable(Path(given["TTPO_MANIFEST"]))}
     return Store(home, hub_cache(given), entries, is_offline(given), given.get("HF_ENDPOINT") or None, on_bytes)
+
+
+def _is_carried(home: Path, entry: ManifestEntry) -> bool:
+    """Whether a bundle's files for its own entry are there: another entry of that name would call them damaged."""
+    folder = home / "models" / entry.name
+    return (folder / SNAPSHOT).is_dir() or (bool(entry.urls) and (folder / entry.file_name).is_file())
 
 
 def _fetchable(path: Path) -> dict[str, ManifestEntry]:
