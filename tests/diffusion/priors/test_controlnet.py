@@ -1,11 +1,16 @@
 """A ControlNet beside each kind of UNet: it sees the restored image, and acts as diffusers' own ControlNet pipelines let it act."""
 
+from dataclasses import replace
+
 import diffusers
 import pytest
 import torch
 from tiny_models import quiet, save_family
 
+from ttpo_cli.diffusion.priors.catalog import Located, load_prior
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.errors import UsageError
+from ttpo_cli.weights.store import open_store
 
 CPU = torch.device("cpu")
 STRENGTH = 0.5
@@ -62,3 +67,15 @@ def test_a_controlnet_sees_the_restored_image_as_in_diffusers(model):
     denoised = prior.denoise(x, sigma, prior.condition(image))
     assert float((denoised - expected).abs().max()) < 2e-5 * float(expected.abs().max())
     assert float((denoised - plain.denoise(x, sigma, None)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["sd3", "flux-dev"])
+def test_a_transformer_refuses_one_before_anything_is_fetched_or_loaded(name, tmp_path):
+    quiet()
+    folder = save_family(name, tmp_path)
+    for file in folder.rglob("*.safetensors"):
+        file.write_bytes(b"never read")
+    empty = replace(open_store(), home=tmp_path, hub_cache=tmp_path / "hub", offline=True)
+    for control in ("controlnet-tile-sd15", str(tmp_path)):
+        with pytest.raises(UsageError, match=f"--prior-controlnet: {name} is a .*Transformer"):
+            load_prior(Located(folder), CPU, "fp32", PriorOptions(controlnet=control), empty)

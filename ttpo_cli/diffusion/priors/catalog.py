@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 
 from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.priors.diffusers_models import read_layout
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import PriorOptions, check_options, load_latent_prior
 from ttpo_cli.diffusion.priors.single_file import is_single_file
 from ttpo_cli.errors import WeightsError, unknown_name
 from ttpo_cli.weights.entry import ManifestEntry
@@ -54,6 +55,7 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
         raise WeightsError(f"{path.name} is a whole model in one file: `ttpo models convert {path} -o FOLDER`, then --prior FOLDER")
     if path is None or path.is_file():
         return load_haar_prior(path, device, precision, options.scale)
+    check_options(options, read_layout(path))  # before an autoencoder or a ControlNet is fetched for nothing
     prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")
     if located.entry is None:
         return prior
