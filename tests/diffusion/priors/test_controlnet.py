@@ -5,7 +5,7 @@ from dataclasses import replace
 import diffusers
 import pytest
 import torch
-from tiny_models import quiet, save_family
+from tiny_models import quiet, save_family, unet
 
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
@@ -79,3 +79,21 @@ def test_a_transformer_refuses_one_before_anything_is_fetched_or_loaded(name, tm
     for control in ("controlnet-tile-sd15", str(tmp_path)):
         with pytest.raises(UsageError, match=f"--prior-controlnet: {name} is a .*Transformer"):
             load_prior(Located(folder), CPU, "fp32", PriorOptions(controlnet=control), empty)
+
+
+OTHERS = {
+    "cross_attention_dim": {"context": 32},
+    "block_out_channels": {"width": 8},
+    "layers_per_block": {"layers_per_block": 2},
+    "in_channels": {"in_channels": 9},
+}
+
+
+@pytest.mark.parametrize("key", OTHERS)
+def test_a_controlnet_of_another_unet_is_refused_in_words(key, tmp_path):
+    quiet()
+    folder = save_family("sd21", tmp_path)
+    net = diffusers.ControlNetModel.from_unet(unet(**OTHERS[key]), conditioning_embedding_out_channels=(4, 8))
+    net.save_pretrained(tmp_path / "control")
+    with pytest.raises(UsageError, match=f"made for another UNet than sd21's \\({key} "):
+        load_latent_prior(folder, CPU, "fp32", PriorOptions(controlnet=str(tmp_path / "control")))

@@ -83,7 +83,12 @@ def read_layout(folder: Path) -> Layout:
 
 def part_config(layout: Layout, part: str) -> dict[str, Any]:
     """The configuration of one part of a folder. Raises WeightsError where it is missing."""
-    return _json(layout.folder / part / "config.json", f"{layout.folder / part} is no part of a model")
+    return model_config(layout.folder / part)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a model's folder. Raises WeightsError where it is missing."""
+    return _json(folder / "config.json", f"{folder} is no part of a model")
 
 
 def scheduler_config(layout: Layout) -> dict[str, Any]:

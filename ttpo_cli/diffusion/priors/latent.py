@@ -11,7 +11,7 @@ from torch import nn
 
 from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.priors.autoencoder import cell_channels, cell_size, decoder, encoder, is_tiny
-from ttpo_cli.diffusion.priors.controlnet import refuse_controlnet
+from ttpo_cli.diffusion.priors.controlnet import load_controlnet, refuse_controlnet
 from ttpo_cli.diffusion.priors.diffusers_models import (
     Layout,
     alphas_cumprod,
@@ -110,8 +110,8 @@ def load_parts(folder: Path, device: torch.device, precision: str, options: Prio
             f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
         )
     dtype = network_dtype(precision, device)
+    controlnet = load_controlnet(layout, Path(options.controlnet), dtype) if options.controlnet else None
     prompts = _prompts(layout, device, dtype, options, kept)
-    controlnet = load_part(Path(options.controlnet), "ControlNetModel", dtype) if options.controlnet else None
     network = load_part(folder / layout.network, layout.network_class, dtype)
     if options.lora:
         add_lora(network, Path(options.lora))
