@@ -44,9 +44,9 @@ def load_pickled(path: Path) -> dict[str, Any]:
     """
     _refuse_programs(path)
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about torch's own storages and pickle protocols
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(stream, map_location="cpu", weights_only=True)  # a stream: of a path, the suffix would count
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} holds more than weights, and reading the rest would run code from the file: "
