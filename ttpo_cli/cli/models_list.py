@@ -7,7 +7,7 @@ import typer
 from ttpo_cli.cli import options
 from ttpo_cli.cli.sheet import Cell, write_sheet
 from ttpo_cli.cli.terminal import Json, write_json, write_line
-from ttpo_cli.errors import UsageError
+from ttpo_cli.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from ttpo_cli.weights.entry import ManifestEntry
@@ -111,6 +111,14 @@ def hash_state(entry: "ManifestEntry") -> str:
     return "by the hub" if entry.hub else "first use"
 
 
+def _place(entry: "ManifestEntry", store: "Store") -> str | None:
+    try:
+        place = store.place(entry)
+    except WeightsError:  # a damaged receipt, which `verify` tells
+        return None
+    return None if place is None else str(place)
+
+
 def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
     return {
         "name": entry.name,
@@ -134,5 +142,5 @@ def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
         "trained_by": entry.trained_by,
         "notes": entry.notes,
         "here": store.is_here(entry),
-        "path": None if entry.file is not None or not store.is_here(entry) else str(store.folder(entry)),
+        "path": _place(entry, store),
     }

@@ -42,7 +42,7 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
 
 
 def read_receipt(folder: Path) -> Receipt | None:
-    """The receipt, or None where there is none yet. Raises WeightsError for one that cannot be understood."""
+    """The receipt in an entry's folder, or None where there is none yet. Raises WeightsError for one that cannot be understood."""
     path = folder / NAME
     if not path.is_file():
         return None
@@ -53,7 +53,7 @@ def read_receipt(folder: Path) -> Receipt | None:
         }
         return Receipt(files=files, **told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"'{path}' is damaged: remove it, and fetch its weights again") from error
+        raise WeightsError(f"'{path}' is damaged: `ttpo models fetch {folder.name}` fetches its weights and makes a new one") from error
 
 
 def missing(folder: Path, receipt: Receipt) -> list[str]:
