@@ -204,6 +204,30 @@ def test_a_folder_that_is_there_stays_and_an_unknown_kind_asks_for_its_model(mod
     assert "--like" in capsys.readouterr().err
 
 
+CRAFTED = {
+    "a shape without a second side": {"model.diffusion_model.input_blocks.0.0.weight": (4,)},
+    "positions of no known size": {
+        "model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (9216,),
+        "model.diffusion_model.pos_embed": (1, 5, 1),
+    },
+    "positions that are not there": {"model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (9216,)},
+    "FLUX without a single block": {"double_blocks.0.img_attn.norm.key_norm.scale": (4,)},
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_shapes_that_no_model_has_are_an_unknown_kind_and_fit_no_folder(models, tmp_path, capsys, case):
+    path = tmp_path / "crafted.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in CRAFTED[case].items()}, path)
+    guessed = case.startswith("FLUX")  # whose kind its names tell
+    assert program(["models", "convert", str(path), "-o", str(tmp_path / "mine"), "--offline"]) == (3 if guessed else 2)
+    assert ("not on this machine" if guessed else "of no kind that can be guessed") in capsys.readouterr().err
+    folder = save_family("flux-dev", tmp_path / "flux") if guessed else like(models)
+    assert program(["models", "convert", str(path), "--like", str(folder), "-o", str(tmp_path / "mine"), "--offline"]) == 3
+    said = capsys.readouterr().err
+    assert "is no model like" in said and said.count("\n") == 1
+
+
 def test_a_folder_that_would_run_code_of_its_own_is_refused(models, tmp_path, capsys):
     folder = shutil.copytree(like(models), tmp_path / "evil")
     index = json.loads((folder / "model_index.json").read_text())

@@ -18,7 +18,7 @@ from ttpo_cli.errors import UsageError, WeightsError
 _LIBRARIES = ("diffusers", "transformers")
 _UNUSED = {"safety_checker", "feature_extractor", "image_encoder"}
 # What diffusers and transformers raise for files that are missing, cut short, of another shape or of another kind.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, NameError, ImportError, SafetensorError)
 
 
 def _diffusers() -> Any:
@@ -150,10 +150,14 @@ def load_text_pipeline(layout: Layout, dtype: torch.dtype) -> Any:
     return pipeline
 
 
-def kind_of_file(shapes: dict[str, Tensor]) -> str:
-    """diffusers' word for a model in one file, by its tensors' names and shapes: "v1", "xl_base", ...; "v1" also where it knows none."""
+def kind_of_file(shapes: dict[str, Tensor]) -> str | None:
+    """diffusers' word for a model in one file, by its tensors' names and shapes: "v1", "xl_base", ...; "v1" also where it knows none, and
+    None where it fails on shapes that no such model has."""
     _diffusers()
-    return import_module("diffusers.loaders.single_file_utils").infer_diffusers_model_type(shapes)
+    try:
+        return import_module("diffusers.loaders.single_file_utils").infer_diffusers_model_type(shapes)
+    except _UNREADABLE:  # it indexes shapes unseen, of a file that anybody may have made
+        return None
 
 
 def pipeline_of_file(path: Path, names: Collection[str], layout: Layout, dtype: torch.dtype) -> Any:

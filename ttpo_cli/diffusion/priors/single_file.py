@@ -42,7 +42,8 @@ def prior_like(path: Path) -> str | None:
     if not _has_network(header):
         return None
     shapes = {name: torch.empty(shape, device="meta") for name, (_, shape) in header.items()}
-    return _LIKE.get(kind_of_file(shapes))
+    kind = kind_of_file(shapes)
+    return None if kind is None else _LIKE.get(kind)
 
 
 def convert(path: Path, like: Path, output: Path) -> Layout:
