@@ -5,11 +5,15 @@ from dataclasses import replace
 import diffusers
 import pytest
 import torch
+from hostile_files import Call
 from tiny_models import quiet, save_family, unet
 
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior
+from ttpo_cli.diffusion.priors.controlnet import PICKLED, load_controlnet
+from ttpo_cli.diffusion.priors.diffusers_models import read_layout
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
-from ttpo_cli.errors import UsageError
+from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.store import open_store
 
 CPU = torch.device("cpu")
@@ -97,3 +101,30 @@ def test_a_controlnet_of_another_unet_is_refused_in_words(key, tmp_path):
     net.save_pretrained(tmp_path / "control")
     with pytest.raises(UsageError, match=f"made for another UNet than sd21's \\({key} "):
         load_latent_prior(folder, CPU, "fp32", PriorOptions(controlnet=str(tmp_path / "control")))
+
+
+def test_a_controlnet_published_as_a_pickle_is_the_same_and_runs_nothing(tmp_path):
+    quiet()
+    folder = save_family("sd15", tmp_path)
+    net = diffusers.ControlNetModel.from_unet(unet(), conditioning_embedding_out_channels=(4, 8))
+    net.save_pretrained(tmp_path / "new")
+    net.save_config(tmp_path / "old")
+    place = tmp_path / "old" / "diffusion_pytorch_model.bin"
+    torch.save(net.state_dict(), place)
+    new, old = (load_controlnet(read_layout(folder), tmp_path / name, torch.float32) for name in ("new", "old"))
+    assert all(torch.equal(value, old.state_dict()[name]) for name, value in new.state_dict().items())
+    torch.save({name: value[:1] for name, value in net.state_dict().items()}, place)
+    with pytest.raises(WeightsError, match="other weights than its config.json says"):
+        load_controlnet(read_layout(folder), tmp_path / "old", torch.float32)
+    torch.save({"hook": Call(print, "ran")}, place)
+    with pytest.raises(WeightsError, match="would run code"):
+        load_controlnet(read_layout(folder), tmp_path / "old", torch.float32)
+
+
+def test_of_a_controlnet_by_name_only_what_can_be_read_is_fetched():
+    readable = {"config.json", "diffusion_pytorch_model.safetensors", PICKLED}
+    entries = [entry for entry in read_manifest().values() if entry.architecture == "ControlNet"]
+    assert len(entries) == 2
+    for entry in entries:
+        wanted = set(entry.hub[0].allow_patterns)
+        assert wanted <= readable and len(wanted) == 2 and "config.json" in wanted, "one file of weights, not two of the same"

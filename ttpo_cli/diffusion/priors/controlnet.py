@@ -5,8 +5,12 @@ from typing import Any
 
 import torch
 
-from ttpo_cli.diffusion.priors.diffusers_models import Layout, load_part, model_config, part_config
-from ttpo_cli.errors import UsageError
+from ttpo_cli.diffusion.priors.diffusers_models import Layout, from_config, load_part, model_config, part_config
+from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.weights.pickled import load_pickled
+
+# What its maker published before there were safetensors, the tile ControlNet of SD 1.5 among them.
+PICKLED = "diffusion_pytorch_model.bin"
 
 # What decides the shapes that pass between a ControlNet and its UNet; a configuration may leave out what is as always.
 _SHARED = ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim", "projection_class_embeddings_input_dim")
@@ -19,7 +23,10 @@ def refuse_controlnet(layout: Layout) -> None:
 
 
 def load_controlnet(layout: Layout, folder: Path, dtype: torch.dtype) -> Any:
-    """The ControlNet of a folder for the UNet of a model, on the CPU. Raises UsageError for one of another UNet, WeightsError."""
+    """The ControlNet of a folder for the UNet of a model, on the CPU: safetensors, else PICKLED, of which no code is run.
+
+    Raises UsageError for one of another UNet, WeightsError for one that cannot be read.
+    """
     config, unet = model_config(folder), part_config(layout, layout.network)
     for key in _SHARED:
         if key in config and key in unet and config[key] != unet[key]:
@@ -27,4 +34,12 @@ def load_controlnet(layout: Layout, folder: Path, dtype: torch.dtype) -> Any:
                 f"--prior-controlnet: '{folder}' was made for another UNet than {layout.name}'s ({key} {config[key]}, not {unet[key]}): "
                 "give one of the same family"
             )
-    return load_part(folder, "ControlNetModel", dtype)
+    if any(folder.glob("*.safetensors")) or not (folder / PICKLED).is_file():
+        return load_part(folder, "ControlNetModel", dtype)
+    state = load_pickled(folder / PICKLED)
+    model = from_config("ControlNetModel", config, dtype, torch.device("cpu"))
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"'{folder / PICKLED}' holds other weights than its config.json says: fetch both again") from error
+    return model
