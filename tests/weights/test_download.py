@@ -84,6 +84,12 @@ def test_a_whole_part_needs_no_network(tmp_path):
     assert held(tmp_path) == {"model.pth": CONTENT}
 
 
+def test_a_whole_part_of_unknown_length_needs_no_network(tmp_path):
+    (tmp_path / "model.pth.part").write_bytes(CONTENT)
+    fetch(tmp_path, "http://127.0.0.1:9/model.pth", sha256=SHA256)
+    assert held(tmp_path) == {"model.pth": CONTENT}
+
+
 @pytest.mark.parametrize("etag", ['"second"', 'W/"weak"'])
 def test_without_a_hash_two_versions_never_become_one_file(mirror, tmp_path, etag):
     url = mirror.serve("/model.pth", CONTENT, {**HALF, "etag": '"first"' if etag == '"second"' else etag}, *[{"status": 503}] * 3)

@@ -1,13 +1,14 @@
 """What is here, what is not and what is damaged: list, verify, remove and fetch agree, and no state is a dead end."""
 
+import hashlib
 import json
 
 import pytest
 from mirror import COMMIT, running_mirror
-from shelves import CONTENT, SNAPSHOT, remote, snapshot, store
+from shelves import CONTENT, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.cli.app import program
-from ttpo_cli.errors import WeightsError
+from ttpo_cli.errors import TtpoError, WeightsError
 from ttpo_cli.weights import store as shelves
 
 
@@ -32,8 +33,8 @@ def of_another_tool(tmp_path):
 @pytest.mark.parametrize("offline", [False, True])
 def test_what_another_tool_cached_is_not_here_for_any_command_and_stays(tmp_path, offline):
     folder, shelf = of_another_tool(tmp_path), store(tmp_path, snapshot(), offline=offline)
-    entry = shelf.entry("dream")
-    assert (shelf.is_here(entry), shelf.place(entry), shelf.verify("dream"), shelf.remove("dream")) == (False, None, None, False)
+    one = shelf.entry("dream")
+    assert (shelf.is_here(one), shelf.place(one), shelf.verify("dream"), shelf.remove("dream")) == (False, None, None, False)
     assert (folder / "model_index.json").is_file()
 
 
@@ -42,12 +43,12 @@ def test_here_is_what_was_fetched_and_not_removed(mirror, tmp_path, known):
     mirror.publish("maker/dream", SNAPSHOT)
     shelf = store(tmp_path, remote(mirror, known=known), snapshot(), mirror=mirror)
     for name, place in (("clean", tmp_path / "home" / "models" / "clean"), ("dream", None)):
-        entry = shelf.entry(name)
+        one = shelf.entry(name)
         for forget in (False, True):
             found = shelf.find(name)
-            assert (shelf.is_here(entry), shelf.place(entry), shelf.verify(name)) == (True, place or found, True)
+            assert (shelf.is_here(one), shelf.place(one), shelf.verify(name)) == (True, place or found, True)
             assert shelf.remove(name, forget=forget) is True
-            assert (shelf.is_here(entry), shelf.place(entry), shelf.verify(name)) == (False, None, None)
+            assert (shelf.is_here(one), shelf.place(one), shelf.verify(name)) == (False, None, None)
         assert shelf.remove(name) is False
 
 
@@ -114,3 +115,23 @@ def test_what_another_process_mended_meanwhile_is_not_deleted_and_fetched_again(
     monkeypatch.setattr(shelves, "file_sha256", hashed_slowly)
     assert shelf.fetch("clean").read_bytes() == CONTENT
     assert len(mirror.downloads("/clean.pth")) == asked + 1
+
+
+def test_a_folder_that_refuses_is_told_with_advice(mirror, tmp_path, monkeypatch):
+    def full(*arguments, **named):
+        raise OSError(28, "No space left on device")
+
+    for place in ("FileLock", "download"):
+        with monkeypatch.context() as patched:
+            patched.setattr(shelves, place, full)
+            with pytest.raises(
+                TtpoError, match=r"clean cannot be kept in '.*clean' \(No space left on device\): make room, or set TTPO_HOME"
+            ):
+                store(tmp_path, remote(mirror)).find("clean")
+
+
+def test_a_file_of_the_hub_comes_from_the_hub_that_is_named(mirror, tmp_path):
+    mirror.serve("/maker/dream/resolve/main/a.pth", CONTENT)
+    sha256 = hashlib.sha256(CONTENT).hexdigest()
+    one = entry("a", urls=["https://huggingface.co/maker/dream/resolve/main/a.pth"], sha256=sha256)
+    assert store(tmp_path, one, mirror=mirror).find("a").read_bytes() == CONTENT

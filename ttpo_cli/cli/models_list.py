@@ -82,13 +82,13 @@ def _text(value: Any) -> str:
 def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
     """The entry of that name, else its family, the default first. Raises UsageError for an unknown name."""
     from ttpo_cli.errors import unknown_name
-    from ttpo_cli.weights.family import choose
+    from ttpo_cli.weights.family import choose, names_of
 
     if name in store.entries:
         return [store.entries[name]]
     family = [entry for entry in store.entries.values() if entry.answers_to(name)]
     if not family:
-        raise unknown_name("model", name, store.entries)
+        raise unknown_name("model", name, names_of(store.entries))
     try:
         first = choose(store.entries, name, family[0].role)
     except UsageError:

@@ -172,6 +172,8 @@ def _check(where: str, entry: ManifestEntry) -> None:
 
 def _check_url(where: str, url: str, sha256: str | None) -> None:
     """HTTPS; plain HTTP only on this machine, or where a hash says what must arrive."""
+    if not url.isascii() or any(letter <= " " for letter in url):
+        raise WeightsError(f"{where} has url: {url!r}; write spaces and letters beyond ASCII as %20 and the like")
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise WeightsError(f"{where} has url: {url!r}; give an address that begins with https://")

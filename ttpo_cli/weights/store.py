@@ -13,7 +13,7 @@ from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
-from ttpo_cli.weights.hub import Fetched, cached_snapshot, fetch_repository, from_first_repository
+from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository, from_first_repository
 from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest, read_own_manifest
 from ttpo_cli.weights.receipt import NAME as RECEIPT
 from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, remembered, today, write_receipt
@@ -197,19 +197,20 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (self.home / "locks").mkdir(exist_ok=True)
+            with FileLock(self.home / "locks" / f"{entry.name}.lock"):
+                try:
+                    here = self.local(entry)
+                except WeightsError:
+                    if not mend:
+                        raise
+                    self._clear(entry)
+                    here = None
+                return here or (self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry))
         except OSError as error:
-            raise TtpoError(f"'{folder}' cannot be made ({error.strerror}): set TTPO_HOME to a folder of yours") from error
-        with FileLock(self.home / "locks" / f"{entry.name}.lock"):
-            try:
-                here = self.local(entry)
-            except WeightsError:
-                if not mend:
-                    raise
-                self._clear(entry)
-                here = None
-            if here is None:
-                here = self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry)
-        return here
+            reason = error.strerror or str(error)
+            raise TtpoError(
+                f"{entry.name} cannot be kept in '{folder}' ({reason}): make room, or set TTPO_HOME to a folder of yours"
+            ) from error
 
     def _fetch_file(self, entry: ManifestEntry) -> Path:
         folder, path = self.folder(entry), self.folder(entry) / entry.file_name
@@ -217,7 +218,7 @@ class Store:
         known = None if before is None else before.files.get(entry.file_name)
         try:
             delivered = download(
-                entry.urls,
+                [self._address(url) for url in entry.urls],
                 path,
                 size=entry.bytes,
                 sha256=entry.sha256 or (None if known is None else known.sha256),
@@ -233,6 +234,10 @@ class Store:
         if before is None or entry.sha256 is not None:
             write_receipt(folder, Receipt(delivered.url, today(), {entry.file_name: arrived}))
         return path
+
+    def _address(self, url: str) -> str:
+        """The same file at the hub that the environment names."""
+        return self.endpoint.rstrip("/") + url.removeprefix(PAGE) if self.endpoint and url.startswith(f"{PAGE}/") else url
 
     def _fetch_snapshot(self, entry: ManifestEntry) -> Path:
         """From the first repository that gives it, at the commit of the first time."""
