@@ -79,6 +79,7 @@ class Handler(BaseHTTPRequestHandler):
         extra = {
             "ETag": fault.get("etag", f'"{hashlib.sha256(content).hexdigest()}"'),
             "Content-Type": fault.get("type", "application/octet-stream"),
+            **fault.get("headers", {}),
         }
         wanted = self.headers.get("Range")
         same = self.headers.get("If-Range") in (None, extra["ETag"])

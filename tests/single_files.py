@@ -1,4 +1,4 @@
-"""A tiny Stable Diffusion 1, 2 or XL in one file under the names of its first authors' code, written from those names, not by diffusers."""
+"""A tiny Stable Diffusion 1, 2 or XL, or FLUX network, in one file under the names of its first authors' code, not written by diffusers."""
 
 import re
 
@@ -124,3 +124,55 @@ def vae_tensor(name, value):
         inner = f"block.{index}.{inner}" if kind == "resnets" else f"{way}sample.{inner}"
         return f"{side}.{way}.{level}.{inner}", value
     return f"{side}.{rest}", value
+
+
+_FLUX = {
+    "x_embedder": "img_in",
+    "context_embedder": "txt_in",
+    "time_text_embed.timestep_embedder.linear_1": "time_in.in_layer",
+    "time_text_embed.timestep_embedder.linear_2": "time_in.out_layer",
+    "time_text_embed.text_embedder.linear_1": "vector_in.in_layer",
+    "time_text_embed.text_embedder.linear_2": "vector_in.out_layer",
+    "time_text_embed.guidance_embedder.linear_1": "guidance_in.in_layer",
+    "time_text_embed.guidance_embedder.linear_2": "guidance_in.out_layer",
+    "proj_out": "final_layer.linear",
+}
+_FLUX_DOUBLE = {
+    "norm1.linear": "img_mod.lin",
+    "norm1_context.linear": "txt_mod.lin",
+    "attn.to_out.0": "img_attn.proj",
+    "attn.to_add_out": "txt_attn.proj",
+    "ff.net.0.proj": "img_mlp.0",
+    "ff.net.2": "img_mlp.2",
+    "ff_context.net.0.proj": "txt_mlp.0",
+    "ff_context.net.2": "txt_mlp.2",
+}
+_FLUX_SCALES = {
+    "double_blocks.0.img_attn.norm.query_norm": "transformer_blocks.0.attn.norm_q",
+    "double_blocks.0.img_attn.norm.key_norm": "transformer_blocks.0.attn.norm_k",
+    "double_blocks.0.txt_attn.norm.query_norm": "transformer_blocks.0.attn.norm_added_q",
+    "double_blocks.0.txt_attn.norm.key_norm": "transformer_blocks.0.attn.norm_added_k",
+    "single_blocks.0.norm.query_norm": "single_transformer_blocks.0.attn.norm_q",
+    "single_blocks.0.norm.key_norm": "single_transformer_blocks.0.attn.norm_k",
+}
+
+
+def write_bare_flux(transformer, path):
+    """A FLUX.1 network of one double and one single block, alone, as its maker publishes it."""
+    state = transformer.state_dict()
+    tensors = {f"{theirs}.scale": state[f"{ours}.weight"] for theirs, ours in _FLUX_SCALES.items()}
+    for end in ("weight", "bias"):
+        double = {f"transformer_blocks.0.{ours}": f"double_blocks.0.{theirs}" for ours, theirs in _FLUX_DOUBLE.items()}
+        single = {"single_transformer_blocks.0.norm.linear": "single_blocks.0.modulation.lin"}
+        single |= {"single_transformer_blocks.0.proj_out": "single_blocks.0.linear2"}
+        tensors |= {f"{theirs}.{end}": state[f"{ours}.{end}"] for ours, theirs in (_FLUX | double | single).items()}
+        block, one = "transformer_blocks.0.attn", "single_transformer_blocks.0"
+        rows = {
+            "double_blocks.0.img_attn.qkv": [f"{block}.to_{letter}" for letter in "qkv"],
+            "double_blocks.0.txt_attn.qkv": [f"{block}.add_{letter}_proj" for letter in "qkv"],
+            "single_blocks.0.linear1": [*(f"{one}.attn.to_{letter}" for letter in "qkv"), f"{one}.proj_mlp"],
+        }
+        tensors |= {f"{theirs}.{end}": torch.cat([state[f"{name}.{end}"] for name in ours]) for theirs, ours in rows.items()}
+        scale, shift = state[f"norm_out.linear.{end}"].chunk(2)
+        tensors[f"final_layer.adaLN_modulation.1.{end}"] = torch.cat((shift, scale))
+    save_file({name: value.contiguous() for name, value in tensors.items()}, path)

@@ -39,17 +39,17 @@ def autoencoder(channels=4, shift=None, scaling=0.18215):
 
 
 def unet(width=16, context=16, **changes):
-    return diffusers.UNet2DConditionModel(
-        sample_size=16,
-        block_out_channels=(width, 2 * width),
-        layers_per_block=1,
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        cross_attention_dim=context,
-        attention_head_dim=4,
-        norm_num_groups=4,
-        **changes,
-    )
+    sizes = {
+        "sample_size": 16,
+        "block_out_channels": (width, 2 * width),
+        "layers_per_block": 1,
+        "down_block_types": ("CrossAttnDownBlock2D", "DownBlock2D"),
+        "up_block_types": ("UpBlock2D", "CrossAttnUpBlock2D"),
+        "cross_attention_dim": context,
+        "attention_head_dim": 4,
+        "norm_num_groups": 4,
+    }
+    return diffusers.UNet2DConditionModel(**sizes | changes)
 
 
 def clip(width=16, projection=None):

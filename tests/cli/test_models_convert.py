@@ -1,15 +1,17 @@
 """`ttpo models convert`: a model in one file becomes a folder with the same weights, and that folder a prior."""
 
+import inspect
 import json
 import shutil
 
 import pytest
 import torch
+from diffusers.loaders import single_file_model, single_file_utils
 from fakes import tiny_photo
 from mirror import running_mirror
 from safetensors.torch import load_file, save_file
-from single_files import write_single_file
-from tiny_models import XL_UNET, clip, quiet, save_family, stable_diffusion, stable_diffusion_v, unet, xl
+from single_files import write_bare_flux, write_single_file
+from tiny_models import XL_UNET, clip, flux, quiet, save_family, stable_diffusion, stable_diffusion_v, unet, xl
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.writing import write_photo
@@ -98,6 +100,53 @@ def test_every_number_of_sd_2_and_sdxl_arrives(make, tmp_path, capsys):
     )
 
 
+def same(folder, other, name):
+    """Whether two folders' files of weights hold the same numbers in the same format."""
+    first, second = load_file(folder / f"{name}.safetensors"), load_file(other / f"{name}.safetensors")
+    return first.keys() == second.keys() and all(
+        first[key].dtype == second[key].dtype and torch.equal(first[key], second[key]) for key in first
+    )
+
+
+@pytest.mark.parametrize("lacking", ["cond_stage_model.", "first_stage_model."])
+def test_a_part_that_the_file_lacks_comes_from_the_folder_with_its_precision(models, tmp_path, lacking):
+    tensors = load_file(models / "m.safetensors")
+    save_file({name: value for name, value in tensors.items() if not name.startswith(lacking)}, tmp_path / "bare.safetensors")
+    assert convert(models, "--like", like(models), "-o", tmp_path / "mine", file=tmp_path / "bare.safetensors") == 0
+    origin = dict.fromkeys(WEIGHTS, models / "made")
+    origin[WEIGHTS[2] if lacking.startswith("cond") else WEIGHTS[1]] = like(models)
+    assert [name for name, folder in origin.items() if not same(folder, tmp_path / "mine", name)] == []
+
+
+def test_a_flux_network_alone_takes_the_rest_from_the_folder(tmp_path, monkeypatch):
+    quiet()
+    published = inspect.getsource(single_file_utils.convert_flux_transformer_checkpoint_to_diffusers)
+    place = {"torch": torch}
+    exec(published.replace("inner_dim = 3072", "inner_dim = 32"), place)  # diffusers translates FLUX at its published width alone
+    known = single_file_model.SINGLE_FILE_LOADABLE_CLASSES["FluxTransformer2DModel"]
+    monkeypatch.setitem(known, "checkpoint_mapping_fn", place["convert_flux_transformer_checkpoint_to_diffusers"])
+    folder = save_family("flux-dev", tmp_path)
+    torch.manual_seed(7)
+    network = flux(tmp_path / "other").transformer.apply(
+        lambda module: [torch.nn.init.normal_(value) for value in module.parameters(recurse=False)]
+    )
+    network.save_pretrained(tmp_path / "other" / "transformer")
+    write_bare_flux(network, tmp_path / "bare.safetensors")
+    assert convert(tmp_path, "--like", folder, "-o", tmp_path / "mine", file="bare.safetensors") == 0
+    assert same(tmp_path / "other", tmp_path / "mine", "transformer/diffusion_pytorch_model")
+    for name in ("text_encoder/model", "text_encoder_2/model", "vae/diffusion_pytorch_model"):
+        assert same(folder, tmp_path / "mine", name), name
+
+
+def test_a_part_that_neither_has_is_named(models, tmp_path, capsys):
+    tensors, folder = load_file(models / "m.safetensors"), shutil.copytree(like(models), tmp_path / "settings")
+    for file in folder.rglob("*.safetensors"):
+        file.unlink()
+    save_file({name: value for name, value in tensors.items() if not name.startswith("cond")}, tmp_path / "bare.safetensors")
+    assert convert(models, "--like", folder, "-o", tmp_path / "mine", file=tmp_path / "bare.safetensors") == 3
+    assert "has no text_encoder, and" in capsys.readouterr().err and not (tmp_path / "mine").exists()
+
+
 def test_a_file_given_as_a_prior_says_how_it_becomes_one(models, tmp_path, capsys):
     write_photo(tmp_path / "photo.png", tiny_photo())
     assert program(["restore", str(tmp_path / "photo.png"), "--backbone", "none", "--prior", str(models / "m.safetensors")]) == 3
@@ -153,6 +202,30 @@ def test_a_folder_that_is_there_stays_and_an_unknown_kind_asks_for_its_model(mod
     save_file({"weight": torch.zeros(3)}, tmp_path / "bad.safetensors")
     assert program(["models", "convert", str(tmp_path / "bad.safetensors"), "-o", str(tmp_path / "new")]) == 2
     assert "--like" in capsys.readouterr().err
+
+
+CRAFTED = {
+    "a shape without a second side": {"model.diffusion_model.input_blocks.0.0.weight": (4,)},
+    "positions of no known size": {
+        "model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (9216,),
+        "model.diffusion_model.pos_embed": (1, 5, 1),
+    },
+    "positions that are not there": {"model.diffusion_model.joint_blocks.0.context_block.adaLN_modulation.1.bias": (9216,)},
+    "FLUX without a single block": {"double_blocks.0.img_attn.norm.key_norm.scale": (4,)},
+}
+
+
+@pytest.mark.parametrize("case", CRAFTED)
+def test_shapes_that_no_model_has_are_an_unknown_kind_and_fit_no_folder(models, tmp_path, capsys, case):
+    path = tmp_path / "crafted.safetensors"
+    save_file({name: torch.zeros(shape) for name, shape in CRAFTED[case].items()}, path)
+    guessed = case.startswith("FLUX")  # whose kind its names tell
+    assert program(["models", "convert", str(path), "-o", str(tmp_path / "mine"), "--offline"]) == (3 if guessed else 2)
+    assert ("not on this machine" if guessed else "of no kind that can be guessed") in capsys.readouterr().err
+    folder = save_family("flux-dev", tmp_path / "flux") if guessed else like(models)
+    assert program(["models", "convert", str(path), "--like", str(folder), "-o", str(tmp_path / "mine"), "--offline"]) == 3
+    said = capsys.readouterr().err
+    assert "is no model like" in said and said.count("\n") == 1
 
 
 def test_a_folder_that_would_run_code_of_its_own_is_refused(models, tmp_path, capsys):

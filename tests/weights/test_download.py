@@ -84,6 +84,12 @@ def test_a_whole_part_needs_no_network(tmp_path):
     assert held(tmp_path) == {"model.pth": CONTENT}
 
 
+def test_a_whole_part_of_unknown_length_needs_no_network(tmp_path):
+    (tmp_path / "model.pth.part").write_bytes(CONTENT)
+    fetch(tmp_path, "http://127.0.0.1:9/model.pth", sha256=SHA256)
+    assert held(tmp_path) == {"model.pth": CONTENT}
+
+
 @pytest.mark.parametrize("etag", ['"second"', 'W/"weak"'])
 def test_without_a_hash_two_versions_never_become_one_file(mirror, tmp_path, etag):
     url = mirror.serve("/model.pth", CONTENT, {**HALF, "etag": '"first"' if etag == '"second"' else etag}, *[{"status": 503}] * 3)
@@ -110,6 +116,10 @@ REFUSALS = {
     "a shorter file": ([{"length": 10, "cut": 10}] * 9, "offers 10 bytes"),
     "more bytes than the file has": ([{"length": "none"}], "sends more than"),
     "a web page": ([{"type": "text/html; charset=utf-8"}], "a web page instead"),
+    "an encoding nobody asked for": ([{"headers": {"Content-Encoding": "gzip"}}], r"another form than asked \(gzip\)"),
+    "204": ([{"status": 204}], "answers 204, which brings no file"),
+    "an empty file": ([{"length": 0, "cut": 0}], "an empty file"),
+    "a circle of redirects": ([{"redirect": "/first.pth"}] * 20, "answers 302 .*infinite loop"),
     "a redirect that is not HTTP": ([{"redirect": "file:///etc/hostname"}], "is not allowed"),
 }
 
@@ -133,6 +143,22 @@ def test_other_bytes_than_the_hash_names_are_never_kept(mirror, tmp_path):
     with pytest.raises(WeightsError, match="gives other bytes than expected"):
         fetch(tmp_path, mirror.serve("/model.pth", OTHER), **KNOWN)
     assert held(tmp_path) == {}
+
+
+def test_without_a_hash_what_cannot_be_the_file_is_not_kept_and_the_next_mirror_serves(mirror, tmp_path):
+    def flaw(path):
+        return "is shorter than that" if path.stat().st_size < len(CONTENT) else None
+
+    cut = mirror.serve("/cut.pth", CONTENT[:1000])
+    with pytest.raises(WeightsError, match=r"127\.0\.0\.1 gives a file that is shorter than that"):
+        fetch(tmp_path, cut, flaw=flaw)
+    assert held(tmp_path) == {}
+    assert fetch(tmp_path, cut, mirror.serve("/model.pth", CONTENT), flaw=flaw).bytes == len(CONTENT)
+
+
+def test_an_answer_without_a_byte_and_without_a_length_is_no_file(mirror, tmp_path):
+    with pytest.raises(WeightsError, match="sends nothing, 3 times"):
+        fetch(tmp_path, mirror.serve("/model.pth", CONTENT, *[{"length": "none", "cut": 0}] * 99))
 
 
 def test_a_redirect_is_followed_with_its_range(mirror, tmp_path):

@@ -63,3 +63,9 @@ def test_a_name_of_any_role_is_meant():
     assert meant(ENTRIES, "ranker").role == "metric"
     with pytest.raises(UsageError, match="unknown model 'swinirr': did you mean"):
         meant(ENTRIES, "swinirr")
+
+
+@pytest.mark.parametrize(("typed", "meant_name"), [("swinr", "swinir"), ("restomer", "restormer"), ("sd1.4", "sd1.5")])
+def test_a_misspelt_family_is_offered_by_its_name(typed, meant_name):
+    with pytest.raises(UsageError, match=f"did you mean [^?]*\\b{meant_name}\\b(?!-)"):
+        meant(read_manifest(), typed)

@@ -78,6 +78,8 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"urls": ["https://example.org/a.pth"]}, "exactly one of file, urls and hub"),
         ({"file": None, "urls": ["ftp://example.org/a.pth"]}, "https://"),
         ({"file": None, "urls": ["http://example.org/a.pth"], "sha256": None}, "without a sha256"),
+        ({"file": None, "urls": ["https://example.org/é.pth"]}, "as %20"),
+        ({"file": None, "urls": ["https://example.org/a b.pth"]}, "as %20"),
         ({"file": None, "hub": {"file": "a.safetensors"}}, "give repo"),
         ({"file": None, "hub": {"repo": "no-owner"}}, "OWNER/NAME"),
         ({"file": None, "hub": {"repo": "a/b", "file": "../c"}}, "no path inside"),

@@ -89,9 +89,10 @@ def test_torchscript_is_refused_as_a_program(tmp_path, suffix):
 
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_both_formats_of_torch_save_are_read(tmp_path, legacy, wrapped):
-    saved(tmp_path / "c.pth", {"params_ema": WEIGHTS, "iteration": 5} if wrapped else WEIGHTS, legacy)
-    content = load_pickled(tmp_path / "c.pth")
+@pytest.mark.parametrize("name", ["c.pth", "c.safetensors", "c"])
+def test_both_formats_of_torch_save_are_read_whatever_the_file_is_called(tmp_path, legacy, wrapped, name):
+    saved(tmp_path / name, {"params_ema": WEIGHTS, "iteration": 5} if wrapped else WEIGHTS, legacy)
+    content = load_pickled(tmp_path / name)
     state = content["params_ema"] if wrapped else content
     assert torch.equal(state["conv.weight"], WEIGHTS["conv.weight"])
 

@@ -9,28 +9,11 @@ from dataclasses import replace
 
 import pytest
 from mirror import COMMIT, running_mirror
+from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError, WeightsError
-from ttpo_cli.weights.bundle import bundle
-from ttpo_cli.weights.download import Patience
-from ttpo_cli.weights.entry import HubSource, read_entry
-from ttpo_cli.weights.store import Store, open_store
-
-CONTENT = bytes(range(256)) * 400
-FACTS = {
-    "aliases": [],
-    "role": "backbone",
-    "task": "denoise",
-    "architecture": "SCUNet",
-    "scale": 1,
-    "bytes": None,
-    "sha256": None,
-    "licence": "MIT",
-    "commercial_use": True,
-    "paper": None,
-}
-SNAPSHOT = {"model_index.json": b"{}", "unet/diffusion.safetensors": CONTENT, "unet/diffusion.bin": b"left out", "README.md": b"left out"}
-PATTERNS = ("model_index.json", "*.safetensors")
+from ttpo_cli.weights.entry import HubSource
+from ttpo_cli.weights.store import open_store
 
 
 @pytest.fixture
@@ -39,26 +22,6 @@ def mirror(monkeypatch):
     monkeypatch.delenv("HF_TOKEN", raising=False)
     with running_mirror() as server:
         yield server
-
-
-def entry(name, **facts):
-    return read_entry("tests", name, FACTS | facts)
-
-
-def store(tmp_path, *entries, mirror=None, **facts):
-    known = {one.name: one for one in entries}
-    endpoint = None if mirror is None else mirror.address
-    return Store(tmp_path / "home", tmp_path / "hub", known, endpoint=endpoint, patience=Patience(0.5, 2, 0.0), **facts)
-
-
-def remote(mirror, name="clean", content=CONTENT, known=True, faults=()):
-    """An entry whose file the mirror serves."""
-    facts = {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} if known else {}
-    return entry(name, urls=[mirror.serve(f"/{name}.pth", content, *faults)], **facts)
-
-
-def snapshot(**facts):
-    return entry("dream", role="prior", hub=[{"repo": "maker/dream", "allow_patterns": list(PATTERNS), **facts}])
 
 
 def test_a_name_becomes_its_file_and_is_fetched_once(mirror, tmp_path):
@@ -82,7 +45,7 @@ def test_offline_a_missing_file_is_refused_without_a_request(mirror, tmp_path):
 def test_a_file_that_changed_on_the_disk_is_refused_and_fetch_mends_it(mirror, tmp_path, known):
     shelf = store(tmp_path, remote(mirror, known=known))
     path = shelf.find("clean")
-    path.write_bytes(CONTENT[:-1] + b"?")
+    path.write_bytes(CONTENT[:-1] + b"!")
     for check in (shelf.find, shelf.verify):
         with pytest.raises(WeightsError, match="ttpo models fetch clean"):
             check("clean")
@@ -98,25 +61,42 @@ def test_the_first_fetch_of_a_file_without_a_hash_is_the_measure_of_later_ones(m
     assert receipt["source"] == f"{mirror.address}/clean.pth"
     shelf.remove("clean")
     assert shelf.verify("clean") is None
-    mirror.serve("/clean.pth", CONTENT[::-1])
+    mirror.serve("/clean.pth", OTHER)
     with pytest.raises(WeightsError, match=rf"On {receipt['date']} it was sha256 .*--forget"):
         shelf.find("clean")
     shelf.remove("clean", forget=True)
-    assert shelf.find("clean").read_bytes() == CONTENT[::-1]
+    assert shelf.find("clean").read_bytes() == OTHER
+
+
+@pytest.mark.parametrize(
+    "answer", [CONTENT[:-1], CONTENT[:1000], b'{"message": "rate limited"}', b"version https://git-lfs.github.com/spec/v1"]
+)
+def test_without_a_hash_what_is_no_whole_checkpoint_never_becomes_the_measure(mirror, tmp_path, answer):
+    shelf = store(tmp_path, remote(mirror, content=answer, known=False))
+    with pytest.raises(WeightsError, match="gives a file that is"):
+        shelf.find("clean")
+    assert list((tmp_path / "home" / "models" / "clean").iterdir()) == []
+    mirror.serve("/clean.pth", CONTENT)
+    assert shelf.find("clean").read_bytes() == CONTENT
+
+
+def test_a_file_of_another_kind_is_taken_as_it_is(mirror, tmp_path):
+    one = entry("judge", role="metric", metrics=["niqe"], urls=[mirror.serve("/judge.mat", b"MATLAB 5.0 MAT-file")])
+    assert store(tmp_path, one).find("judge").read_bytes() == b"MATLAB 5.0 MAT-file"
 
 
 def test_two_processes_that_want_the_same_file_fetch_it_once(mirror, tmp_path):
     remote(mirror, faults=[{"stall": 1000}])
     manifest = tmp_path / "manifest.yaml"
     manifest.write_text(json.dumps({"clean": FACTS | {"urls": [f"{mirror.address}/clean.pth"]}}))
-    code = "from ttpo_cli.weights.store import open_store; print(open_store().find('clean').read_bytes() == bytes(range(256)) * 400)"
+    code = "from ttpo_cli.weights.store import open_store, file_sha256; print(file_sha256(open_store().find('clean')))"
     place = {"TTPO_HOME": str(tmp_path / "home"), "TTPO_MANIFEST": str(manifest), "NO_PROXY": "127.0.0.1"}
     environment = {"PYTHONPATH": ":".join(path for path in sys.path if path), "HOME": str(tmp_path), **place}
     both = [subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     while len(mirror.downloads("/clean.pth")) < 1 and any(one.poll() is None for one in both):
         time.sleep(0.02)
     mirror.stop.set()  # the stall ends: that connection closes before the end, and the one that holds the lock goes on
-    assert [one.communicate(timeout=120)[0].strip() for one in both] == ["True", "True"]
+    assert [one.communicate(timeout=120)[0].strip() for one in both] == [hashlib.sha256(CONTENT).hexdigest()] * 2
     assert [request[2] for request in mirror.downloads("/clean.pth")] == [None, "bytes=1000-"]
 
 
@@ -190,30 +170,6 @@ def test_a_snapshot_that_changed_is_refused_and_a_lost_file_fetched_again(mirror
     assert shelf.verify("dream") is True
     shelf.remove("dream", forget=True)
     assert shelf.verify("dream") is None
-
-
-def test_a_bundle_serves_another_machine_without_a_network(mirror, tmp_path):
-    mirror.publish("maker/dream", SNAPSHOT)
-    shelf = store(tmp_path, remote(mirror), remote(mirror, "loose", known=False), snapshot(), mirror=mirror)
-    assert bundle(shelf, ["clean", "loose", "dream", "clean"], tmp_path / "stick") == ["clean", "loose", "dream"]
-    elsewhere = open_store(environment={"TTPO_HOME": str(tmp_path / "stick"), "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "none")})
-    for name in ("clean", "loose", "dream"):
-        assert str(elsewhere.find(name)).startswith(str(tmp_path / "stick"))
-        assert elsewhere.verify(name) is True
-    assert (elsewhere.find("dream") / "unet/diffusion.safetensors").read_bytes() == CONTENT
-    (elsewhere.find("dream") / "unet/diffusion.safetensors").write_bytes(b"damaged")
-    bundle(shelf, ["dream"], tmp_path / "stick")
-    assert elsewhere.verify("dream") is True
-    assert elsewhere.find("loose").read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize(
-    ("names", "folder", "words"), [(["haar-prior"], "stick", "nothing to bundle"), (["clean"], "home", "TTPO_HOME itself")]
-)
-def test_a_bundle_of_nothing_or_over_itself_is_refused(mirror, tmp_path, names, folder, words):
-    shelf = store(tmp_path, remote(mirror), entry("haar-prior", role="prior", file="haar-prior.safetensors", bytes=1, sha256="0" * 64))
-    with pytest.raises(UsageError, match=words):
-        bundle(shelf, names, tmp_path / folder)
 
 
 def test_what_ships_with_the_package_is_found_and_cannot_be_removed(tmp_path):

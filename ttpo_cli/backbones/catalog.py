@@ -14,10 +14,11 @@ from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.weights.checkpoint import load_checkpoint
+from ttpo_cli.weights.container import is_pickled
 from ttpo_cli.weights.entry import SUFFIXES, ManifestEntry
-from ttpo_cli.weights.family import choose
+from ttpo_cli.weights.family import choose, names_of
 from ttpo_cli.weights.manifest import embedded_path, read_manifest
-from ttpo_cli.weights.pickled import is_pickled, load_pickled
+from ttpo_cli.weights.pickled import load_pickled
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
 
@@ -98,7 +99,7 @@ def _named(name: str, scale: int | None, blend: float, task: str | None, store: 
         return replace(loaded, name=entry.name, task=entry.task, licence=entry.licence, commercial_use=entry.commercial_use)
     if Path(name).exists():
         return load_file(Path(name), blend)
-    known = {*BACKBONES, *(known.name for known in store.entries.values() if known.role == "backbone")}
+    known = {*BACKBONES, *names_of(store.entries, "backbone")}
     raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(SUFFIXES)})")
 
 

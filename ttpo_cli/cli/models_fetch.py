@@ -72,14 +72,14 @@ def remove(
     forget: Annotated[bool, typer.Option("--forget", help="Also the recorded hash of a file without a published one.")] = False,
     manifest: options.Manifest = None,
 ) -> None:
-    """Delete from this machine, the hub's cache included."""
+    """Delete from this machine what ttpo fetched, the hub's cache included."""
     from ttpo_cli.weights.family import meant
     from ttpo_cli.weights.store import open_store
 
     store = open_store()
     for entry in [meant(store.entries, name) for name in names]:
-        store.remove(entry.name, forget=forget)
-        write_line(f"{entry.name}\tremoved")
+        removed = store.remove(entry.name, forget=forget)
+        write_line(f"{entry.name}\t{'removed' if removed else 'not here'}")
 
 
 def bundle(

@@ -7,7 +7,7 @@ import typer
 from ttpo_cli.cli import options
 from ttpo_cli.cli.sheet import Cell, write_sheet
 from ttpo_cli.cli.terminal import Json, write_json, write_line
-from ttpo_cli.errors import UsageError
+from ttpo_cli.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from ttpo_cli.weights.entry import ManifestEntry
@@ -82,13 +82,13 @@ def _text(value: Any) -> str:
 def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
     """The entry of that name, else its family, the default first. Raises UsageError for an unknown name."""
     from ttpo_cli.errors import unknown_name
-    from ttpo_cli.weights.family import choose
+    from ttpo_cli.weights.family import choose, names_of
 
     if name in store.entries:
         return [store.entries[name]]
     family = [entry for entry in store.entries.values() if entry.answers_to(name)]
     if not family:
-        raise unknown_name("model", name, store.entries)
+        raise unknown_name("model", name, names_of(store.entries))
     try:
         first = choose(store.entries, name, family[0].role)
     except UsageError:
@@ -109,6 +109,14 @@ def hash_state(entry: "ManifestEntry") -> str:
     if entry.sha256 is not None:
         return "published"
     return "by the hub" if entry.hub else "first use"
+
+
+def _place(entry: "ManifestEntry", store: "Store") -> str | None:
+    try:
+        place = store.place(entry)
+    except WeightsError:  # a damaged receipt, which `verify` tells
+        return None
+    return None if place is None else str(place)
 
 
 def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
@@ -134,5 +142,5 @@ def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
         "trained_by": entry.trained_by,
         "notes": entry.notes,
         "here": store.is_here(entry),
-        "path": None if entry.file is not None or not store.is_here(entry) else str(store.folder(entry)),
+        "path": _place(entry, store),
     }

@@ -66,9 +66,11 @@ def _copy(store: Store, entry: ManifestEntry, source: Path, target: Path) -> Non
 
 
 def _write_manifest(folder: Path, entries: Sequence[ManifestEntry]) -> None:
-    """Carry the entries that another machine's ttpo need not know, beside those an earlier bundle put there."""
+    """Carry the entries that another machine's ttpo need not know, beside those an earlier bundle put there for other files."""
     known, path = read_manifest(), folder / NAME
-    carried = read_manifest(path) if path.is_file() else {}
+    before = read_manifest(path) if path.is_file() else {}
+    names = {entry.name for entry in entries}
+    carried = {name: entry for name, entry in before.items() if name not in names}
     carried |= {entry.name: entry for entry in entries if known.get(entry.name) != entry}
-    if carried:
+    if carried or before:
         atomic_write(path, manifest_text(carried).encode(), overwrite=True)

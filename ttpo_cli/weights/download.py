@@ -43,20 +43,23 @@ def download(
     *,
     size: int | None = None,
     sha256: str | None = None,
+    flaw: Callable[[Path], str | None] | None = None,
     patience: Patience | None = None,
     on_bytes: OnBytes | None = None,
 ) -> Delivered:
     """Fetch `target`, whole and as expected or not at all; what an interrupted call left beside it (`.part`) is gone on with.
 
-    size, sha256: what is known of the file. Raises WeightsError that says of every mirror what was wrong, OSError for a full disk.
+    size, sha256: what is known of the file; flaw: without a hash, why what arrived cannot be it (None: it can).
+    Raises WeightsError that says of every mirror what was wrong, OSError for a full disk.
     """
     patience = patience or Patience()
     target.parent.mkdir(parents=True, exist_ok=True)
     part = Part(target)
+    say = on_bytes or (lambda done, total: None)
     reasons = []
     for url in urls:
         try:
-            delivered = _from_mirror(url, part, size, sha256, patience, on_bytes or (lambda done, total: None))
+            delivered = _from_mirror(url, part, size, sha256, flaw, patience, say)
         except Elsewhere as reason:
             reasons.append(f"{urlsplit(url).hostname} {reason}")
             continue
@@ -65,7 +68,15 @@ def download(
     raise WeightsError(f"{target.name} could not be fetched: {'; '.join(reasons)}")
 
 
-def _from_mirror(url: str, part: Part, size: int | None, sha256: str | None, patience: Patience, on_bytes: OnBytes) -> Delivered:
+def _from_mirror(
+    url: str,
+    part: Part,
+    size: int | None,
+    sha256: str | None,
+    flaw: Callable[[Path], str | None] | None,
+    patience: Patience,
+    on_bytes: OnBytes,
+) -> Delivered:
     """All of the file from one mirror, however often it breaks off. Raises Elsewhere."""
     failures, furthest, restarted = 0, part.size(), False
     while True:
@@ -80,9 +91,18 @@ def _from_mirror(url: str, part: Part, size: int | None, sha256: str | None, pat
                 raise Elsewhere(f"{reason}, {failures} times") from reason
             time.sleep(min(patience.longest_wait, max(reason.wait, patience.first_wait * 2 ** (failures - 1))))
             continue
-        if sha256 is None or digest == sha256:
+        wrong = _wrong(part, digest, sha256, flaw)
+        if wrong is None:
             return Delivered(url, part.size(), digest)
         part.discard()
         if not resumed or restarted:
-            raise Elsewhere(f"gives other bytes than expected (sha256 {digest[:12]}..., not {sha256[:12]}...)")
+            raise Elsewhere(wrong)
         restarted, furthest = True, 0  # the beginning may have come from elsewhere: once from the start
+
+
+def _wrong(part: Part, digest: str, sha256: str | None, flaw: Callable[[Path], str | None] | None) -> str | None:
+    """Why what arrived is not the file."""
+    if sha256 is not None:
+        return None if digest == sha256 else f"gives other bytes than expected (sha256 {digest[:12]}..., not {sha256[:12]}...)"
+    found = None if flaw is None else flaw(part.path)
+    return None if found is None else f"gives a file that {found}"

@@ -61,8 +61,16 @@ class ManifestEntry:
     @property
     def file_name(self) -> str:
         """What a downloaded file is called: the entry's name with the suffix its address has."""
-        suffix = PurePosixPath(urlsplit(self.urls[0]).path).suffix if self.urls else ""
-        return self.name + (suffix if suffix in SUFFIXES else ".pth")
+        return self.name + (self._suffix if self._suffix in SUFFIXES else ".pth")
+
+    @property
+    def is_checkpoint(self) -> bool:
+        """Whether a downloaded file must be a checkpoint, as far as its address tells: some metrics' files are of other kinds."""
+        return self._suffix in ("", *SUFFIXES)
+
+    @property
+    def _suffix(self) -> str:
+        return PurePosixPath(urlsplit(self.urls[0]).path).suffix if self.urls else ""
 
     def answers_to(self, name: str) -> bool:
         """Whether a user who types this, whatever the case, means this entry, or its family by alias or architecture."""
@@ -164,6 +172,8 @@ def _check(where: str, entry: ManifestEntry) -> None:
 
 def _check_url(where: str, url: str, sha256: str | None) -> None:
     """HTTPS; plain HTTP only on this machine, or where a hash says what must arrive."""
+    if not url.isascii() or any(letter <= " " for letter in url):
+        raise WeightsError(f"{where} has url: {url!r}; write spaces and letters beyond ASCII as %20 and the like")
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
         raise WeightsError(f"{where} has url: {url!r}; give an address that begins with https://")

@@ -47,7 +47,13 @@ def meant(entries: Mapping[str, ManifestEntry], name: str, *, task: str | None =
         found = choose(entries, name, role, task=task, scale=scale)
         if found is not None:
             return found
-    raise unknown_name("model", name, entries)
+    raise unknown_name("model", name, names_of(entries))
+
+
+def names_of(entries: Mapping[str, ManifestEntry], role: Role | None = None) -> set[str]:
+    """All that a user may type for an entry, of one role or of any: names, aliases and architectures' names in small letters."""
+    chosen = [entry for entry in entries.values() if role in (None, entry.role)]
+    return {known for entry in chosen for known in (entry.name, *entry.aliases, entry.architecture.lower()) if " " not in known}
 
 
 def known_task(text: str, entries: Iterable[ManifestEntry]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.weights.entry import HubSource
+from ttpo_cli.weights.entry import HubSource, ManifestEntry
 
 PAGE = "https://huggingface.co"
 
@@ -81,6 +81,18 @@ def cached_snapshot(cache: Path, repo: str, revision: str) -> Path | None:
     commit = reference.read_text("utf-8").strip() if reference.is_file() else revision
     snapshot = folder / "snapshots" / commit
     return snapshot if snapshot.is_dir() else None
+
+
+def from_first_repository(entry: ManifestEntry, fetch: Callable[[HubSource], Path]) -> Path:
+    """What the first repository of an entry gives that gives anything. Raises WeightsError with every reason."""
+    reasons = []
+    for source in entry.hub:
+        try:
+            return fetch(source)
+        except WeightsError as error:
+            reasons.append(str(error))
+    gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
+    raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
 
 
 def _folder(cache: Path, repo: str) -> Path:

@@ -41,6 +41,17 @@ def read_manifest(path: Path | None = None) -> dict[str, ManifestEntry]:
     return dict(_entries(path, (facts.st_mtime_ns, facts.st_size), repair))
 
 
+def read_own_manifest(path: Path) -> dict[str, ManifestEntry]:
+    """The entries of a manifest that is not the package's. Raises WeightsError as `read_manifest` does, and for an embedded file."""
+    entries = read_manifest(path)
+    for entry in entries.values():
+        if entry.file is not None:
+            raise WeightsError(
+                f"{path}: '{entry.name}' names an embedded file, which only the package's own manifest can: give urls or hub"
+            )
+    return entries
+
+
 @cache
 def _entries(path: Path, stamp: tuple[int, int], repair: str) -> dict[str, ManifestEntry]:
     """The entries of a file as it stood at `stamp`, (modified, bytes): a command asks for the same manifest several times."""

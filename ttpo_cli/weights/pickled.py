@@ -11,10 +11,8 @@ from typing import Any
 import torch
 
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.container import is_pickled
 from ttpo_cli.weights.plausible import named_tensors
-
-# torch.save before PyTorch 1.6 begins with a pickle of this number, 0x1950a86a20f9469cfc6c.
-LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 
 # Weights that share storage, or an archive somebody compressed, may honestly unfold by this factor.
 UNFOLDS = 4
@@ -46,9 +44,9 @@ def load_pickled(path: Path) -> dict[str, Any]:
     """
     _refuse_programs(path)
     try:
-        with warnings.catch_warnings():
+        with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # about torch's own storages and pickle protocols
-            content = torch.load(path, map_location="cpu", weights_only=True)
+            content = torch.load(stream, map_location="cpu", weights_only=True)  # a stream: of a path, the suffix would count
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{path.name} holds more than weights, and reading the rest would run code from the file: "
@@ -61,11 +59,6 @@ def load_pickled(path: Path) -> dict[str, Any]:
         raise WeightsError(f"{path.name} holds no named weights: give a checkpoint, the file with a network's state dict")
     _refuse_bomb(path, sum(tensor.numel() * tensor.element_size() for tensor in tensors))
     return content
-
-
-def is_pickled(start: bytes) -> bool:
-    """Whether a file that begins with these (at least 32) bytes was written by torch.save: a zip archive, or the legacy number."""
-    return start.startswith(b"PK") or LEGACY_MAGIC in start[:32]
 
 
 def _refuse_programs(path: Path) -> None:

@@ -42,7 +42,7 @@ def write_receipt(folder: Path, receipt: Receipt) -> None:
 
 
 def read_receipt(folder: Path) -> Receipt | None:
-    """The receipt, or None where there is none yet. Raises WeightsError for one that cannot be understood."""
+    """The receipt in an entry's folder, or None where there is none yet. Raises WeightsError for one that cannot be understood."""
     path = folder / NAME
     if not path.is_file():
         return None
@@ -53,7 +53,7 @@ def read_receipt(folder: Path) -> Receipt | None:
         }
         return Receipt(files=files, **told)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WeightsError(f"'{path}' is damaged: remove it, and fetch its weights again") from error
+        raise WeightsError(f"'{path}' is damaged: `ttpo models fetch {folder.name}` fetches its weights and makes a new one") from error
 
 
 def missing(folder: Path, receipt: Receipt) -> list[str]:
@@ -68,3 +68,12 @@ def changed(folder: Path, receipt: Receipt, *, thorough: bool) -> list[str]:
         for name, arrived in receipt.files.items()
         if (folder / name).stat().st_size != arrived.bytes or (thorough and file_sha256(folder / name) != arrived.sha256)
     ]
+
+
+def remembered(name: str, receipt: Receipt) -> str:
+    """What the receipt knows of a file that nobody else vouches for, for a message; name: of its entry."""
+    sha256 = next(iter(receipt.files.values())).sha256
+    return (
+        f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
+        f"`ttpo models remove {name} --forget` makes room for the new one"
+    )

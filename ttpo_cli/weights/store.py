@@ -9,12 +9,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
+from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
-from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository
-from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest
-from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, today, write_receipt
+from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository, from_first_repository
+from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest, read_own_manifest
+from ttpo_cli.weights.receipt import NAME as RECEIPT
+from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, remembered, today, write_receipt
 from ttpo_cli.weights.sha256 import file_sha256
 
 SNAPSHOT = "snapshot"
@@ -60,7 +62,7 @@ class Store:
             small = replace(source, allow_patterns=_SETTINGS)
             return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
 
-        return _from_first_repository(entry, fetched)
+        return from_first_repository(entry, fetched)
 
     def fetch(self, name: str) -> Path:
         """As `find`; what is here but changed is fetched anew, and accepted if it is then what it should be."""
@@ -68,11 +70,10 @@ class Store:
         try:
             here = self.local(entry)
         except WeightsError:
-            if entry.file is not None:
+            if entry.file is not None or self.offline:
                 raise
-            self._clear(entry)
             here = None
-        return here or self._fetch(entry)
+        return here or self._fetch(entry, mend=True)
 
     def entry(self, name: str) -> ManifestEntry:
         """The entry of exactly this name (families are resolved by `choose`). Raises UsageError."""
@@ -103,32 +104,45 @@ class Store:
 
     def verify(self, name: str) -> bool | None:
         """True if every byte is as it should be, None if the entry is not here. Raises WeightsError that says what is wrong."""
-        return None if self.local(self.entry(name), thorough=True) is None else True
+        entry = self.entry(name)
+        return True if self.is_here(entry) and self.local(entry, thorough=True) is not None else None
 
-    def remove(self, name: str, *, forget: bool = False) -> None:
-        """Delete what was fetched; the hashes of files without a published one stay on record, unless `forget`.
-
-        Raises UsageError for what ships with the package.
+    def remove(self, name: str, *, forget: bool = False) -> bool:
+        """Delete what was fetched, whole or not; False where there was nothing. The hashes of files without a published one stay on
+        record, unless `forget`. Raises UsageError for what ships with the package.
         """
         entry = self.entry(name)
         if entry.file is not None:
             raise UsageError(f"{name} ships with ttpo and cannot be removed")
-        self._clear(entry)
+        found = self._clear(entry)
         if forget or entry.sha256 is not None:
+            found = found or (forget and self.folder(entry).exists())
             shutil.rmtree(self.folder(entry), ignore_errors=True)
+        return found
 
     def folder(self, entry: ManifestEntry) -> Path:
         return self.home / "models" / entry.name
 
     def is_here(self, entry: ManifestEntry) -> bool:
-        """Whether it lies on this machine, whole or not: no byte is read."""
+        """Whether it was fetched to this machine, whole or not: no byte of it is read. What only other tools fetched from a hub is not,
+        since nothing says what it should be."""
         if entry.file is not None:
             return True
+        try:
+            receipt = read_receipt(self.folder(entry))
+        except WeightsError:
+            return True  # which `verify` tells and `fetch` mends
         if entry.urls:
-            return (self.folder(entry) / entry.file_name).is_file()
-        receipt = read_receipt(self.folder(entry))
+            known = entry.sha256 is not None or (receipt is not None and entry.file_name in receipt.files)
+            return known and (self.folder(entry) / entry.file_name).is_file()
         snapshot = self.snapshot(entry, receipt)
-        return snapshot is not None and (receipt is None or not missing(snapshot, receipt))
+        return snapshot is not None and receipt is not None and not missing(snapshot, receipt)
+
+    def place(self, entry: ManifestEntry) -> Path | None:
+        """Where the files of an entry lie that is here: its own folder, or the snapshot in the hub's cache. Raises WeightsError."""
+        if entry.file is not None or not self.is_here(entry):
+            return None
+        return self.folder(entry) if entry.urls else self.snapshot(entry, read_receipt(self.folder(entry)))
 
     def _local_file(self, entry: ManifestEntry) -> Path | None:
         path = self.folder(entry) / entry.file_name
@@ -154,22 +168,26 @@ class Store:
         found = (cached_snapshot(self.hub_cache, source.repo, source.revision) for source in entry.hub)
         return next((snapshot for snapshot in found if snapshot is not None), None)
 
-    def _clear(self, entry: ManifestEntry) -> None:
-        """Delete the files of an entry, not its receipt. In the hub's cache: the blobs this entry names, which other tools fetch again."""
-        receipt = read_receipt(self.folder(entry))
+    def _clear(self, entry: ManifestEntry) -> bool:
+        """Delete the files of an entry, not its receipt unless that is damaged; False where there were none. In the hub's cache: the blobs
+        that the receipt names, which other tools fetch again."""
+        folder = self.folder(entry)
+        try:
+            receipt = read_receipt(folder)
+        except WeightsError:
+            (folder / RECEIPT).unlink()
+            receipt = None
         snapshot = self.snapshot(entry, receipt) if entry.hub else None
-        if snapshot is not None and receipt is not None:
-            for name in receipt.files:
-                link = snapshot / name
-                target = link.resolve()
-                link.unlink(missing_ok=True)
-                target.unlink(missing_ok=True)
-        for name in (entry.file_name, f"{entry.file_name}.part", f"{entry.file_name}.part.json"):
-            (self.folder(entry) / name).unlink(missing_ok=True)
-        shutil.rmtree(self.folder(entry) / SNAPSHOT, ignore_errors=True)
+        links = [] if snapshot is None or receipt is None else [snapshot / name for name in receipt.files]
+        own = [folder / name for name in (entry.file_name, f"{entry.file_name}.part", f"{entry.file_name}.part.json")]
+        files = [path for path in (*links, *(link.resolve() for link in links), *own) if path.is_file() or path.is_symlink()]
+        for path in files:
+            path.unlink(missing_ok=True)
+        shutil.rmtree(folder / SNAPSHOT, ignore_errors=True)
+        return bool(files)
 
-    def _fetch(self, entry: ManifestEntry) -> Path:
-        """Fetch, check, record; another process that fetches the same is waited for, and its result used."""
+    def _fetch(self, entry: ManifestEntry, *, mend: bool = False) -> Path:
+        """Fetch, check, record; another process that fetches the same is waited for, and its result used. mend: replace what is wrong."""
         if self.offline:
             raise WeightsError(
                 f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): "
@@ -179,13 +197,20 @@ class Store:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             (self.home / "locks").mkdir(exist_ok=True)
+            with FileLock(self.home / "locks" / f"{entry.name}.lock"):
+                try:
+                    here = self.local(entry)
+                except WeightsError:
+                    if not mend:
+                        raise
+                    self._clear(entry)
+                    here = None
+                return here or (self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry))
         except OSError as error:
-            raise TtpoError(f"'{folder}' cannot be made ({error.strerror}): set TTPO_HOME to a folder of yours") from error
-        with FileLock(self.home / "locks" / f"{entry.name}.lock"):
-            here = self.local(entry)
-            if here is None:
-                here = self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry)
-        return here
+            reason = error.strerror or str(error)
+            raise TtpoError(
+                f"{entry.name} cannot be kept in '{folder}' ({reason}): make room, or set TTPO_HOME to a folder of yours"
+            ) from error
 
     def _fetch_file(self, entry: ManifestEntry) -> Path:
         folder, path = self.folder(entry), self.folder(entry) / entry.file_name
@@ -193,21 +218,26 @@ class Store:
         known = None if before is None else before.files.get(entry.file_name)
         try:
             delivered = download(
-                entry.urls,
+                [self._address(url) for url in entry.urls],
                 path,
                 size=entry.bytes,
                 sha256=entry.sha256 or (None if known is None else known.sha256),
+                flaw=flaw if entry.is_checkpoint else None,
                 patience=self.patience,
                 on_bytes=self._told(entry),
             )
         except WeightsError as error:
             if entry.sha256 is None and before is not None:
-                raise WeightsError(f"{error}. {_remembered(entry, before)}") from error
+                raise WeightsError(f"{error}. {remembered(entry.name, before)}") from error
             raise
         arrived = Arrived(delivered.bytes, delivered.sha256, entry.sha256 is not None)
         if before is None or entry.sha256 is not None:
             write_receipt(folder, Receipt(delivered.url, today(), {entry.file_name: arrived}))
         return path
+
+    def _address(self, url: str) -> str:
+        """The same file at the hub that the environment names."""
+        return self.endpoint.rstrip("/") + url.removeprefix(PAGE) if self.endpoint and url.startswith(f"{PAGE}/") else url
 
     def _fetch_snapshot(self, entry: ManifestEntry) -> Path:
         """From the first repository that gives it, at the commit of the first time."""
@@ -219,7 +249,7 @@ class Store:
             self._record(entry, source, fetched, before)
             return fetched.folder if source.file is None else fetched.folder / source.file
 
-        return _from_first_repository(entry, recorded)
+        return from_first_repository(entry, recorded)
 
     def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
         """Hash what arrived against the hub's, the manifest's and the first time's hashes, and write the receipt."""
@@ -244,47 +274,24 @@ class Store:
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
 
 
-def _from_first_repository(entry: ManifestEntry, fetch: Callable[[HubSource], Path]) -> Path:
-    """What the first repository gives that gives anything. Raises WeightsError with every reason."""
-    reasons = []
-    for source in entry.hub:
-        try:
-            return fetch(source)
-        except WeightsError as error:
-            reasons.append(str(error))
-    gate = f"; its licence must be accepted first at {PAGE}/{entry.hub[0].repo}" if entry.gated else ""
-    raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
-
-
-def _remembered(entry: ManifestEntry, receipt: Receipt) -> str:
-    sha256 = next(iter(receipt.files.values())).sha256
-    return (
-        f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
-        f"`ttpo models remove {entry.name} --forget` makes room for the new one"
-    )
-
-
 def open_store(on_bytes: OnBytes | None = None, environment: Mapping[str, str] | None = None) -> Store:
     """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read.
 
-    The package's manifest; then what TTPO_HOME's own (a bundle's) adds; then TTPO_MANIFEST's entries, which replace those of their names.
+    The package's manifest; then what TTPO_HOME's own (a bundle's) adds, and replaces by files that lie there; then TTPO_MANIFEST's entries,
+    which replace those of their names.
     """
     given = os.environ if environment is None else environment
     home = ttpo_home(given)
     entries = read_manifest()
     if (home / NAME).is_file():
-        entries = {**_fetchable(home / NAME), **entries}
+        carried = read_own_manifest(home / NAME)
+        entries |= {name: entry for name, entry in carried.items() if name not in entries or _is_carried(home, entry)}
     if given.get("TTPO_MANIFEST"):
-        entries = {**entries, **_fetchable(Path(given["TTPO_MANIFEST"]))}
+        entries = {**entries, **read_own_manifest(Path(given["TTPO_MANIFEST"]))}
     return Store(home, hub_cache(given), entries, is_offline(given), given.get("HF_ENDPOINT") or None, on_bytes)
 
 
-def _fetchable(path: Path) -> dict[str, ManifestEntry]:
-    """The entries of a manifest that is not the package's."""
-    entries = read_manifest(path)
-    for entry in entries.values():
-        if entry.file is not None:
-            raise WeightsError(
-                f"{path}: '{entry.name}' names an embedded file, which only the package's own manifest can: give urls or hub"
-            )
-    return entries
+def _is_carried(home: Path, entry: ManifestEntry) -> bool:
+    """Whether a bundle's files for its own entry are there: another entry of that name would call them damaged."""
+    folder = home / "models" / entry.name
+    return (folder / SNAPSHOT).is_dir() or (bool(entry.urls) and (folder / entry.file_name).is_file())

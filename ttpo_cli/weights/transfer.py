@@ -78,6 +78,10 @@ def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout:
         have = 0
     if have and have == size:
         return _digest(part.path, have).hexdigest()
+    if have and sha256 is not None and size is None:
+        digest = _digest(part.path, have).hexdigest()
+        if digest == sha256:  # nobody tells how long it is, and a server has nothing more to send
+            return digest
     with _open(url, part, have, validator, sha256 is None, timeout) as response:
         have, total = _check(response, have, size, part)
         _check_space(part.path.parent, (total or size or 0) - have, part.target.name)
@@ -90,6 +94,8 @@ def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout:
     whole = total if size is None else size
     if whole is not None and count < whole:
         raise Again(f"broke off after {count} of {whole} bytes")
+    if not count:
+        raise Again("sends nothing")
     return digest.hexdigest()
 
 
@@ -125,7 +131,7 @@ def _open(url: str, part: Part, have: int, validator: str | None, must_stay_secu
             if error.code == 416:
                 part.discard()
                 raise Again("has no more of the file than what is here") from error
-            raise Elsewhere(f"answers {error.code} {error.reason}") from error
+            raise Elsewhere(f"answers {error.code} {_words(error.reason)}") from error
     except urllib.error.URLError as error:
         if isinstance(error.reason, (socket.gaierror, ssl.SSLCertVerificationError, str)):
             raise Elsewhere(f"cannot be reached ({_words(error.reason)})") from error
@@ -151,6 +157,11 @@ def _check(response: Any, have: int, size: int | None, part: Part) -> tuple[int,
     headers = response.headers
     if headers.get_content_type() == "text/html":
         raise Elsewhere("answers with a web page instead of the file")
+    if response.status not in (200, 206):
+        raise Elsewhere(f"answers {response.status}, which brings no file")
+    encoding = headers.get("Content-Encoding", "identity").lower()
+    if encoding != "identity":
+        raise Elsewhere(f"sends the file in another form than asked ({_words(encoding)})")
     length = headers.get("Content-Length", "")
     total = int(length) if length.isdecimal() else None
     if response.status == 206:
@@ -161,6 +172,8 @@ def _check(response: Any, have: int, size: int | None, part: Part) -> tuple[int,
         total = int(whole)
     else:
         have = 0
+    if total == 0:
+        raise Elsewhere("answers with an empty file")
     if size is not None and total is not None and total != size:
         raise Elsewhere(f"offers {total} bytes, where the file has {size}")
     return have, total

@@ -229,6 +229,16 @@ def test_a_name_is_found_through_the_store_and_folders_by_themselves(folder, tmp
         locate("sdlx", empty)
 
 
+def test_a_name_of_another_task_is_refused_before_it_is_fetched(tmp_path):
+    empty = replace(open_store(), home=tmp_path, hub_cache=tmp_path / "hub", offline=True)
+    for name, option in (("controlnet-tile-sd15", "--prior-controlnet"), ("taesd", "--prior-vae tiny:NAME")):
+        with pytest.raises(UsageError, match=f"--prior {name}: that is a model for .*, for {option}"):
+            locate(name, empty)
+    for options in (replace(PLAIN, controlnet="sd15"), replace(PLAIN, controlnet="taesd"), replace(PLAIN, vae="controlnet-tile")):
+        with pytest.raises(UsageError, match="that is a model for"):
+            with_folders(options, empty)
+
+
 def test_a_named_prior_bears_the_manifests_name_and_licence(folder):
     entry = read_manifest()["sd15"]
     prior = load_prior(Located(folder, entry), CPU, "fp32", PLAIN)

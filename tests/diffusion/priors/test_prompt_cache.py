@@ -1,7 +1,9 @@
 """Prompts encoded once: the next command reads what the last one kept, and nothing else is taken for it."""
 
+import json
 from dataclasses import replace
 
+import diffusers
 import pytest
 import torch
 from tiny_models import quiet, save_family
@@ -49,6 +51,25 @@ def test_another_text_precision_or_text_encoder_is_encoded_anew(folder, encoding
     weights.write_bytes(weights.read_bytes())
     load_latent_prior(folder, CPU, "fp32", OPTIONS, tmp_path)
     assert len(encodings) == 6
+
+
+@pytest.mark.parametrize("negative", ["", "rain"])
+@torch.no_grad()
+def test_sdxl_without_a_negative_text_takes_what_its_pipeline_takes_and_keeps_the_cases_apart(tmp_path, negative):
+    quiet()
+    folder = save_family("sdxl", tmp_path)
+    index = json.loads((folder / "model_index.json").read_text())
+    encoded = []
+    for zeros in (True, False):
+        (folder / "model_index.json").write_text(json.dumps(index | {"force_zeros_for_empty_prompt": zeros}))
+        options = PriorOptions(prompt="a street", negative=negative, scale=2.0)
+        _, dropped = latent.load_parts(folder, CPU, "fp32", options, tmp_path / "kept").prompts
+        pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder)
+        _, tokens, _, pooled = pipeline.encode_prompt("a street", device=CPU, negative_prompt=negative or None)
+        assert torch.equal(dropped.tokens, tokens) and torch.equal(dropped.pooled, pooled)
+        encoded.append(dropped.tokens)
+    assert torch.equal(*encoded) is bool(negative)
+    assert bool(encoded[0].any()) is bool(negative) and encoded[1].any()
 
 
 def test_what_was_kept_and_is_damaged_is_encoded_again(folder, encodings, tmp_path):

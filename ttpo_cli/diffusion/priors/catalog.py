@@ -6,15 +6,19 @@ from pathlib import Path
 import torch
 
 from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.diffusion.priors.diffusers_models import read_layout
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import PriorOptions, check_options, load_latent_prior
 from ttpo_cli.diffusion.priors.single_file import is_single_file
-from ttpo_cli.errors import WeightsError, unknown_name
+from ttpo_cli.errors import UsageError, WeightsError, unknown_name
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.family import choose
 from ttpo_cli.weights.store import Store, open_store
 
 EMBEDDED = "haar-prior"
+# Tasks of the manifest's priors, and the option that each is for.
+PRIOR, AUTOENCODER, CONTROL = "image prior", "tiny autoencoder", "control of an image prior"
+OPTIONS = {PRIOR: "--prior", AUTOENCODER: "--prior-vae tiny:NAME", CONTROL: "--prior-controlnet"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Located:
 def locate(name: str, store: Store | None = None) -> Located:
     """What `--prior NAME|FOLDER|FILE` means, fetched where it is a name of the manifest and not here yet.
 
-    A path that exists comes before a name. Raises UsageError for an unknown name, WeightsError for weights that are not there.
+    A path that exists comes before a name. Raises UsageError for an unknown name or one of another task, WeightsError for weights that are
+    not there.
     """
     if name == EMBEDDED:
         return Located(None)
@@ -36,6 +41,7 @@ def locate(name: str, store: Store | None = None) -> Located:
         return Located(Path(name))
     store = store or open_store()
     entry = named(name, store)
+    _refuse_other(entry, PRIOR, "--prior")
     return Located(store.find(entry.name), entry)
 
 
@@ -54,6 +60,7 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
         raise WeightsError(f"{path.name} is a whole model in one file: `ttpo models convert {path} -o FOLDER`, then --prior FOLDER")
     if path is None or path.is_file():
         return load_haar_prior(path, device, precision, options.scale)
+    check_options(options, read_layout(path))  # before an autoencoder or a ControlNet is fetched for nothing
     prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")
     if located.entry is None:
         return prior
@@ -61,11 +68,26 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
 
 
 def with_folders(options: PriorOptions, store: Store | None) -> PriorOptions:
-    """The options with the folders of the autoencoder and the ControlNet in place of their names in the manifest."""
+    """The options with the folders of the autoencoder and the ControlNet in place of their names in the manifest, fetched where they are
+    not here yet. Raises UsageError for an unknown name or one of another task, WeightsError."""
     tiny, mark, vae = options.vae.rpartition("tiny:")
-    found = {"vae": f"{tiny}{mark}{_folder(vae, store)}", "controlnet": _folder(options.controlnet, store)}
+    found = {
+        "vae": f"{tiny}{mark}{_folder(vae, AUTOENCODER, '--prior-vae', store)}",
+        "controlnet": _folder(options.controlnet, CONTROL, "--prior-controlnet", store),
+    }
     return replace(options, **found)
 
 
-def _folder(name: str, store: Store | None) -> str:
-    return name if not name or Path(name).exists() else str(locate(name, store).path)
+def _folder(name: str, task: str, option: str, store: Store | None) -> str:
+    if not name or Path(name).exists():
+        return name
+    store = store or open_store()
+    entry = named(name, store)
+    _refuse_other(entry, task, option)
+    return str(store.find(entry.name))
+
+
+def _refuse_other(entry: ManifestEntry, task: str, option: str) -> None:
+    """Before gigabytes are fetched that cannot be used there; tasks of a user's own manifest may have other names."""
+    if entry.task in OPTIONS and entry.task != task:
+        raise UsageError(f"{option} {entry.name}: that is a model for {entry.task}, for {OPTIONS[entry.task]}")

@@ -3,13 +3,14 @@
 import json
 import logging
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from ttpo_cli.errors import UsageError, WeightsError
@@ -17,7 +18,7 @@ from ttpo_cli.errors import UsageError, WeightsError
 _LIBRARIES = ("diffusers", "transformers")
 _UNUSED = {"safety_checker", "feature_extractor", "image_encoder"}
 # What diffusers and transformers raise for files that are missing, cut short, of another shape or of another kind.
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, RuntimeError, AttributeError, ImportError, SafetensorError)
+_UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, AttributeError, NameError, ImportError, SafetensorError)
 
 
 def _diffusers() -> Any:
@@ -82,7 +83,12 @@ def read_layout(folder: Path) -> Layout:
 
 def part_config(layout: Layout, part: str) -> dict[str, Any]:
     """The configuration of one part of a folder. Raises WeightsError where it is missing."""
-    return _json(layout.folder / part / "config.json", f"{layout.folder / part} is no part of a model")
+    return model_config(layout.folder / part)
+
+
+def model_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a model's folder. Raises WeightsError where it is missing."""
+    return _json(folder / "config.json", f"{folder} is no part of a model")
 
 
 def scheduler_config(layout: Layout) -> dict[str, Any]:
@@ -95,14 +101,14 @@ def alphas_cumprod(config: dict[str, Any]) -> Tensor:
     return _diffusers().DDPMScheduler.from_config(config).alphas_cumprod
 
 
-def load_part(folder: Path, class_name: str, dtype: torch.dtype) -> Any:
-    """A model of diffusers with its weights, in evaluation mode, on the CPU; safetensors only, nothing is downloaded.
+def load_part(folder: Path, class_name: str, dtype: torch.dtype, library: str = "diffusers") -> Any:
+    """A model of diffusers or transformers with its weights, in evaluation mode, on the CPU; safetensors only, nothing is downloaded.
 
     Raises WeightsError where the folder is no such model, or is damaged.
     """
-    model = getattr(_diffusers(), class_name, None)
+    model = getattr(_diffusers() if library == "diffusers" else import_module(library), class_name, None)
     if model is None:
-        raise WeightsError(f"{folder} is a {class_name}, which this version of diffusers does not know: update diffusers")
+        raise WeightsError(f"{folder} is a {class_name}, which this version of {library} does not know: update {library}")
     if not folder.is_dir():
         raise WeightsError(f"{folder} is missing: download the whole model, this folder included")
     try:
@@ -144,25 +150,29 @@ def load_text_pipeline(layout: Layout, dtype: torch.dtype) -> Any:
     return pipeline
 
 
-def kind_of_file(shapes: dict[str, Tensor]) -> str:
-    """diffusers' word for a model in one file, by its tensors' names and shapes: "v1", "xl_base", ...; "v1" also where it knows none."""
+def kind_of_file(shapes: dict[str, Tensor]) -> str | None:
+    """diffusers' word for a model in one file, by its tensors' names and shapes: "v1", "xl_base", ...; "v1" also where it knows none, and
+    None where it fails on shapes that no such model has."""
     _diffusers()
-    return import_module("diffusers.loaders.single_file_utils").infer_diffusers_model_type(shapes)
+    try:
+        return import_module("diffusers.loaders.single_file_utils").infer_diffusers_model_type(shapes)
+    except _UNREADABLE:  # it indexes shapes unseen, of a file that anybody may have made
+        return None
 
 
-def pipeline_of_file(path: Path, layout: Layout, dtype: torch.dtype) -> Any:
-    """A whole pipeline with the weights of one safetensors file, configured as the folder of `layout`; parts that the file lacks come from
-    there. Nothing is downloaded. Raises WeightsError where they do not fit each other."""
+def pipeline_of_file(path: Path, names: Collection[str], layout: Layout, dtype: torch.dtype) -> Any:
+    """A whole pipeline with the weights of one safetensors file (`names`: of its tensors), configured as the folder of `layout`; parts that
+    the file lacks come from there. Nothing is downloaded. Raises WeightsError where they do not fit each other, or neither has a part."""
     pipeline = getattr(_diffusers(), layout.pipeline, None)
     if pipeline is None or not layout.pipeline.endswith("Pipeline"):
         raise WeightsError(f"{layout.folder} is a {layout.pipeline}, which this version of diffusers does not know: update diffusers")
     other = {name for name, library in layout.libraries.items() if library not in _LIBRARIES and name not in _UNUSED}
     if other:
         raise WeightsError(f"{layout.folder} has parts of its own kind ({', '.join(sorted(other))}): nothing but diffusers' own is run")
-    unused = dict.fromkeys(_UNUSED & layout.libraries.keys())
+    given = {**dict.fromkeys(_UNUSED & layout.libraries.keys()), **_parts_for(path, names, layout)}
     lacking = import_module("diffusers.loaders.single_file_utils").SingleFileComponentError
     try:
-        made = pipeline.from_single_file(str(path), config=str(layout.folder), torch_dtype=dtype, local_files_only=True, **unused)
+        made = pipeline.from_single_file(str(path), config=str(layout.folder), torch_dtype=dtype, local_files_only=True, **given)
         parts = [part for part in made.components.values() if isinstance(part, nn.Module)]
         absent = [name for part in parts for name, value in part.state_dict().items() if value.is_meta]
         if absent:
@@ -171,6 +181,38 @@ def pipeline_of_file(path: Path, layout: Layout, dtype: torch.dtype) -> Any:
         message = f"{path.name} is no model like {layout.folder} ({_first_line(error)}): name the model it was made from with --like"
         raise WeightsError(message) from error
     return made
+
+
+def _parts_for(path: Path, names: Collection[str], layout: Layout) -> dict[str, Any]:
+    """What the folder of `layout` has of the parts that a file lacks, in the precision they have there: diffusers finds only those of its
+    own classes. Raises WeightsError where the folder lacks their weights too."""
+    lacking = [part for part in layout.parts if part.startswith(("vae", "text_encoder")) and not _holds(names, layout, part)]
+    files = {part: sorted((layout.folder / part).glob("*.safetensors")) for part in lacking}
+    if absent := [part for part in lacking if not files[part]]:
+        raise WeightsError(
+            f"{path.name} has no {', '.join(absent)}, and {layout.folder} no weights of them: fetch that model whole "
+            "(`ttpo models fetch NAME`, if it has a name), or give --like a folder that has them"
+        )
+    return {part: load_part(layout.folder / part, layout.parts[part], _dtype(files[part][0]), layout.libraries[part]) for part in lacking}
+
+
+def _holds(names: Collection[str], layout: Layout, part: str) -> bool:
+    """Whether a file with tensors of these names holds an autoencoder, or a text encoder of the class that the part has."""
+    single_file = import_module("diffusers.loaders.single_file_utils")
+    if part == "vae":
+        return any(name.startswith(tuple(single_file.LDM_VAE_KEYS)) for name in names)
+    if layout.parts[part] == "T5EncoderModel":
+        return single_file.is_t5_in_single_file(names)
+    return single_file.is_clip_model_in_single_file(getattr(import_module(layout.libraries[part]), layout.parts[part], type), names)
+
+
+def _dtype(file: Path) -> torch.dtype:
+    """The number format of a safetensors file's first tensor. Raises WeightsError."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            return opened.get_tensor(next(iter(opened.keys()))).dtype
+    except (SafetensorError, OSError, StopIteration) as error:
+        raise WeightsError(f"{file} is not a readable safetensors file ({_first_line(error)}): download it again") from error
 
 
 def from_config(class_name: str, config: dict[str, Any], dtype: torch.dtype, device: torch.device) -> Any:

@@ -11,6 +11,7 @@ from torch import nn
 
 from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.priors.autoencoder import cell_channels, cell_size, decoder, encoder, is_tiny
+from ttpo_cli.diffusion.priors.controlnet import load_controlnet, refuse_controlnet
 from ttpo_cli.diffusion.priors.diffusers_models import (
     Layout,
     alphas_cumprod,
@@ -101,16 +102,16 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
 
 def load_parts(folder: Path, device: torch.device, precision: str, options: PriorOptions, kept: Path | None = None) -> Parts:
     """The parts of a folder in diffusers layout, its texts encoded. Raises as `load_latent_prior` does."""
-    check_options(options)
     layout = read_layout(folder)
+    check_options(options, layout)
     if layout.network_class not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise WeightsError(
             f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
         )
     dtype = network_dtype(precision, device)
+    controlnet = load_controlnet(layout, Path(options.controlnet), dtype) if options.controlnet else None
     prompts = _prompts(layout, device, dtype, options, kept)
-    controlnet = load_part(Path(options.controlnet), "ControlNetModel", dtype) if options.controlnet else None
     network = load_part(folder / layout.network, layout.network_class, dtype)
     if options.lora:
         add_lora(network, Path(options.lora))
@@ -173,8 +174,10 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
     )
 
 
-def check_options(options: PriorOptions) -> None:
-    """Raises UsageError for options that no model can follow."""
+def check_options(options: PriorOptions, layout: Layout) -> None:
+    """Raises UsageError for options that no model, or not this one, can follow."""
+    if options.controlnet:
+        refuse_controlnet(layout)
     if options.colour_fix not in COLOUR_FIXES:
         raise unknown_name("--prior-colour-fix", options.colour_fix, COLOUR_FIXES)
     if options.tile < 0 or options.overlap < 0 or (options.tile and options.overlap >= options.tile):

@@ -38,7 +38,9 @@ def keep_prompts(folder: Path, key: str, prompts: Prompts) -> None:
 def prompt_key(layout: Layout, *asked: object) -> str:
     """A name for the encoding of what is `asked` (texts, precision, length) by a model's text encoders as their files are now."""
     parts = sorted(part for part in layout.parts if part.startswith(_READERS))
-    files = [path for part in parts for path in sorted((layout.folder / part).rglob("*")) if path.is_file()]
+    # model_index.json says what SDXL takes in place of no text.
+    files = [layout.folder / "model_index.json"]
+    files += [path for part in parts for path in sorted((layout.folder / part).rglob("*")) if path.is_file()]
     # Links of a hub's cache are followed: the file behind one changes with the revision.
     states = [(str(path.relative_to(layout.folder)), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
     facts = [str(layout.folder.resolve()), layout.pipeline, states, *map(repr, asked)]

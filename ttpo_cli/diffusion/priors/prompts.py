@@ -89,7 +89,10 @@ def _stable_diffusion(pipeline: Any, prompt: str, negative: str, guided: bool, d
 
 def _xl(pipeline: Any, prompt: str, negative: str, guided: bool, device: torch.device, length: dict[str, int]) -> Prompts:
     tokens, dropped, pooled, dropped_pooled = pipeline.encode_prompt(
-        prompt, device=device, do_classifier_free_guidance=guided, negative_prompt=negative
+        prompt,
+        device=device,
+        do_classifier_free_guidance=guided,
+        negative_prompt=negative or None,  # no text is zeros where the model's configuration says so, and "" would be a text
     )
     return Prompt(tokens, pooled), Prompt(dropped, dropped_pooled) if guided else None
 

@@ -42,7 +42,8 @@ def prior_like(path: Path) -> str | None:
     if not _has_network(header):
         return None
     shapes = {name: torch.empty(shape, device="meta") for name, (_, shape) in header.items()}
-    return _LIKE.get(kind_of_file(shapes))
+    kind = kind_of_file(shapes)
+    return None if kind is None else _LIKE.get(kind)
 
 
 def convert(path: Path, like: Path, output: Path) -> Layout:
@@ -57,7 +58,7 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
     if output.exists():
         raise TtpoError(f"'{output}' exists already: choose another name for the folder")
     common = Counter(dtype for dtype, _ in header.values()).most_common(1)[0][0]
-    pipeline = pipeline_of_file(path, read_layout(like), _DTYPES.get(common, torch.float32))
+    pipeline = pipeline_of_file(path, header, read_layout(like), _DTYPES.get(common, torch.float32))
     unfinished = output.with_name(f".{output.name}.part")
     try:
         shutil.rmtree(unfinished, ignore_errors=True)
