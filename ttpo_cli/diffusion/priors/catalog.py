@@ -54,17 +54,28 @@ def named(name: str, store: Store) -> ManifestEntry:
 
 
 def load_prior(located: Located, device: torch.device, precision: str, options: PriorOptions, store: Store | None = None) -> Prior:
-    """The prior of what `locate` says; autoencoder and ControlNet of the options by name too. Raises WeightsError for a broken one."""
+    """The prior of what `locate` says; autoencoder and ControlNet of the options by name too.
+
+    Raises WeightsError for a broken one, UsageError for options that this prior cannot follow.
+    """
     path = located.path
     if path is not None and path.is_file() and is_single_file(path):
         raise WeightsError(f"{path.name} is a whole model in one file: `ttpo models convert {path} -o FOLDER`, then --prior FOLDER")
     if path is None or path.is_file():
+        _refuse_latent_options(options)
         return load_haar_prior(path, device, precision, options.scale)
     check_options(options, read_layout(path))  # before an autoencoder or a ControlNet is fetched for nothing
     prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")
     if located.entry is None:
         return prior
     return replace(prior, name=located.entry.name, licence=located.entry.licence, commercial_use=located.entry.commercial_use)
+
+
+def _refuse_latent_options(options: PriorOptions) -> None:
+    """The embedded prior reads no text and has no autoencoder: who asks for one would wait for an effect in vain."""
+    asked = [f"--prior-{name}" for name in ("prompt", "negative", "vae", "controlnet", "lora") if getattr(options, name)]
+    if asked:
+        raise UsageError(f"{' and '.join(asked)}: the embedded prior has no use for that; name a latent one too, for example --prior sd21")
 
 
 def with_folders(options: PriorOptions, store: Store | None) -> PriorOptions:
