@@ -1,6 +1,7 @@
 #!/bin/sh
 # Ten trainings of lfc-sr-small's second phase at equal budget, from one pretrained checkpoint: PD-ADMM, its dual modes and its baselines.
 #   sh docs/lfc_evidence.sh PRETRAINED.safetensors OUTPUT PHOTOS...
+#   STEPS=2000 CROPS=2000 FEATURES=moving-patches RUNS="admm-crop-0.1 regulariser-1 unconstrained" sh docs/lfc_evidence.sh ...
 # A run that is finished is left alone; an interrupted one goes on.
 start=$1 output=$2
 shift 2
@@ -8,11 +9,12 @@ train() {
     name=$1
     shift
     [ -e "$output/$name/finished" ] && return
+    case " ${RUNS:-$name} " in *" $name "*) ;; *) return ;; esac
     resume=
     [ -e "$output/$name/state.pt" ] && resume=--resume
     # shellcheck disable=SC2086
-    ttpo train lfc $photos --output "$output/$name" --start "$start" --steps 0 --admm-steps 800 --every 400 $resume \
-        --set ema=0.99 --set admm.crops=800 --set admm.rho=1 --set admm.objective_rate=1e-4 --set admm.perceptual_rate=3e-4 \
+    ttpo train lfc $photos --output "$output/$name" --start "$start" --steps 0 --admm-steps "${STEPS:-800}" --every 400 $resume \
+        --set ema=0.99 --set admm.crops="${CROPS:-800}" --set admm.features="${FEATURES:-patches}" --set admm.rho=1 --set admm.objective_rate=1e-4 --set admm.perceptual_rate=3e-4 \
         --set admm.discriminator_rate=4e-4 "$@" && touch "$output/$name/finished"
 }
 photos=$*
