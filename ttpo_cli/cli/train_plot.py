@@ -53,7 +53,7 @@ def draw_plane(run: Path, ways: Mapping[str, tuple[str, str]]) -> None:
     }
     drawn = {name: way for name, way in points.items() if way}
     if drawn:
-        across, upward = (" and ".join(names) for names in zip(*ways.values(), strict=True))
+        across, upward = (name.removesuffix(f"_{next(iter(ways))}") for name in next(iter(ways.values())))
         atomic_write(run / "plane.svg", line_plot(drawn, run.name, Axis(across), Axis(upward)).encode(), overwrite=True)
 
 
