@@ -124,7 +124,7 @@ def saving(folder: Path, saved: bool) -> Iterator[None]:
             if saved
             else "nothing was saved yet; free space, or choose another folder"
         )
-        said = error.strerror if isinstance(error, OSError) else str(error).split(": free", 1)[0]
+        said = (error.strerror if isinstance(error, OSError) else None) or str(error).split(": free", 1)[0]
         raise TtpoError(f"the run in {folder} cannot be written ({said}): {stands}") from error
 
 
