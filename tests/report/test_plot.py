@@ -26,6 +26,13 @@ def test_larger_values_stand_higher_and_further_right() -> None:
     assert points[0][1] > points[1][1] > points[2][1]
 
 
+def test_more_lines_than_colours_are_told_apart_by_dashes() -> None:
+    drawn = ElementTree.fromstring(line_plot({f"n{index}": [(0, index), (1, index)] for index in range(10)}, "t", Axis("x"), Axis("y")))
+    looks = [(line.get("stroke"), line.get("stroke-dasharray")) for line in drawn.findall(f"{SVG}polyline")]
+    assert len(set(looks)) == 10 and [dashes is not None for _, dashes in looks] == [False] * 8 + [True] * 2
+    assert [text.text for text in drawn.findall(f"{SVG}text")][-1] == "-- n9"
+
+
 def test_names_are_escaped_and_odd_points_left_out() -> None:
     svg = line_plot({"<a & b>": [(1, 1), (2, math.nan), (3, 0), (4, 2)]}, "<t>", Axis("x"), Axis("y", True))
     assert len(_lines(svg)[0]) == 2

@@ -9,6 +9,7 @@ Points = Sequence[tuple[float, float]]
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 70, 170, 40, 50
 COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#ff7f0e", "#17becf", "#8c564b", "#7f7f7f")
+DASHES = "6 4"  # of the lines that bear a colour for the second time
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ def line_plot(series: Mapping[str, Points], title: str, x: Axis, y: Axis) -> str
     upward = _scale([point[1] for point in every], y.log, HEIGHT - BOTTOM, TOP)
     parts = [f'<text x="{LEFT}" y="22" font-size="15">{escape(title)}</text>', *_grid(across, upward, x, y)]
     for index, (name, points) in enumerate(shown.items()):
-        colour = COLOURS[index % len(COLOURS)]
+        again, colour = index >= len(COLOURS), COLOURS[index % len(COLOURS)]
         path = " ".join(f"{across.place(px):.1f},{upward.place(py):.1f}" for px, py in points)
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        dashes = f' stroke-dasharray="{DASHES}"' if again else ""
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"{dashes}/>')
         if len(points) <= 20:
             parts += [f'<circle cx="{across.place(px):.1f}" cy="{upward.place(py):.1f}" r="3" fill="{colour}"/>' for px, py in points]
         row = TOP + 12 + 18 * index
-        parts.append(f'<text x="{WIDTH - RIGHT + 12}" y="{row}" fill="{colour}">{escape(name)}</text>')
+        parts.append(f'<text x="{WIDTH - RIGHT + 12}" y="{row}" fill="{colour}">{"-- " if again else ""}{escape(name)}</text>')
     body = "\n".join(parts)
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">'
     return f'{head}\n<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>\n{body}\n</svg>\n'
