@@ -1,6 +1,7 @@
 """What tests of every part share: the folder of third-party data beside the checkout, where there is one."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,12 @@ def photo_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = torch.nn.functional.interpolate(coarse, size=(96, 80), mode="bicubic").clamp(0, 1)
         Image.fromarray((image[0].permute(1, 2, 0) * 255).byte().numpy()).save(folder / f"{index}.png")
     return folder
+
+
+def pytest_configure() -> None:
+    """A suite run in the background has inherited that Ctrl-C is ignored, and so would the programs in which tests press it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
