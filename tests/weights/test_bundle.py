@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from mirror import running_mirror
 from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError
@@ -12,14 +11,6 @@ from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.store import open_store
 
 KNOWN = "swinir-real-m-x2"
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    with running_mirror() as server:
-        yield server
 
 
 def arrived(tmp_path, **more):

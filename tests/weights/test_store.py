@@ -8,20 +8,12 @@ import time
 from dataclasses import replace
 
 import pytest
-from mirror import COMMIT, running_mirror
+from mirror import COMMIT
 from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights.entry import HubSource
 from ttpo_cli.weights.store import open_store
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    with running_mirror() as server:
-        yield server
 
 
 def test_a_name_becomes_its_file_and_is_fetched_once(mirror, tmp_path):

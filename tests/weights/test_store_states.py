@@ -4,20 +4,12 @@ import hashlib
 import json
 
 import pytest
-from mirror import COMMIT, running_mirror
+from mirror import COMMIT
 from shelves import CONTENT, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import TtpoError, WeightsError
 from ttpo_cli.weights import store as shelves
-
-
-@pytest.fixture
-def mirror(monkeypatch):
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.delenv("HF_TOKEN", raising=False)
-    with running_mirror() as server:
-        yield server
 
 
 def of_another_tool(tmp_path):
