@@ -110,6 +110,7 @@ def test_in_the_order_po_records_call_the_second_output_the_objective_one(photos
     admm = AdmmOptions(steps=2, crops=2, constraint="none", order="po", objective_rate=2e-3, perceptual_rate=0.0)
     options = LfcOptions(steps=0, batch=2, crop=8, ema=0.0, admm=admm)
     record = list(train_lfc(photos, tmp_path, options, CPU, every=2))[-1]
+    assert load_checkpoint(tmp_path / "lfc-sr.safetensors")[1]["order"] == "po"
     _, held, _ = read_pairs(photos, 8, 4, options.data)
     lq, hq = centre(held[0], 4, CPU)
     found = {}
