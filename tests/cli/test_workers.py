@@ -269,7 +269,7 @@ def test_weights_named_by_a_file_must_be_those_the_workers_found(tmp_path):
 
 def test_a_dry_run_starts_no_worker(album, capsys, monkeypatch):
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
-    monkeypatch.setattr("ttpo_cli.batch.process_worker.ProcessWorker.start", lambda self: 1 / 0)
+    monkeypatch.setattr("ttpo_cli.workers.process.ProcessWorker.start", lambda self: 1 / 0)
     assert program(["restore", str(album), "--workers", "2", "--dry-run"]) == 0
     assert "2 to restore: new" in capsys.readouterr().err
 

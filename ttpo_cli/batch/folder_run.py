@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ttpo_cli.batch.crew import CrewLost
 from ttpo_cli.batch.decision import Decision
 from ttpo_cli.batch.folder_journal import FolderJournal, JournalError, stamp
 from ttpo_cli.batch.overlap import Ended, overlapped, spread
@@ -18,6 +17,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_bytes, read_photo
+from ttpo_cli.workers.pool import CrewLost
 
 _IDLE: dict[str, Literal["unchanged", "kept", "waiting"]] = {"unchanged": "unchanged", "keep": "kept", "wait": "waiting"}
 # Errors of the disk that the next photo would meet as well.

@@ -18,10 +18,10 @@ from ttpo_cli.cli.workers import sent_to
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.crew import Crew
     from ttpo_cli.batch.decision import Decision, Wish
     from ttpo_cli.batch.folder_run import Report
     from ttpo_cli.batch.plan import Job
+    from ttpo_cli.workers.pool import Crew
 
 _WORDS = {
     "restored": "restored",

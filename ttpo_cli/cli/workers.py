@@ -15,10 +15,10 @@ from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.batch.backlog import Picks
-    from ttpo_cli.batch.crew import Crew, Worker
     from ttpo_cli.batch.decision import Decision
     from ttpo_cli.batch.folder_run import Elsewhere, Finished
     from ttpo_cli.pipeline import Engine, EngineOptions, Settings
+    from ttpo_cli.workers.pool import Crew, Worker
 
 THREADS = "OMP_NUM_THREADS"
 # What a worker on another machine must know of this one's environment.
@@ -128,7 +128,7 @@ def hired(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal) -
 
     Raises UsageError for devices that are not there, TtpoError where no worker can be had or two of them differ.
     """
-    from ttpo_cli.batch.crew import Crew
+    from ttpo_cli.workers.pool import Crew
 
     with ExitStack() as stack:
         place = _on_cluster if executor.name == "ray" else _here
@@ -145,7 +145,7 @@ def _here(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, s
     """Processes of this machine: one a device, or as many as asked for, which take the devices in turn and share the threads."""
     import torch
 
-    from ttpo_cli.batch.process_worker import ProcessWorker
+    from ttpo_cli.workers.process import ProcessWorker
 
     devices = devices_of(recipe.made_of.device)
     count = min(executor.workers or len(devices), photos)
@@ -159,7 +159,7 @@ def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Termi
     """Actors of a Ray cluster, each with a GPU where there are any, otherwise with as many CPUs as the same run here would use threads."""
     import torch
 
-    from ttpo_cli.batch.ray_worker import RayWorker, Share, cpus_per_gpu, joined_cluster, places
+    from ttpo_cli.workers.ray import RayWorker, Share, cpus_per_gpu, joined_cluster, places
 
     device = recipe.made_of.device
     if device not in ("auto", "cpu", "cuda"):

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import worker_recipes
 
-from ttpo_cli.batch.crew import WorkerLost
-from ttpo_cli.batch.process_worker import ProcessWorker
 from ttpo_cli.errors import UsageError
+from ttpo_cli.workers.pool import WorkerLost
+from ttpo_cli.workers.process import ProcessWorker
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
 
@@ -100,7 +100,7 @@ def test_it_ends_by_itself_in_the_middle_of_its_work_where_its_parent_is_killed(
     parent = f"""
 import sys; sys.path[:] = {sys.path!r}
 import worker_recipes
-from ttpo_cli.batch.process_worker import ProcessWorker
+from ttpo_cli.workers.process import ProcessWorker
 worker = ProcessWorker("worker", worker_recipes.light, {{}})
 worker.start()
 print(worker.work(("echo", 0))[0], flush=True)

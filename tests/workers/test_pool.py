@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from ttpo_cli.batch.crew import ATTEMPTS, Crew, CrewLost, NoRoom, WorkerLost
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.workers.pool import ATTEMPTS, Crew, CrewLost, NoRoom, WorkerLost
 
 
 class Actor:

@@ -14,10 +14,10 @@ import threading
 from collections.abc import Mapping
 from typing import Any, BinaryIO
 
-from ttpo_cli.batch.crew import WorkerLost
-from ttpo_cli.batch.hand import Hand, Recipe, kin, unpacked
+from ttpo_cli.workers.pool import WorkerLost
+from ttpo_cli.workers.runtime import Hand, Recipe, kin, unpacked
 
-_BEGIN = "import sys; sys.path[:] = {path!r}; from ttpo_cli.batch.process_worker import serve; serve()"
+_BEGIN = "import sys; sys.path[:] = {path!r}; from ttpo_cli.workers.process import serve; serve()"
 
 
 class ProcessWorker:

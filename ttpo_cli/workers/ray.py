@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ttpo_cli import __version__
-from ttpo_cli.batch.crew import NoRoom, WorkerLost
-from ttpo_cli.batch.hand import Hand, Recipe, kin, unpacked
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.workers.pool import NoRoom, WorkerLost
+from ttpo_cli.workers.runtime import Hand, Recipe, kin, unpacked
 
 # Seconds within which the cluster must find room for a worker and start its process.
 PATIENCE = 120.0

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import worker_recipes
 
-from ttpo_cli.batch.crew import NoRoom, WorkerLost
-from ttpo_cli.batch.hand import Hand
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.workers.pool import NoRoom, WorkerLost
+from ttpo_cli.workers.runtime import Hand
 
 ray = pytest.importorskip("ray", reason="Ray comes with the extra `ray`")
 
-from ttpo_cli.batch.ray_worker import RayWorker, Share, cpus_per_gpu, joined_cluster, places  # noqa: E402
+from ttpo_cli.workers.ray import RayWorker, Share, cpus_per_gpu, joined_cluster, places  # noqa: E402
 
 ONE = Share(1, 0)
 
