@@ -11,6 +11,8 @@ from torch import Tensor
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.device.device import free_cached, is_out_of_memory
+from ttpo_cli.device.stage_timer import Bytes, Laps, greatest
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import EMBEDDED, load_prior, locate
 from ttpo_cli.diffusion.priors.latent import PriorOptions
@@ -18,8 +20,6 @@ from ttpo_cli.errors import MemoryExhausted, UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
-from ttpo_cli.memory.device import free_cached, is_out_of_memory
-from ttpo_cli.memory.laps import Bytes, Laps, greatest
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.candidates import CandidateOptions

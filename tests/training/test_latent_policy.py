@@ -7,9 +7,9 @@ import pytest
 import torch
 from tiny_models import quiet, save_family
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.training import lora
 from ttpo_cli.training.alarm import AlarmOptions
 from ttpo_cli.training.lrpo import LrpoOptions

@@ -7,8 +7,8 @@ import torch
 from analytic import gaussian_prior
 from PIL import Image
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
 from ttpo_cli.training.alarm import AlarmOptions

@@ -6,10 +6,10 @@ import pytest
 import torch
 from analytic import gaussian_prior
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import step_mean
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize
 from ttpo_cli.errors import UsageError
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.training.finetune import finetune_update
 from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.lrpo_update import Judged, lrpo_update

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.device.device import affordable_side, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
-from ttpo_cli.memory.device import affordable_side, is_out_of_memory
 
 Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}

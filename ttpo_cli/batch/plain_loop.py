@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ttpo_cli.device.stage_timer import clock
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.guidance import guide, make_split
 from ttpo_cli.diffusion.priors.diffusers_models import ddim_scheduler
@@ -19,7 +20,6 @@ from ttpo_cli.diffusion.priors.latent import Parts
 from ttpo_cli.diffusion.priors.prompts import Prompt
 from ttpo_cli.diffusion.priors.unet_prior import sigma_table, size_ids, timesteps_of
 from ttpo_cli.diffusion.schedule import flow_to_sigma
-from ttpo_cli.memory.laps import clock
 from ttpo_cli.pipeline import Settings
 from ttpo_cli.preference.reward import pair_preference
 

@@ -22,6 +22,6 @@ def _is_device_memory(error: BaseException) -> bool:
     """torch's own kinds of it; without torch there is no such error, so it is not imported for the question."""
     if "torch" not in sys.modules or not isinstance(error, RuntimeError):
         return False
-    from ttpo_cli.memory.device import is_out_of_memory
+    from ttpo_cli.device.device import is_out_of_memory
 
     return is_out_of_memory(error)

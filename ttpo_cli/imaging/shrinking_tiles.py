@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from ttpo_cli.device.device import free_cached, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted
 from ttpo_cli.imaging.tiles import map_tiles
-from ttpo_cli.memory.device import free_cached, is_out_of_memory
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import torch
 
+from ttpo_cli.device.device import total_memory
 from ttpo_cli.errors import MemoryExhausted
-from ttpo_cli.memory.device import total_memory
 
 # Bytes that pyiqa's authors measured (its benchmark table, one photo at a time). Q-ReAlign: two bytes a parameter and a tenth.
 MEMORY = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from ttpo_cli.device.stage_timer import Laps
 from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions, guide, make_split
 from ttpo_cli.diffusion.inversion import invert, seeded_noise
@@ -14,7 +15,6 @@ from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
-from ttpo_cli.memory.laps import Laps
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate

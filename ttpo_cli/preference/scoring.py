@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.memory.halving import Batch
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.preference.selection import SelectionOptions, fuse
 

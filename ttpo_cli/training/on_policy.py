@@ -11,8 +11,8 @@ from time import perf_counter
 import torch
 from torch import Tensor, nn
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training import policy as policies
 from ttpo_cli.training import policy_data as inputs

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ttpo_cli.memory.halving import Batch
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.on_policy import OnPolicyOptions, check, check_crop
 from ttpo_cli.training.policy import load_policy

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ttpo_cli.memory.halving import Batch
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.training.processes import Processes
 from ttpo_cli.training.run import stop_if_not_finite
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.training.alarm import REWARD, AlarmOptions, Watch
 from ttpo_cli.training.data import Pair, step_generator, to_float

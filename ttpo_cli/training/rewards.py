@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored

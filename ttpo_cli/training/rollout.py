@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import Noise, ancestral, deviation, mean_log_prob
 from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.memory.halving import Batch
 from ttpo_cli.training.data import step_generator
 
 ORIGINS = ("restored", "noise")

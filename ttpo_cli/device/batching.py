@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from ttpo_cli.memory.device import free_cached, is_out_of_memory
+from ttpo_cli.device.device import free_cached, is_out_of_memory
 
 
 @dataclass

@@ -2,8 +2,8 @@
 
 import torch
 
-from ttpo_cli.memory import laps as laps_module
-from ttpo_cli.memory.laps import Laps, greatest
+from ttpo_cli.device import stage_timer as laps_module
+from ttpo_cli.device.stage_timer import Laps, greatest
 
 CPU = torch.device("cpu")
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ttpo_cli.memory.halving import Batch
+from ttpo_cli.device.batching import Batch
 
 CPU = torch.device("cpu")
 
