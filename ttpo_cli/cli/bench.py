@@ -34,7 +34,7 @@ def bench(
     if context.invoked_subcommand is not None:
         return
 
-    from ttpo_cli.batch.benchmark import Untrained, benchmark
+    from ttpo_cli.benchmarks.stages import Untrained, benchmark
 
     terminal = Terminal(quiet, no_color=no_color)
     engine, settings = asked.build(terminal)
@@ -72,7 +72,7 @@ def _fetch(engine: "EngineOptions", prior: bool, terminal: Terminal) -> None:
 
 def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":
     """The size of what is timed. Raises UsageError where full-size networks would run on a CPU that nobody named."""
-    from ttpo_cli.batch.benchmark import paper_size
+    from ttpo_cli.benchmarks.stages import paper_size
     from ttpo_cli.pipeline import choose_device
 
     if not small and device == "auto" and choose_device(device).type == "cpu":

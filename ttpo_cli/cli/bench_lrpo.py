@@ -21,7 +21,7 @@ def bench_lrpo(
     no_color: NoColor = False,
 ) -> None:
     """Samples a second, and the shares of roll-out, reward and update. JSON on stdout, a table on stderr."""
-    from ttpo_cli.batch.lrpo_benchmark import measure_training
+    from ttpo_cli.benchmarks.lrpo import measure_training
     from ttpo_cli.cli.training_progress import read_options
     from ttpo_cli.pipeline import choose_device
     from ttpo_cli.training.on_policy import OnPolicyOptions

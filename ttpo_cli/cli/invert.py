@@ -29,7 +29,7 @@ def invert(
 
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.backbones.inference import restore
-    from ttpo_cli.batch.inversion import round_trips
+    from ttpo_cli.benchmarks.inversion import round_trips
     from ttpo_cli.diffusion.priors.catalog import load_prior, locate
     from ttpo_cli.diffusion.priors.latent import PriorOptions
     from ttpo_cli.errors import UsageError

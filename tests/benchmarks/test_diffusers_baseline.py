@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ttpo_cli.batch.benchmark import Untrained, measure, paper_size
+from ttpo_cli.benchmarks.stages import Untrained, measure, paper_size
 from ttpo_cli.cli.app import program
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.latent import PriorOptions

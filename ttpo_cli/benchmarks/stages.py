@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttpo_cli.batch.plain_loop import Invocations, counted, plain_loop
+from ttpo_cli.benchmarks.diffusers_baseline import Invocations, counted, plain_loop
 from ttpo_cli.device.stage_timer import greatest
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import EMBEDDED

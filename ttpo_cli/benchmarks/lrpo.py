@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ttpo_cli.batch.lfc_benchmark import synthetic_photo
+from ttpo_cli.benchmarks.lfc import synthetic_photo
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored

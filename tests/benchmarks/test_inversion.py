@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from analytic import gaussian_denoiser, gaussian_prior, smooth_image
 
-from ttpo_cli.batch.inversion import round_trips
+from ttpo_cli.benchmarks.inversion import round_trips
 
 
 def test_the_error_of_a_round_trip_falls_as_the_order_of_each_solver_says() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from fakes import tiny_engine
 
-from ttpo_cli.batch import benchmark as benchmark_module
-from ttpo_cli.batch.benchmark import benchmark, measure, synthetic_photo
+from ttpo_cli.benchmarks import stages as benchmark_module
+from ttpo_cli.benchmarks.stages import benchmark, measure, synthetic_photo
 from ttpo_cli.cli import bench as bench_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError

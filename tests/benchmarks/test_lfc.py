@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from ttpo_cli.batch.lfc_benchmark import inference_rows, training_rows
+from ttpo_cli.benchmarks.lfc import inference_rows, training_rows
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.admm import AdmmOptions

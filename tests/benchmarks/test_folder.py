@@ -5,7 +5,7 @@ import sys
 import pytest
 from fakes import tiny_photo
 
-from ttpo_cli.batch.folder_benchmark import make_crops, time_ways
+from ttpo_cli.benchmarks.folder import make_crops, time_ways
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
