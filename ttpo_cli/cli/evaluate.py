@@ -18,8 +18,8 @@ from ttpo_cli.errors import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from ttpo_cli.batch.dataset import Item
-    from ttpo_cli.batch.evaluation import Record, Restorer
+    from ttpo_cli.evaluation.dataset import Item
+    from ttpo_cli.evaluation.evaluation import Record, Restorer
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.metrics.metric import Metric
     from ttpo_cli.pipeline import EngineOptions, Settings
@@ -67,7 +67,7 @@ def evaluate(
     asked: Asked,
 ) -> None:
     """Evaluate over a dataset. Comparisons: output on the 8-bit grid, border of `scale` pixels left out, PSNR and SSIM on Y of BT.601."""
-    from ttpo_cli.batch.dataset import find_items
+    from ttpo_cli.evaluation.dataset import find_items
     from ttpo_cli.imaging.atomic import check_target
     from ttpo_cli.imaging.formats import output_format
     from ttpo_cli.metrics.catalog import load_metrics
@@ -105,7 +105,7 @@ def _load(made_of: "EngineOptions", settings: "Settings", store: "Store") -> Run
     """What restores: the three stages, or the backbone alone."""
     from dataclasses import asdict
 
-    from ttpo_cli.batch.evaluation import backbone_restorer, ttpo_restorer
+    from ttpo_cli.evaluation.evaluation import backbone_restorer, ttpo_restorer
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
@@ -128,8 +128,8 @@ def _follow(
     terminal: Terminal,
 ) -> "list[Record]":
     """Evaluate photo by photo: a line or a bar for people, a line in the journal of `what` is evaluated, images where asked."""
-    from ttpo_cli.batch.evaluation import evaluate as records_of
-    from ttpo_cli.batch.journal import append_record, open_journal
+    from ttpo_cli.evaluation.evaluation import evaluate as records_of
+    from ttpo_cli.evaluation.resume_log import append_record, open_journal
     from ttpo_cli.report.record import jsonable
 
     finished = {} if resume is None else open_journal(resume, jsonable(what))
@@ -201,8 +201,8 @@ def _write_sheet_of_crops(path: Path, crops: "list[torch.Tensor]") -> None:
 
 
 def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:
-    from ttpo_cli.batch.comparison import compare_rows, mean_facts
-    from ttpo_cli.batch.evaluation import mean_rows
+    from ttpo_cli.evaluation.comparison import compare_rows, mean_facts
+    from ttpo_cli.evaluation.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
     from ttpo_cli.report.record import jsonable, versions
 
@@ -227,8 +227,8 @@ def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "
 
 def _write_table(records: "list[Record]", judges: "list[Metric]", csv: bool) -> None:
     """A line a photo and row, then the means; for people, then what the stages cost and who wins against whom."""
-    from ttpo_cli.batch.comparison import FACTS, compare_rows, mean_facts
-    from ttpo_cli.batch.evaluation import mean_rows
+    from ttpo_cli.evaluation.comparison import FACTS, compare_rows, mean_facts
+    from ttpo_cli.evaluation.evaluation import mean_rows
 
     names = [judge.name for judge in judges]
     tables = [(record["name"], record["rows"]) for record in records if "rows" in record]

@@ -85,7 +85,7 @@ def _files(photos: list[Path], recursive: bool) -> list[Path]:
 
 
 def _score_one(path: Path, ref: Path | None, judges: "Sequence[Metric]", border: int, device: Any) -> dict[str, Any]:
-    from ttpo_cli.batch.dataset import find_reference
+    from ttpo_cli.evaluation.dataset import find_reference
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.metrics.metric import score as score_of
     from ttpo_cli.metrics.psnr import cropped
@@ -106,7 +106,7 @@ def _score_one(path: Path, ref: Path | None, judges: "Sequence[Metric]", border:
 
 
 def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges: "Sequence[Metric]", json: bool, csv: bool) -> None:
-    from ttpo_cli.batch.evaluation import mean_rows
+    from ttpo_cli.evaluation.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
     from ttpo_cli.report.record import jsonable
 

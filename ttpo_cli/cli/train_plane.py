@@ -10,7 +10,7 @@ from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.plane import Model, Point
+    from ttpo_cli.evaluation.perception_distortion import Model, Point
     from ttpo_cli.metrics.metric import Metric
 
 SHARES = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -30,8 +30,8 @@ def plane(
     no_color: NoColor = False,
 ) -> None:
     """Each model's two outputs, and the curve between the best objective and the best perceptual one (Eq. 14), as a table and a plot."""
-    from ttpo_cli.batch.dataset import find_items
-    from ttpo_cli.batch.plane import best_of, check_scales, interpolate, measure
+    from ttpo_cli.evaluation.dataset import find_items
+    from ttpo_cli.evaluation.perception_distortion import best_of, check_scales, interpolate, measure
     from ttpo_cli.imaging.atomic import atomic_write, check_target
     from ttpo_cli.metrics.catalog import load_metric
     from ttpo_cli.pipeline import choose_device
@@ -64,7 +64,7 @@ def plane(
 
 def _model(text: str) -> "Model":
     from ttpo_cli.backbones.catalog import load_backbone
-    from ttpo_cli.batch.plane import Model
+    from ttpo_cli.evaluation.perception_distortion import Model
 
     name, equals, file = text.partition("=")
     if not equals:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fakes import tiny_engine
 
-from ttpo_cli.batch.comparison import compare, compare_rows, mean_facts
+from ttpo_cli.evaluation.comparison import compare, compare_rows, mean_facts
 from ttpo_cli.metrics.metric import Metric
 
 

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
-from ttpo_cli.batch.dataset import Item
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.evaluation.dataset import Item
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric, score

@@ -9,10 +9,10 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions
-from ttpo_cli.batch.dataset import Item, find_items
-from ttpo_cli.batch.evaluation import backbone_restorer, evaluate, judge_image, mean_rows, ttpo_restorer
-from ttpo_cli.batch.journal import append_record, open_journal
 from ttpo_cli.errors import UsageError
+from ttpo_cli.evaluation.dataset import Item, find_items
+from ttpo_cli.evaluation.evaluation import backbone_restorer, evaluate, judge_image, mean_rows, ttpo_restorer
+from ttpo_cli.evaluation.resume_log import append_record, open_journal
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ttpo_cli.batch.dataset import find_items, find_reference
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.evaluation.dataset import find_items, find_reference
 
 
 def fill(folder, *names):

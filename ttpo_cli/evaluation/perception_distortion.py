@@ -9,9 +9,9 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
-from ttpo_cli.batch.dataset import Item
-from ttpo_cli.batch.evaluation import Scores, judge_image
 from ttpo_cli.errors import UsageError
+from ttpo_cli.evaluation.dataset import Item
+from ttpo_cli.evaluation.evaluation import Scores, judge_image
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
