@@ -98,7 +98,7 @@ def run(words, folder, environment, terminal, told):
 def main():
     from fakes import tiny_engine
 
-    import ttpo_cli.batch.folder_run
+    import ttpo_cli.folder.run
     import ttpo_cli.report.contact_sheet
     import ttpo_cli.report.provenance
     import ttpo_cli.report.table  # noqa: F401 - all that a run imports, so that forks start at once

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from fakes import tiny_photo
 
-from ttpo_cli.batch.decision import Wish, decide, left_behind
-from ttpo_cli.batch.folder_journal import open_folder_journal
-from ttpo_cli.batch.folder_run import Finished, run_folder
-from ttpo_cli.batch.plan import plan
+from ttpo_cli.folder.decision import Wish, decide, left_behind
+from ttpo_cli.folder.journal import open_folder_journal
+from ttpo_cli.folder.plan import plan
+from ttpo_cli.folder.run import Finished, run_folder
 from ttpo_cli.imaging.writing import encode_photo, write_photo
 
 

@@ -11,12 +11,12 @@ import sys
 
 from fakes import tiny_engine
 
-import ttpo_cli.batch.folder_run  # noqa: F401 - all that a run imports, so that forks start at once
+import ttpo_cli.folder.run  # noqa: F401 - all that a run imports, so that forks start at once
 import ttpo_cli.report.provenance  # noqa: F401
 import ttpo_cli.report.table  # noqa: F401
 from ttpo_cli import pipeline
-from ttpo_cli.batch.folder_journal import FolderJournal
 from ttpo_cli.cli.app import program
+from ttpo_cli.folder.journal import FolderJournal
 
 _EVENTS = {"open", "os.rename", "os.remove", "os.mkdir"}
 

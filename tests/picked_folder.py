@@ -2,7 +2,7 @@
 
 import torch
 
-from ttpo_cli.batch.backlog import add_pick, proposal_files
+from ttpo_cli.folder.pick_store import add_pick, proposal_files
 from ttpo_cli.preference.pick import Pick, Proposal
 
 NAMES = ("roughness", "calm")

@@ -4,8 +4,8 @@ import io
 
 from PIL import Image
 
-from ttpo_cli.batch.backlog import proposal_files
-from ttpo_cli.batch.folder_journal import open_folder_journal
+from ttpo_cli.folder.journal import open_folder_journal
+from ttpo_cli.folder.pick_store import proposal_files
 from ttpo_cli.preference.pick import Proposal
 
 

@@ -7,9 +7,9 @@ import torch
 from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
-from ttpo_cli.batch.stored_candidates import read_stored, stored_bytes, stored_path
-from ttpo_cli.cli import folder_work
 from ttpo_cli.cli.app import program
+from ttpo_cli.folder import restoration as folder_work
+from ttpo_cli.folder.candidate_store import read_stored, stored_bytes, stored_path
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.preference import optimisation
 from ttpo_cli.preference.candidates import Candidates

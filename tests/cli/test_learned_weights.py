@@ -8,8 +8,8 @@ from fakes import tiny_engine, tiny_photo
 from picked_folder import picked_folder
 
 from ttpo_cli import pipeline
-from ttpo_cli.batch.backlog import picks_path
 from ttpo_cli.cli.app import program
+from ttpo_cli.folder.pick_store import picks_path
 from ttpo_cli.imaging.writing import write_photo
 
 METRICS = ("--metrics", "roughness,calm")

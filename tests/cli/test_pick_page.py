@@ -8,8 +8,8 @@ from fakes import tiny_engine, tiny_photo
 from proposals import propose
 
 from ttpo_cli import pipeline
-from ttpo_cli.batch.backlog import picks_path, read_folder_picks
 from ttpo_cli.cli.app import program
+from ttpo_cli.folder.pick_store import picks_path, read_folder_picks
 from ttpo_cli.imaging.writing import write_photo
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright comes with the extra `browser`")

@@ -7,8 +7,8 @@ import pytest
 from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
-from ttpo_cli.batch.folder_journal import read_rows
 from ttpo_cli.cli.app import program
+from ttpo_cli.folder.journal import read_rows
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.report.folder_page import FolderPhoto, folder_page
 

@@ -13,10 +13,10 @@ import pytest
 from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
-from ttpo_cli.batch.folder_journal import read_rows
 from ttpo_cli.cli.app import program
 from ttpo_cli.cli.workers import check_own_files, devices_of
 from ttpo_cli.errors import UsageError
+from ttpo_cli.folder.journal import read_rows
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.pipeline import EngineOptions

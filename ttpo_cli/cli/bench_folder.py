@@ -27,8 +27,8 @@ def bench_folder(
     no_color: NoColor = False,
 ) -> None:
     """Restore the same squares by a call each and by folder runs; seconds of each. JSON on stdout, a table on stderr."""
-    from ttpo_cli.batch.plan import photos_in
     from ttpo_cli.benchmarks.folder import make_crops, time_ways
+    from ttpo_cli.folder.plan import photos_in
 
     terminal = Terminal(quiet, no_color=no_color)
     restore = [*_PROGRAM, "restore", "-q", *shlex.split(options)]

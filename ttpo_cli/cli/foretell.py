@@ -13,10 +13,10 @@ from ttpo_cli.cli.tally import Tally
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.decision import Decision, Wish
-    from ttpo_cli.batch.estimate import Estimate, Sample
-    from ttpo_cli.batch.folder_journal import Row
-    from ttpo_cli.batch.plan import Job
+    from ttpo_cli.folder.decision import Decision, Wish
+    from ttpo_cli.folder.estimate import Estimate, Sample
+    from ttpo_cli.folder.journal import Row
+    from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
 
 _PIECES = (48, 48, 96)  # sides, in pixels of the input; the first warms up and does not count
@@ -40,7 +40,7 @@ def foretell_photo(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None
 
 def foretell_folder(root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, wish: "Wish", tally: Tally) -> None:
     """What --dry-run says of a folder: how many of its photos would be restored and why, and an estimate of time, memory and disk."""
-    from ttpo_cli.batch.estimate import estimate
+    from ttpo_cli.folder.estimate import estimate
 
     terminal = tally.terminal
     reasons = Counter(f"{decision.act}: {decision.why}" for decision in decisions)
@@ -83,7 +83,7 @@ def _samples(todo: "Sequence[Decision]", rows: "Mapping[str, Row]", wish: "Wish"
 
 
 def _sample_of(row: "Row", wish: "Wish") -> "Sample | None":
-    from ttpo_cli.batch.estimate import Sample
+    from ttpo_cli.folder.estimate import Sample
 
     ending = Path(row.target).suffix.lower()
     if row.state != "done" or ending not in wish.settings or not (row.record and row.seconds and row.output_stamp):
@@ -102,7 +102,7 @@ def _timed_pieces(todo: "Sequence[Decision]", work: Work) -> "Iterator[Sample]":
     """
     from dataclasses import replace
 
-    from ttpo_cli.batch.estimate import Sample
+    from ttpo_cli.folder.estimate import Sample
     from ttpo_cli.pipeline import restore_photo
 
     photo, work = _first_readable(todo), replace(work, outputs=replace(work.outputs, strict=False))

@@ -29,8 +29,8 @@ def weights_by_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> dict
 
 
 def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned":
-    from ttpo_cli.batch.backlog import picked_pairs
     from ttpo_cli.cli.options import names
+    from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.metrics.paper import with_panels
     from ttpo_cli.preference.learned import learn
 

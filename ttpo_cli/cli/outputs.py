@@ -12,8 +12,8 @@ from ttpo_cli.cli.report_folder import check_report
 from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.plan import Job
     from ttpo_cli.cli.ask import Person
+    from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark
     from ttpo_cli.pipeline import Engine, EngineOptions, Result, Settings

@@ -25,7 +25,7 @@ def add(
     dispreferred: Annotated[int, typer.Argument(help="Number of another one.", show_default=False)],
 ) -> None:
     """Pick one photo's preferred and dispreferred candidate. A later pick of the same photo takes its place."""
-    from ttpo_cli.batch.backlog import add_pick, read_proposal
+    from ttpo_cli.folder.pick_store import add_pick, read_proposal
     from ttpo_cli.preference.pick import Pick, checked_pick
 
     proposal = read_proposal(folder, target)
@@ -38,7 +38,7 @@ def add(
 @picks.command("undo")
 def undo(folder: Out, target: Annotated[str, typer.Argument(help="The photo's name in the output folder.", show_default=False)]) -> None:
     """Take the pick of one photo back."""
-    from ttpo_cli.batch.backlog import add_pick, picked_pairs
+    from ttpo_cli.folder.pick_store import add_pick, picked_pairs
     from ttpo_cli.preference.pick import Pick
 
     held = [pick for pick, _ in picked_pairs(folder) if pick.target == target]
@@ -54,7 +54,7 @@ def export(
     overwrite: options.Overwrite = False,
 ) -> None:
     """Every pick as a pair of image files, one JSON object a line, for a trainer of preferences."""
-    from ttpo_cli.batch.backlog import candidates_folder, picked_pairs
+    from ttpo_cli.folder.pick_store import candidates_folder, picked_pairs
     from ttpo_cli.imaging.atomic import atomic_write
 
     lines = []
@@ -76,7 +76,7 @@ def export(
 def stats(folder: Out, json: Json = False, quiet: Quiet = False, no_color: NoColor = False) -> None:
     """How often people agree with each metric on which of the two is better, with a 95 % interval (Wilson); and, from enough picks on, the
     weights they speak for, as `ttpo picks fit` has them."""
-    from ttpo_cli.batch.backlog import picked_pairs
+    from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.preference.learned import learn, learned_record, metrics_of, minimum_picks
     from ttpo_cli.preference.pick import agreement
 

@@ -24,7 +24,7 @@ def fit(
     no_color: NoColor = False,
 ) -> None:
     """Weigh the metrics as a person's picks do (Bradley-Terry), and say how well that foretells picks that took no part."""
-    from ttpo_cli.batch.backlog import picked_pairs
+    from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.preference.learned import learn, learned_record, metrics_of
 

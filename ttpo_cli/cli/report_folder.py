@@ -14,7 +14,7 @@ from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_line
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.folder_journal import Row
+    from ttpo_cli.folder.journal import Row
     from ttpo_cli.report.folder_page import FolderPhoto
 
 
@@ -42,7 +42,7 @@ def check_report(page: Path, overwrite: bool) -> None:
 
 def write_folder_report(roots: Sequence[Path], page: Path, overwrite: bool, terminal: Terminal) -> None:
     """Write the page, and beside it the folder <page>_files with its pictures; those that are there already stay."""
-    from ttpo_cli.batch.folder_journal import read_rows
+    from ttpo_cli.folder.journal import read_rows
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.report.folder_page import folder_page
     from ttpo_cli.report.pictures import THUMBNAIL, VIEW, make_pictures

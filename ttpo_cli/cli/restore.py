@@ -24,7 +24,7 @@ from ttpo_cli.cli.workers import Executor, Recipe, first_device, hired
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.plan import Job
+    from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
 
 SCHEMA_VERSION = 1
@@ -70,7 +70,7 @@ def restore(
     Prints the path of each file written, or with --json one object. A photo is never overwritten.
     """
     from ttpo_cli.batch.globs import Globs
-    from ttpo_cli.batch.plan import plan
+    from ttpo_cli.folder.plan import plan
 
     terminal = Terminal(quiet, verbose, no_color)
     globs = Globs(tuple(include or ()), tuple(exclude or ()))
@@ -148,7 +148,7 @@ def _restore_alone(
 
 def _can_be_named(job: "Job", tally: Tally) -> bool:
     """Whether its name is UTF-8; of one that is not, it is told that it failed."""
-    from ttpo_cli.batch.plan import unspeakable
+    from ttpo_cli.folder.plan import unspeakable
 
     shown = unspeakable(job)
     if shown is not None:

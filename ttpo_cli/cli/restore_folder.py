@@ -9,18 +9,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.failures import foreseen
-from ttpo_cli.cli.folder_work import FolderWork, settings_by_ending
 from ttpo_cli.cli.foretell import foretell_folder
 from ttpo_cli.cli.outputs import Work
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Terminal, write_line
 from ttpo_cli.cli.workers import sent_to
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.restoration import FolderWork, settings_by_ending
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.decision import Decision, Wish
-    from ttpo_cli.batch.folder_run import Report
-    from ttpo_cli.batch.plan import Job
+    from ttpo_cli.folder.decision import Decision, Wish
+    from ttpo_cli.folder.plan import Job
+    from ttpo_cli.folder.run import Report
     from ttpo_cli.workers.pool import Crew
 
 _WORDS = {
@@ -52,10 +52,10 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
 
     Raises TtpoError for what ends every photo.
     """
-    from ttpo_cli.batch.backlog import read_folder_picks
-    from ttpo_cli.batch.decision import decide, left_behind
-    from ttpo_cli.batch.folder_journal import has_journal, open_folder_journal, read_rows
-    from ttpo_cli.batch.folder_run import run_folder
+    from ttpo_cli.folder.decision import decide, left_behind
+    from ttpo_cli.folder.journal import has_journal, open_folder_journal, read_rows
+    from ttpo_cli.folder.pick_store import read_folder_picks
+    from ttpo_cli.folder.run import run_folder
 
     terminal, settings = tally.terminal, settings_by_ending(jobs, work)
     folder = FolderWork(work, root, settings, settings_by_ending(jobs, work, of_candidates=True), read_folder_picks(root), asked.later)
@@ -85,8 +85,8 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
 
 def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
     """What `decide` wants to know."""
-    from ttpo_cli.batch.backlog import picked_hash, proposal_path
-    from ttpo_cli.batch.decision import Wish
+    from ttpo_cli.folder.decision import Wish
+    from ttpo_cli.folder.pick_store import picked_hash, proposal_path
     from ttpo_cli.report.record import sidecar_path
 
     def with_pick(target: str, content_sha256: str, settings: str) -> str:
@@ -102,7 +102,7 @@ def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
 
 def _folders(root: Path, decisions: "Sequence[Decision]", work: Work) -> set[Path]:
     """Where runs of these photos write, whether they make pictures or candidates to pick from."""
-    from ttpo_cli.batch.backlog import candidates_folder
+    from ttpo_cli.folder.pick_store import candidates_folder
 
     pictures = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
     waiting = {candidates_folder(root, decision.target) for decision in decisions}

@@ -79,7 +79,7 @@ def score(
 
 def _files(photos: list[Path], recursive: bool) -> list[Path]:
     """Files as given, folders as the photos in them."""
-    from ttpo_cli.batch.plan import photos_in
+    from ttpo_cli.folder.plan import photos_in
 
     return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.arrivals import warn_of_licences
-from ttpo_cli.cli.folder_work import FolderWork
 from ttpo_cli.cli.outputs import Outputs, Work
 from ttpo_cli.cli.terminal import Terminal
 from ttpo_cli.errors import UsageError
+from ttpo_cli.folder.restoration import FolderWork
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.backlog import Picks
-    from ttpo_cli.batch.decision import Decision
-    from ttpo_cli.batch.folder_run import Elsewhere, Finished
+    from ttpo_cli.folder.decision import Decision
+    from ttpo_cli.folder.pick_store import Picks
+    from ttpo_cli.folder.run import Elsewhere, Finished
     from ttpo_cli.pipeline import Engine, EngineOptions, Settings
     from ttpo_cli.workers.pool import Crew, Worker
 
@@ -90,7 +90,7 @@ class Recipe:
 
 def work_of(work: Work) -> "Callable[[Errand], Finished]":
     """Carry out an errand with what is loaded."""
-    from ttpo_cli.batch.folder_run import carried_out
+    from ttpo_cli.folder.run import carried_out
     from ttpo_cli.imaging.reading import read_photo
 
     def run(errand: Errand) -> "Finished":
@@ -105,8 +105,8 @@ def work_of(work: Work) -> "Callable[[Errand], Finished]":
 
 def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
     """The folder's photos as errands for the crew."""
-    from ttpo_cli.batch.folder_run import Elsewhere
-    from ttpo_cli.batch.stored_candidates import stored_path
+    from ttpo_cli.folder.candidate_store import stored_path
+    from ttpo_cli.folder.run import Elsewhere
 
     def restore(data: bytes, decision: "Decision") -> "Finished":
         job, label = decision.job, str(decision.job.source)

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttpo_cli.batch.plan import photos_in
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.plan import photos_in
 
 _ROLE = re.compile(r"^(?P<name>.+)[_-](?P<role>HR|LR)$", re.IGNORECASE)
 _SCALE = re.compile(r"x[2-9]$", re.IGNORECASE)

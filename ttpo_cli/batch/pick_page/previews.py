@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
-from ttpo_cli.batch.folder_journal import stamp
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.journal import stamp
 from ttpo_cli.imaging.preview import preview
 
 # Longest sides: what a screen shows at once, and the whole picture (a JPEG cannot be larger).

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ttpo_cli.batch.backlog import add_pick, candidates_folder, proposal_path, read_folder_picks, read_proposal
-from ttpo_cli.batch.folder_journal import FOLDER, has_journal, read_proposed
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.journal import FOLDER, has_journal, read_proposed
+from ttpo_cli.folder.pick_store import add_pick, candidates_folder, proposal_path, read_folder_picks, read_proposal
 from ttpo_cli.preference.pick import Pick, Proposal, checked_pick
 
 Key = tuple[str, str, str]

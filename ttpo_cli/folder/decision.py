@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ttpo_cli.batch.folder_journal import Row, stamp
-from ttpo_cli.batch.plan import Job
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.journal import Row, stamp
+from ttpo_cli.folder.plan import Job
 from ttpo_cli.weights.sha256 import file_sha256
 
 # restore: go through the stages. finish: the picture stands, but a kill or a hand left it without what belongs to it. unchanged: nothing.

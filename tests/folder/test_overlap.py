@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from ttpo_cli.batch.overlap import overlapped, spread
+from ttpo_cli.folder.overlap import overlapped, spread
 
 
 def test_every_item_goes_through_all_three_stages_in_order():

@@ -12,10 +12,10 @@ from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, 
 from ttpo_cli.cli.terminal import OnStep
 
 if TYPE_CHECKING:
-    from ttpo_cli.batch.backlog import Picks
-    from ttpo_cli.batch.decision import Decision
-    from ttpo_cli.batch.folder_run import Finished
-    from ttpo_cli.batch.plan import Job
+    from ttpo_cli.folder.decision import Decision
+    from ttpo_cli.folder.pick_store import Picks
+    from ttpo_cli.folder.plan import Job
+    from ttpo_cli.folder.run import Finished
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.pipeline import Result
     from ttpo_cli.preference.offer import Offer
@@ -39,9 +39,9 @@ class FolderWork:
 
     def restore(self, photo: "Photo", decision: "Decision", on_step: OnStep) -> "Finished":
         """What it leaves holds the finished picture and no other image, but for candidates that are kept or proposed."""
-        from ttpo_cli.batch.backlog import picked_hash
-        from ttpo_cli.batch.folder_run import Finished
-        from ttpo_cli.batch.stored_candidates import read_stored, stored_path
+        from ttpo_cli.folder.candidate_store import read_stored, stored_path
+        from ttpo_cli.folder.pick_store import picked_hash
+        from ttpo_cli.folder.run import Finished
         from ttpo_cli.pipeline import restore_photo
         from ttpo_cli.preference.offer import Choosing, Postponed, postpone
         from ttpo_cli.preference.pick import Pick
@@ -77,7 +77,7 @@ class FolderWork:
     def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "Offer") -> Sequence[int]:
         """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line. A photo that was skipped keeps its
         candidates too, so that it can be picked later."""
-        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.folder.pick_store import add_pick
         from ttpo_cli.imaging.atomic import atomic_write
         from ttpo_cli.preference.pick import Pick
 
@@ -92,7 +92,7 @@ class FolderWork:
 
     def _take_back(self) -> str:
         """Undo the last pick of this run that holds; the next run asks again."""
-        from ttpo_cli.batch.backlog import add_pick
+        from ttpo_cli.folder.pick_store import add_pick
         from ttpo_cli.preference.pick import Pick
 
         if not self.given:
@@ -122,8 +122,8 @@ class FolderWork:
 
     def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str], latents: bool) -> dict[Path, bytes]:
         """Every candidate as PNG, and what the metrics think of each; latents: to the last bit as well."""
-        from ttpo_cli.batch.backlog import proposal_files
-        from ttpo_cli.batch.stored_candidates import stored_bytes, stored_path
+        from ttpo_cli.folder.candidate_store import stored_bytes, stored_path
+        from ttpo_cli.folder.pick_store import proposal_files
         from ttpo_cli.imaging.photo import with_pixels
         from ttpo_cli.imaging.writing import encode_photo
         from ttpo_cli.preference.pick import Proposal
@@ -147,7 +147,7 @@ def settings_by_ending(jobs: "Sequence[Job]", work: Work, of_candidates: bool = 
     of_candidates: without how the metrics are fused, which no candidate depends on (but where halving judges them by it), so that a pick
     outlives other weights.
     """
-    from ttpo_cli.batch.decision import settings_hash
+    from ttpo_cli.folder.decision import settings_hash
     from ttpo_cli.imaging.formats import format_of_name
     from ttpo_cli.report.record import jsonable
 

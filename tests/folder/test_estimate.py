@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttpo_cli.batch.estimate import Sample, estimate
+from ttpo_cli.folder.estimate import Sample, estimate
 
 
 def sample(pixels, ending=".png", base=2.0, slope=1e-5):

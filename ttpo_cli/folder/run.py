@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ttpo_cli.batch.decision import Decision
-from ttpo_cli.batch.folder_journal import FolderJournal, JournalError, stamp
-from ttpo_cli.batch.overlap import Ended, overlapped, spread
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.folder.decision import Decision
+from ttpo_cli.folder.journal import FolderJournal, JournalError, stamp
+from ttpo_cli.folder.overlap import Ended, overlapped, spread
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_bytes, read_photo

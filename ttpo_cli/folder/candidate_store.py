@@ -7,9 +7,9 @@ from typing import Any
 
 from safetensors.torch import save
 
-from ttpo_cli.batch.backlog import candidates_folder
-from ttpo_cli.batch.decision import settings_hash
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.decision import settings_hash
+from ttpo_cli.folder.pick_store import candidates_folder
 from ttpo_cli.preference.candidates import Candidates
 from ttpo_cli.weights.checkpoint import load_checkpoint
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from ttpo_cli.batch.decision import settings_hash
-from ttpo_cli.batch.folder_journal import FOLDER
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.decision import settings_hash
+from ttpo_cli.folder.journal import FOLDER
 from ttpo_cli.preference.pick import Pick, Proposal, pick_line, proposal_of, read_picks
 
 Picks = Mapping[tuple[str, str, str], Pick]

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 import pytest
 from filelock import FileLock
 
-from ttpo_cli.batch import backlog
-from ttpo_cli.batch.backlog import add_pick, picks_path, read_folder_picks
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder import pick_store as backlog
+from ttpo_cli.folder.pick_store import add_pick, picks_path, read_folder_picks
 from ttpo_cli.preference.pick import Pick
 
 

@@ -9,9 +9,9 @@ import pytest
 from fakes import tiny_photo
 from folder_life import Life, make_album
 
-from ttpo_cli.batch import folder_journal
-from ttpo_cli.batch.folder_journal import JournalError, open_folder_journal, read_rows
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.folder import journal as folder_journal
+from ttpo_cli.folder.journal import JournalError, open_folder_journal, read_rows
 from ttpo_cli.imaging.writing import write_photo
 
 
@@ -183,7 +183,7 @@ def test_killed_at_any_step_of_a_photo_under_changing_settings_the_next_run_is_r
         Path(source).rename(target)
 
     with monkeypatch.context() as patch:
-        patch.setattr("ttpo_cli.batch.folder_run.overlapped", one_after_the_other)
+        patch.setattr("ttpo_cli.folder.run.overlapped", one_after_the_other)
         patch.setattr(os, "replace", replace)
         if moment in ("begin", "writing", "done"):
             patch.setattr(folder_journal.FolderJournal, moment, killed)
@@ -244,7 +244,7 @@ def test_a_picture_left_by_a_killed_run_is_still_known_as_ours_after_the_next_ru
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr("ttpo_cli.batch.folder_run.overlapped", one_after_the_other)
+        patch.setattr("ttpo_cli.folder.run.overlapped", one_after_the_other)
         patch.setattr(folder_journal.FolderJournal, "done", killed)
         with pytest.raises(Killed):
             life.run("first")
