@@ -5,8 +5,8 @@ import json
 import threading
 from contextlib import contextmanager
 
-from ttpo_cli.batch.pick_page.access import Gate
-from ttpo_cli.batch.pick_page.listening import listen
+from ttpo_cli.pick_page.access import Gate
+from ttpo_cli.pick_page.ports import listen
 
 TOKEN = "token-of-the-tests"
 
@@ -47,7 +47,7 @@ class Served:
 @contextmanager
 def served(root):
     """The server at work for as long as the context lasts."""
-    from ttpo_cli.batch.pick_page.server import web_server
+    from ttpo_cli.pick_page.server import web_server
 
     with listen("127.0.0.1", 0) as listener:
         gate = Gate(TOKEN, "127.0.0.1", listener.getsockname()[1])

@@ -33,9 +33,9 @@ def pick(
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while Gradio is imported
     import webbrowser
 
-    from ttpo_cli.batch.pick_page.access import Gate, is_loopback
-    from ttpo_cli.batch.pick_page.listening import listen, reachable
-    from ttpo_cli.batch.pick_page.server import web_server
+    from ttpo_cli.pick_page.access import Gate, is_loopback
+    from ttpo_cli.pick_page.ports import listen, reachable
+    from ttpo_cli.pick_page.server import web_server
 
     with listen(host, port) as listener:
         gate = Gate(secrets.token_urlsafe(24), host, listener.getsockname()[1])
@@ -57,7 +57,7 @@ def pick(
 
 def _count(folder: Path) -> tuple[int, int]:
     """(photos that wait for a pick, those and the picked ones). Raises UsageError for no folder, TtpoError for nothing to pick from."""
-    from ttpo_cli.batch.pick_page.waiting import Backlog
+    from ttpo_cli.pick_page.pending import Backlog
 
     if not folder.is_dir():
         raise UsageError(f"'{folder}' is no folder: give the output folder of `ttpo restore ... --select later`")

@@ -8,8 +8,8 @@ import pyvips
 from PIL import Image
 from proposals import png
 
-from ttpo_cli.batch.pick_page.previews import SIZES, Previews
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.pick_page.previews import SIZES, Previews
 
 
 @pytest.fixture

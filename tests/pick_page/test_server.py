@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from proposals import propose, shade
 
-from ttpo_cli.batch.pick_page.access import PICK
-from ttpo_cli.batch.pick_page.waiting import address_of
 from ttpo_cli.cli.app import program
 from ttpo_cli.folder.pick_store import picks_path
+from ttpo_cli.pick_page.access import PICK
+from ttpo_cli.pick_page.pending import address_of
 
 gradio = pytest.importorskip("gradio", reason="gradio comes with the extra `pick`")
 from pick_server import served  # noqa: E402

@@ -4,8 +4,8 @@ import socket
 
 import pytest
 
-from ttpo_cli.batch.pick_page.listening import listen, reachable
 from ttpo_cli.errors import UsageError
+from ttpo_cli.pick_page.ports import listen, reachable
 
 
 def test_any_free_port_is_taken_and_only_on_the_given_address():

@@ -5,7 +5,7 @@ import hmac
 
 import pytest
 
-from ttpo_cli.batch.pick_page.access import PICK, Gate, Guarded, is_loopback
+from ttpo_cli.pick_page.access import PICK, Gate, Guarded, is_loopback
 
 TOKEN = "the-right-token"
 COOKIE = ("cookie", f"ttpo_pick_8123={TOKEN}")

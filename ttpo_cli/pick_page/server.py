@@ -10,11 +10,11 @@ from fastapi import FastAPI, Request, Response  # pyright: ignore[reportMissingI
 from fastapi.responses import JSONResponse  # pyright: ignore[reportMissingImports]
 from pydantic import BaseModel, StrictInt  # pyright: ignore[reportMissingImports]
 
-from ttpo_cli.batch.pick_page.access import PICK, App, Gate, Guarded
-from ttpo_cli.batch.pick_page.previews import SIZES, Previews
-from ttpo_cli.batch.pick_page.waiting import Backlog, Stale
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.preview import picture_size
+from ttpo_cli.pick_page.access import PICK, App, Gate, Guarded
+from ttpo_cli.pick_page.pending import Backlog, Stale
+from ttpo_cli.pick_page.previews import SIZES, Previews
 
 _KINDS = {"css": "text/css", "js": "text/javascript"}
 _GOODBYE = 1  # seconds that requests under way are given when the server ends

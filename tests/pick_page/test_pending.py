@@ -7,10 +7,10 @@ import shutil
 import pytest
 from proposals import png, propose, shade
 
-from ttpo_cli.batch.pick_page.waiting import Backlog, Stale, address_of
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.journal import FOLDER, open_folder_journal
 from ttpo_cli.folder.pick_store import add_pick, candidates_folder, proposal_path, read_folder_picks
+from ttpo_cli.pick_page.pending import Backlog, Stale, address_of
 from ttpo_cli.preference.pick import Pick
 
 
