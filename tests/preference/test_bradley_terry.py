@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from simulated_people import choices, gains, pairs, person, photos
 
 from ttpo_cli.preference.bradley_terry import RIDGE, agreement, bootstrap, fit, held_out_agreement, log_posterior
-from ttpo_cli.preference.learned import minimum_picks
+from ttpo_cli.preference.learned_weights import minimum_picks
 
 
 def seen(count=60, metrics=3, seed=0, weights=(1.0, -0.5, 0.2)):

@@ -18,7 +18,7 @@ from ttpo_cli.cli.viewer import open_picture
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.preference.offer import Offer
+    from ttpo_cli.preference.chooser import Offer
 
 _CELL = 512
 _HELP = "best: its number; worst: shift and its number, or d and it; Enter: so be it; s: the metrics choose; u: undo; z: at 100 %; q: stop"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.preference.learned import Learned
+    from ttpo_cli.preference.learned_weights import Learned
 
 LEARNED = "learned"
 
@@ -32,7 +32,7 @@ def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned"
     from ttpo_cli.cli.options import names
     from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.metrics.paper import with_panels
-    from ttpo_cli.preference.learned import learn
+    from ttpo_cli.preference.learned_weights import learn
 
     if not picks_in:
         raise UsageError("--weights learned follows the picks in an output folder: restore a folder, or give a file of `ttpo picks fit`")
@@ -41,7 +41,7 @@ def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned"
 
 
 def _from_file(path: Path, given: Mapping[str, Any]) -> "Learned":
-    from ttpo_cli.preference.learned import learned_of
+    from ttpo_cli.preference.learned_weights import learned_of
 
     try:
         learned = learned_of(json.loads(path.read_text("utf-8")))

@@ -77,7 +77,7 @@ def stats(folder: Out, json: Json = False, quiet: Quiet = False, no_color: NoCol
     """How often people agree with each metric on which of the two is better, with a 95 % interval (Wilson); and, from enough picks on, the
     weights they speak for, as `ttpo picks fit` has them."""
     from ttpo_cli.folder.pick_store import picked_pairs
-    from ttpo_cli.preference.learned import learn, learned_record, metrics_of, minimum_picks
+    from ttpo_cli.preference.learned_weights import learn, learned_record, metrics_of, minimum_picks
     from ttpo_cli.preference.pick import agreement
 
     terminal, pairs = Terminal(quiet, no_color=no_color), list(picked_pairs(folder))

@@ -10,7 +10,7 @@ from ttpo_cli.cli import options
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
 
 if TYPE_CHECKING:
-    from ttpo_cli.preference.learned import Learned
+    from ttpo_cli.preference.learned_weights import Learned
 
 
 def fit(
@@ -26,7 +26,7 @@ def fit(
     """Weigh the metrics as a person's picks do (Bradley-Terry), and say how well that foretells picks that took no part."""
     from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.imaging.atomic import atomic_write
-    from ttpo_cli.preference.learned import learn, learned_record, metrics_of
+    from ttpo_cli.preference.learned_weights import learn, learned_record, metrics_of
 
     pairs = [pair for folder in folders for pair in picked_pairs(folder)]
     learned = learn(pairs, metrics_of(pairs) if metrics is None else options.names(metrics), ceiling)

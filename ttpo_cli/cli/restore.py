@@ -179,7 +179,7 @@ def _read(job: "Job", overwrite: bool) -> "Photo":
 def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: bool) -> None:
     """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
     from ttpo_cli.pipeline import restore_photo
-    from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing
+    from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing
 
     began = time.perf_counter()
     with tally.terminal.progress(photo.name) as on_step:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.run import Finished
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.pipeline import Result
-    from ttpo_cli.preference.offer import Offer
+    from ttpo_cli.preference.chooser import Offer
     from ttpo_cli.preference.pick import Pick
 
 
@@ -43,7 +43,7 @@ class FolderWork:
         from ttpo_cli.folder.pick_store import picked_hash
         from ttpo_cli.folder.run import Finished
         from ttpo_cli.pipeline import restore_photo
-        from ttpo_cli.preference.offer import Choosing, Postponed, postpone
+        from ttpo_cli.preference.chooser import Choosing, Postponed, postpone
         from ttpo_cli.preference.pick import Pick
 
         began, job = time.perf_counter(), decision.job

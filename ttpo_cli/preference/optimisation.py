@@ -17,14 +17,14 @@ from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
+from ttpo_cli.preference.best_of_n import with_rival
 from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
+from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
-from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.pick import checked_pick
+from ttpo_cli.preference.preference_loss import pair_preference, with_reward
 from ttpo_cli.preference.regional import compose, regional_weights
-from ttpo_cli.preference.reward import pair_preference, with_reward
-from ttpo_cli.preference.rival import with_rival
 from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
 from ttpo_cli.preference.selection import SelectionOptions, choose_pair
 

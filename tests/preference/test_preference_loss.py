@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ttpo_cli.preference.reward import energy_distance, local_log_energy, log_distance, pair_preference, with_reward
+from ttpo_cli.preference.preference_loss import energy_distance, local_log_energy, log_distance, pair_preference, with_reward
 
 MASK = torch.ones(1, 1, 8, 8)
 

@@ -6,7 +6,7 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.pipeline import Settings, restore_photo
 from ttpo_cli.preference import optimisation
-from ttpo_cli.preference.offer import METRICS_CHOOSE, Choosing, Postponed, postpone
+from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Postponed, postpone
 
 
 def run(choosing=METRICS_CHOOSE, photo=None, **options):

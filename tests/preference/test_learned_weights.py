@@ -10,7 +10,7 @@ from picked_folder import NAMES, picked_folder
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.pick_store import picked_pairs
 from ttpo_cli.pipeline import Settings, restore_photo
-from ttpo_cli.preference.learned import features, learn, learned_of, learned_record, minimum_picks, pick_differences
+from ttpo_cli.preference.learned_weights import features, learn, learned_of, learned_record, minimum_picks, pick_differences
 from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.scoring import Panel, fused_scores
 from ttpo_cli.preference.selection import SelectionOptions, fuse
