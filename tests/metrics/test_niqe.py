@@ -13,7 +13,7 @@ from ttpo_cli.metrics.metric import score
 from ttpo_cli.metrics.natural_scene import contrast_normalised
 from ttpo_cli.metrics.niqe import PYIQA_TILT, NiqeModel, fit_aggd, niqe, niqe_features, rounded_luma
 from ttpo_cli.metrics.niqe_model import load_niqe_model
-from ttpo_cli.training.degradation import gaussian_blur
+from ttpo_cli.training.degradation.bicubic import gaussian_blur
 
 CPU = torch.device("cpu")
 

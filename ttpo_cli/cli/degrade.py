@@ -27,8 +27,8 @@ def degrade(
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.imaging.writing import write_photo
-    from ttpo_cli.training.degradation import DegradeOptions
-    from ttpo_cli.training.degradation import degrade as degrade_pixels
+    from ttpo_cli.training.degradation.bicubic import DegradeOptions
+    from ttpo_cli.training.degradation.bicubic import degrade as degrade_pixels
 
     source = read_photo(photo)
     height, width = source.pixels.shape[-2:]

@@ -20,7 +20,7 @@ from ttpo_cli.training.data import (
     to_float,
     to_uint8,
 )
-from ttpo_cli.training.real_world import degrade_twice
+from ttpo_cli.training.degradation.real_world import degrade_twice
 
 DEGRADATIONS = ("bicubic", "real")
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
-from ttpo_cli.training.degradation import gaussian_blur, jpeg
+from ttpo_cli.training.degradation.bicubic import gaussian_blur, jpeg
 
 Fault = Callable[[Tensor, float, torch.Generator], Tensor]
 

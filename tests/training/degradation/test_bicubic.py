@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.training.degradation import DegradeOptions, degrade, gaussian_blur, jpeg
+from ttpo_cli.training.degradation.bicubic import DegradeOptions, degrade, gaussian_blur, jpeg
 
 
 def generator(seed=0):

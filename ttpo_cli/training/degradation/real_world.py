@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ttpo_cli.training.blur_kernels import blur_kernel, sinc_kernel
-from ttpo_cli.training.degradation import jpeg
+from ttpo_cli.training.degradation.bicubic import jpeg
 
 _RESIZES = ("area", "bilinear", "bicubic")
 # (profile, whether the two deviations differ, probability)

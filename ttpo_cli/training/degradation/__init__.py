@@ -1,0 +1,1 @@
+"""How a good photo becomes a low-quality one: bicubic, real-world, and the single distortions a ranker learns from."""
