@@ -8,8 +8,8 @@ import torch
 from ttpo_cli.benchmarks.lfc import inference_rows, training_rows
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import UsageError
-from ttpo_cli.training.admm import AdmmOptions
-from ttpo_cli.training.lfc import LfcOptions
+from ttpo_cli.training.lfc.admm import AdmmOptions
+from ttpo_cli.training.lfc.train import LfcOptions
 
 CPU = torch.device("cpu")
 

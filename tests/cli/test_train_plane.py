@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from ttpo_cli.backbones.lfc_sr import build_lfc_sr
 from ttpo_cli.cli.app import app
-from ttpo_cli.training.lfc_validation import low_difference
+from ttpo_cli.training.lfc.validation import low_difference
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 

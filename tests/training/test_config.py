@@ -7,7 +7,7 @@ import pytest
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.config import read_config, read_setting, with_values
-from ttpo_cli.training.lfc import LfcOptions, check_options
+from ttpo_cli.training.lfc.train import LfcOptions, check_options
 
 
 @dataclass(frozen=True)

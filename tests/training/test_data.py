@@ -17,7 +17,7 @@ from ttpo_cli.training.data import (
     read_uint8,
     step_generator,
 )
-from ttpo_cli.training.lfc_data import DataOptions, read_pairs
+from ttpo_cli.training.lfc.data import DataOptions, read_pairs
 
 
 def _pair(name: str, height: int, width: int) -> Pair:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.training.discriminator import SharedBatchNorm
+from ttpo_cli.training.lfc.discriminator import SharedBatchNorm
 from ttpo_cli.training.processes import Processes, alone
 
 COMMAND = "from ttpo_cli.cli.app import main; main()"

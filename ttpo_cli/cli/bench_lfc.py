@@ -22,8 +22,8 @@ def bench_lfc(
     """Seconds, GMAC and parameters of both presets; seconds of a training step in each phase. JSON on stdout, tables on stderr."""
     from ttpo_cli.benchmarks.lfc import inference_rows, training_rows
     from ttpo_cli.pipeline import choose_device
-    from ttpo_cli.training.admm import AdmmOptions
-    from ttpo_cli.training.lfc import LfcOptions
+    from ttpo_cli.training.lfc.admm import AdmmOptions
+    from ttpo_cli.training.lfc.train import LfcOptions
 
     terminal, chosen = Terminal(quiet, no_color=no_color), choose_device(device)
     inference: list[dict[str, Any]] = list(inference_rows(side, beside or [], chosen, repeats))

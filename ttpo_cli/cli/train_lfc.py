@@ -47,7 +47,7 @@ def lfc(
     """
     from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
-    from ttpo_cli.training.lfc import LfcOptions, train_lfc
+    from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 
     flags = {"preset": preset, "scale": scale, "steps": steps, "seed": seed, "precision": precision}
     flags |= {"start": None if start is None else str(start), "admm": None if admm_steps is None else {"steps": admm_steps}}

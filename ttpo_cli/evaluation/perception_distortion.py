@@ -15,7 +15,7 @@ from ttpo_cli.evaluation.evaluation import Scores, judge_image
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
-from ttpo_cli.training.lfc_validation import low_difference
+from ttpo_cli.training.lfc.validation import low_difference
 
 OUTPUTS = ("objective", "perceptual")
 

@@ -15,7 +15,7 @@ from ttpo_cli.training.blur_kernels import PROFILES, blur_kernel, sinc_kernel
 from ttpo_cli.training.data import step_generator
 from ttpo_cli.training.degradation.bicubic import real_world
 from ttpo_cli.training.degradation.real_world import FIRST, Order, degrade_twice, filtered
-from ttpo_cli.training.lfc_data import DataOptions, read_pairs, worn
+from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
 
 
 def moments(kernel: Tensor) -> np.ndarray:

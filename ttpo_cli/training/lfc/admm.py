@@ -10,10 +10,10 @@ from torch.optim import Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.training.contextual import Features, contextual_loss
-from ttpo_cli.training.discriminator import Discriminator, adversarial_loss, discriminator_loss
-from ttpo_cli.training.dual import MODES
-from ttpo_cli.training.low_pass import LOW_PASSES, LowPass, downscaled
+from ttpo_cli.training.lfc.contextual import Features, contextual_loss
+from ttpo_cli.training.lfc.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from ttpo_cli.training.lfc.dual import MODES
+from ttpo_cli.training.lfc.low_pass import LOW_PASSES, LowPass, downscaled
 
 CONSTRAINTS = ("admm", "regulariser", "none")
 ORDERS = ("op", "po")

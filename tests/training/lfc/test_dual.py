@@ -5,8 +5,8 @@ import torch
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.data import Crops, dihedral, dihedral_inverse, draw_from_bank
-from ttpo_cli.training.dual import Dual
-from ttpo_cli.training.low_pass import LOW_PASSES
+from ttpo_cli.training.lfc.dual import Dual
+from ttpo_cli.training.lfc.low_pass import LOW_PASSES
 
 CPU = torch.device("cpu")
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.training.contextual import VggFeatures, contextual_loss, patch_features
-from ttpo_cli.training.discriminator import Discriminator, adversarial_loss, discriminator_loss
-from ttpo_cli.training.lfc import load_features
-from ttpo_cli.training.low_pass import downscaled, gaussian_low_pass
+from ttpo_cli.training.lfc.contextual import VggFeatures, contextual_loss, patch_features
+from ttpo_cli.training.lfc.discriminator import Discriminator, adversarial_loss, discriminator_loss
+from ttpo_cli.training.lfc.low_pass import downscaled, gaussian_low_pass
+from ttpo_cli.training.lfc.train import load_features
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 

@@ -13,9 +13,9 @@ from ttpo_cli.backbones.lfc_sr import LFCSR
 from ttpo_cli.backbones.res_clique import CliqueConfig
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.wavelets import low_band
-from ttpo_cli.training.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round, penalty
-from ttpo_cli.training.contextual import patch_features
-from ttpo_cli.training.discriminator import Discriminator
+from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round, penalty
+from ttpo_cli.training.lfc.contextual import patch_features
+from ttpo_cli.training.lfc.discriminator import Discriminator
 
 Values = dict[str, float]
 

@@ -1,0 +1,1 @@
+"""LFC-SR: data, networks' losses, PD-ADMM, validation, and the training itself."""
