@@ -12,13 +12,13 @@ from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.data import Pair, to_uint8
-from ttpo_cli.training.latent_policy import latent_policy
-from ttpo_cli.training.on_policy import OnPolicy, OnPolicyOptions, check, check_crop
-from ttpo_cli.training.policy import Policy, load_policy
-from ttpo_cli.training.policy_data import load_restorer
-from ttpo_cli.training.policy_validation import Judges
 from ttpo_cli.training.processes import alone
-from ttpo_cli.training.rewards import load_terms
+from ttpo_cli.training.rl.data import load_restorer
+from ttpo_cli.training.rl.latent_policy import latent_policy
+from ttpo_cli.training.rl.policy import Policy, load_policy
+from ttpo_cli.training.rl.rewards import load_terms
+from ttpo_cli.training.rl.train import OnPolicy, OnPolicyOptions, check, check_crop
+from ttpo_cli.training.rl.validation import Judges
 
 
 def measure_training(

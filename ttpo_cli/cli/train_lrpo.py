@@ -46,7 +46,7 @@ def lrpo(
     """
     from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
-    from ttpo_cli.training.on_policy import OnPolicyOptions, train_policy
+    from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
 
     chosen = {"prior": prior, "train": policy, "precision": precision}

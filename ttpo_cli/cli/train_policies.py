@@ -27,8 +27,8 @@ def policies(
     from ttpo_cli.cli.training_progress import choose_training_device, read_options
     from ttpo_cli.report.record import jsonable
     from ttpo_cli.training.data import find_photos
-    from ttpo_cli.training.on_policy import OnPolicyOptions
-    from ttpo_cli.training.policy_table import policy_rows, read_held
+    from ttpo_cli.training.rl.comparison import policy_rows, read_held
+    from ttpo_cli.training.rl.train import OnPolicyOptions
     from ttpo_cli.weights.store import open_store
 
     priors = _named(prior)

@@ -16,8 +16,8 @@ from ttpo_cli.training.lrpo import (
     noised_truths,
     truth_regulariser,
 )
-from ttpo_cli.training.policy_update import Updater, mean_values
-from ttpo_cli.training.rollout import Trajectory
+from ttpo_cli.training.rl.rollout import Trajectory
+from ttpo_cli.training.rl.update import Updater, mean_values
 
 
 @dataclass(frozen=True)

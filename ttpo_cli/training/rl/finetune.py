@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ttpo_cli.diffusion.ancestral import Noise
 from ttpo_cli.diffusion.denoiser import Prior
-from ttpo_cli.training.policy_update import Updater, mean_values
-from ttpo_cli.training.rollout import RolloutOptions, begin, levels, trained_steps
+from ttpo_cli.training.rl.rollout import RolloutOptions, begin, levels, trained_steps
+from ttpo_cli.training.rl.update import Updater, mean_values
 
 
 def finetune_update(

@@ -10,15 +10,15 @@ import torch
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, load_haar_prior, prior_metadata
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.training import on_policy
-from ttpo_cli.training.alarm import AlarmOptions
 from ttpo_cli.training.data import find_photos
 from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.on_policy import OnPolicyOptions, train_policy
-from ttpo_cli.training.policy import PolicyOptions
-from ttpo_cli.training.policy_data import PolicyDataOptions
-from ttpo_cli.training.rewards import RewardOptions
-from ttpo_cli.training.rollout import RolloutOptions
+from ttpo_cli.training.rl import train as on_policy
+from ttpo_cli.training.rl.data import PolicyDataOptions
+from ttpo_cli.training.rl.policy import PolicyOptions
+from ttpo_cli.training.rl.reward_hacking import AlarmOptions
+from ttpo_cli.training.rl.rewards import RewardOptions
+from ttpo_cli.training.rl.rollout import RolloutOptions
+from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
 from ttpo_cli.training.run import load_state
 from ttpo_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 
@@ -94,7 +94,7 @@ def test_a_reward_that_a_policy_can_move_rises(prior, photos, tmp_path, monkeypa
     """Brightness of what is drawn: the shortest way for a policy to change its reward."""
     light = Metric("light", lambda image: image.mean(dim=(1, 2, 3)), False, False, 1, None, None, "x", "x", True, range=(0, 1), batch=64)
     true_judge = on_policy.load_judge
-    monkeypatch.setattr("ttpo_cli.training.rewards.load_judge", lambda name, *rest: light if name == "light" else true_judge(name, *rest))
+    monkeypatch.setattr("ttpo_cli.training.rl.rewards.load_judge", lambda name, *rest: light if name == "light" else true_judge(name, *rest))
     options = tiny(
         prior,
         steps=15,
@@ -215,7 +215,7 @@ def test_a_loss_that_is_no_number_stops_and_the_last_checkpoint_stands(prior, ph
     options = tiny(prior)
     training = train_policy(photos, tmp_path, options, CPU, every=2)
     list(islice(training, 2))
-    monkeypatch.setattr("ttpo_cli.training.lrpo_update.clipped_surrogate", lambda ratio, *rest: ratio * torch.nan)
+    monkeypatch.setattr("ttpo_cli.training.rl.lrpo.clipped_surrogate", lambda ratio, *rest: ratio * torch.nan)
     with pytest.raises(TtpoError, match=r"nan at step 2: .*state\.pt"):
         list(training)
     assert load_state(tmp_path / "state.pt")["step"] == 2

@@ -10,13 +10,13 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import step_mean
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize
 from ttpo_cli.errors import UsageError
-from ttpo_cli.training.finetune import finetune_update
 from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.lrpo_update import Judged, lrpo_update
-from ttpo_cli.training.policy import PolicyOptions, embedded_policy
-from ttpo_cli.training.policy_update import Updater
 from ttpo_cli.training.processes import alone
-from ttpo_cli.training.rollout import RolloutOptions, check, levels, roll_out, sample, seeded, trained_steps
+from ttpo_cli.training.rl.finetune import finetune_update
+from ttpo_cli.training.rl.lrpo import Judged, lrpo_update
+from ttpo_cli.training.rl.policy import PolicyOptions, embedded_policy
+from ttpo_cli.training.rl.rollout import RolloutOptions, check, levels, roll_out, sample, seeded, trained_steps
+from ttpo_cli.training.rl.update import Updater
 
 CPU = torch.device("cpu")
 OPTIONS = RolloutOptions(group=3, steps=3)

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.training.on_policy import OnPolicyOptions, check, check_crop
-from ttpo_cli.training.policy import load_policy
-from ttpo_cli.training.policy_data import load_restorer, read_policy_pairs, read_unseen_pairs
-from ttpo_cli.training.policy_validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images
-from ttpo_cli.training.rewards import Term, load_judge, load_terms, rewards
+from ttpo_cli.training.rl.data import load_restorer, read_policy_pairs, read_unseen_pairs
+from ttpo_cli.training.rl.policy import load_policy
+from ttpo_cli.training.rl.rewards import Term, load_judge, load_terms, rewards
+from ttpo_cli.training.rl.train import OnPolicyOptions, check, check_crop
+from ttpo_cli.training.rl.validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images
 from ttpo_cli.training.run import Record
 
 # A row's name, its values, and its first sample of each input (V, 3, H, W).

@@ -10,16 +10,16 @@ from tiny_models import quiet, save_family
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
-from ttpo_cli.training import lora
-from ttpo_cli.training.alarm import AlarmOptions
 from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.lrpo_update import Judged, lrpo_update
-from ttpo_cli.training.on_policy import OnPolicyOptions, train_policy
-from ttpo_cli.training.policy import PolicyOptions, load_policy, wearing
-from ttpo_cli.training.policy_data import PolicyDataOptions
-from ttpo_cli.training.policy_update import Updater
 from ttpo_cli.training.processes import alone
-from ttpo_cli.training.rollout import RolloutOptions, latent_shape, roll_out, seeded
+from ttpo_cli.training.rl import lora
+from ttpo_cli.training.rl.data import PolicyDataOptions
+from ttpo_cli.training.rl.lrpo import Judged, lrpo_update
+from ttpo_cli.training.rl.policy import PolicyOptions, load_policy, wearing
+from ttpo_cli.training.rl.reward_hacking import AlarmOptions
+from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, roll_out, seeded
+from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
+from ttpo_cli.training.rl.update import Updater
 
 CPU = torch.device("cpu")
 OPTIONS = RolloutOptions(group=2, steps=2, origin="noise", sigma_min=0.2)

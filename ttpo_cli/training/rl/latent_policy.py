@@ -15,8 +15,8 @@ from ttpo_cli.diffusion.priors.diffusers_models import controlnet_of
 from ttpo_cli.diffusion.priors.latent import Parts, PriorOptions, build_prior, load_parts
 from ttpo_cli.diffusion.priors.lora import KIND
 from ttpo_cli.errors import UsageError
-from ttpo_cli.training.lora import Adapter, inject
-from ttpo_cli.training.policy import Policy, PolicyOptions
+from ttpo_cli.training.rl.lora import Adapter, inject
+from ttpo_cli.training.rl.policy import Policy, PolicyOptions
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 TARGETS = ("to_q", "to_k", "to_v", "to_out.0")

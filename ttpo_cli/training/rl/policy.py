@@ -13,7 +13,7 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.priors.catalog import locate
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, haar_denoise, haar_prior, load_denoiser, prior_metadata
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.training.lora import inject, merged
+from ttpo_cli.training.rl.lora import inject, merged
 from ttpo_cli.training.run import channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 from ttpo_cli.weights.manifest import embedded_path
@@ -83,7 +83,7 @@ def load_policy(options: PolicyOptions, device: torch.device) -> Policy:
     check(options)
     path = locate(options.prior).path
     if path is not None and path.is_dir():
-        from ttpo_cli.training.latent_policy import load_latent_policy
+        from ttpo_cli.training.rl.latent_policy import load_latent_policy
 
         return load_latent_policy(path, options, device)
     return embedded_policy(load_denoiser(path or embedded_path("haar-prior")), options, device)

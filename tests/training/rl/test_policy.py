@@ -5,7 +5,7 @@ import torch
 
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, load_haar_prior
 from ttpo_cli.errors import UsageError, WeightsError
-from ttpo_cli.training.policy import PolicyOptions, embedded_policy, load_policy
+from ttpo_cli.training.rl.policy import PolicyOptions, embedded_policy, load_policy
 
 CPU = torch.device("cpu")
 

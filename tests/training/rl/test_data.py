@@ -6,7 +6,7 @@ from PIL import Image
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import find_photos, to_float
-from ttpo_cli.training.policy_data import PolicyDataOptions, Wear, check, draw_inputs, draw_wear, load_restorer, read_policy_pairs
+from ttpo_cli.training.rl.data import PolicyDataOptions, Wear, check, draw_inputs, draw_wear, load_restorer, read_policy_pairs
 
 NO_WEAR = {"blur": (0.0, 0.0), "shrink": (1.0, 1.0), "noise": (0.0, 0.0), "jpeg": (0.0, 0.0)}
 

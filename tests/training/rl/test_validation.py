@@ -11,10 +11,12 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
-from ttpo_cli.training.alarm import AlarmOptions
 from ttpo_cli.training.data import find_photos
-from ttpo_cli.training.policy_data import PolicyDataOptions, load_restorer, read_policy_pairs
-from ttpo_cli.training.policy_validation import (
+from ttpo_cli.training.rl.data import PolicyDataOptions, load_restorer, read_policy_pairs
+from ttpo_cli.training.rl.reward_hacking import AlarmOptions
+from ttpo_cli.training.rl.rewards import RewardOptions, load_terms
+from ttpo_cli.training.rl.rollout import RolloutOptions
+from ttpo_cli.training.rl.validation import (
     Judges,
     check_judges,
     consistency,
@@ -24,8 +26,6 @@ from ttpo_cli.training.policy_validation import (
     validate,
     watches,
 )
-from ttpo_cli.training.rewards import RewardOptions, load_terms
-from ttpo_cli.training.rollout import RolloutOptions
 
 CPU = torch.device("cpu")
 DATA = PolicyDataOptions(crop=32, blur=(1.0, 1.0), shrink=(2.0, 2.0), noise=(0.0, 0.0), jpeg=(0.0, 0.0))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttpo_cli.training.alarm import Alarm, Watch
+from ttpo_cli.training.rl.reward_hacking import Alarm, Watch
 
 WATCHES = (Watch("held_piqe", True, 0.1, True), Watch("held_psnr", False, 0.5, False))
 

@@ -13,11 +13,11 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.training.alarm import REWARD, AlarmOptions, Watch
 from ttpo_cli.training.data import Pair, step_generator, to_float
-from ttpo_cli.training.policy_data import PolicyDataOptions, Restore, Wear, draw_wear
-from ttpo_cli.training.rewards import Term, metric_scores, rewards
-from ttpo_cli.training.rollout import RolloutOptions, latent_shape, sample, seeded
+from ttpo_cli.training.rl.data import PolicyDataOptions, Restore, Wear, draw_wear
+from ttpo_cli.training.rl.reward_hacking import REWARD, AlarmOptions, Watch
+from ttpo_cli.training.rl.rewards import Term, metric_scores, rewards
+from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, sample, seeded
 from ttpo_cli.training.run import Images, Record
 
 _SEED = 0xBEEF

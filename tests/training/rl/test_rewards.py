@@ -8,7 +8,7 @@ import torch
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.training.rewards import PRESETS, RewardOptions, Term, chosen_weights, known_range, load_terms, low_band_agreement, rewards
+from ttpo_cli.training.rl.rewards import PRESETS, RewardOptions, Term, chosen_weights, known_range, load_terms, low_band_agreement, rewards
 
 CPU = torch.device("cpu")
 
