@@ -17,6 +17,7 @@ from ttpo_cli.diffusion.priors.embedded import load_haar_prior
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.psnr import psnr_y
 from ttpo_cli.metrics.ranker import ranker_metric
+from ttpo_cli.training.crop_bank import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import find_photos
 from ttpo_cli.training.lfc.admm import AdmmOptions
 from ttpo_cli.training.lfc.data import read_pairs
@@ -24,7 +25,6 @@ from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 from ttpo_cli.training.lfc.validation import centre
 from ttpo_cli.training.prior import PriorOptions, train_prior
 from ttpo_cli.training.ranker import RankerOptions, train_ranker
-from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.run import Record
 from ttpo_cli.weights.checkpoint import load_checkpoint
 

@@ -15,8 +15,8 @@ from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.lfc_sr import LFC_SR, build_lfc_sr
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.data import bicubic_pairs, to_uint8
+from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.lfc.train import LfcOptions, Phases
-from ttpo_cli.training.processes import alone
 from ttpo_cli.training.run import RunFolder, channels_last
 
 

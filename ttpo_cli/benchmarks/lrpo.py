@@ -12,7 +12,7 @@ from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.data import Pair, to_uint8
-from ttpo_cli.training.processes import alone
+from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl.data import load_restorer
 from ttpo_cli.training.rl.latent_policy import latent_policy
 from ttpo_cli.training.rl.policy import Policy, load_policy

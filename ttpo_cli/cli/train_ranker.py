@@ -25,8 +25,8 @@ def ranker(
     """Train the ranker: versions of one crop, the truth first, the rest in a full-reference judge's order."""
     from ttpo_cli.cli.training_progress import choose_training_device, show_training
     from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+    from ttpo_cli.training.crop_bank import read_bank
     from ttpo_cli.training.ranker import RankerOptions, train_ranker
-    from ttpo_cli.training.restored import read_bank
 
     place = choose_training_device(device)
     options = RankerOptions(width, crops, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed, precision=precision)

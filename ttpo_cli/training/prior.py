@@ -10,9 +10,9 @@ from torch import Tensor
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
+from ttpo_cli.training.crop_bank import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import hold_back, step_generator, to_float
 from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
-from ttpo_cli.training.restored import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 

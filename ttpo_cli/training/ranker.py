@@ -13,11 +13,11 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
 from ttpo_cli.preference.candidates import CandidateOptions, generate
 from ttpo_cli.preference.guard import GuardOptions, keep_low_band
+from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
-from ttpo_cli.training.judge import judge
+from ttpo_cli.training.haar_similarity import judge
 from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
-from ttpo_cli.training.restored import Bank
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 

@@ -10,8 +10,8 @@ from tiny_models import quiet, save_family
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
+from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.processes import alone
 from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions
 from ttpo_cli.training.rl.lrpo import Judged, lrpo_update

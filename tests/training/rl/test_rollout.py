@@ -10,8 +10,8 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import step_mean
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize
 from ttpo_cli.errors import UsageError
+from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.processes import alone
 from ttpo_cli.training.rl.finetune import finetune_update
 from ttpo_cli.training.rl.lrpo import Judged, lrpo_update
 from ttpo_cli.training.rl.policy import PolicyOptions, embedded_policy

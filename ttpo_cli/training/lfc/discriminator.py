@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ttpo_cli.training.processes import Processes
+from ttpo_cli.training.distributed import Processes
 
 
 class Discriminator(nn.Module):

@@ -14,6 +14,7 @@ from torch.optim import Adam, Optimizer
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
+from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
 from ttpo_cli.training.lfc.contextual import Features, VggFeatures, patch_features
 from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
@@ -23,7 +24,6 @@ from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.lfc.validation import validate
 from ttpo_cli.training.lfc_start import start_weights
 from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
-from ttpo_cli.training.processes import Processes, launched
 from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, flat, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
 

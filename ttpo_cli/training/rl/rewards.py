@@ -13,7 +13,7 @@ from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.training.judge import judge
+from ttpo_cli.training.haar_similarity import judge
 
 # name -> weight. paper: 0.3 Face + 0.3 (1 - LPIPS) + 0.1 CLIPIQA + 0.3 low band; its face model is not to be had for one photo without a
 # caption, and topiq_nr-face stands in.

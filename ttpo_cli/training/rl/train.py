@@ -16,10 +16,10 @@ from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.advantage import common_deviation, group_advantage
 from ttpo_cli.training.data import Pair, fingerprints, step_generator
+from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
 from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.lrpo import check as check_lrpo
-from ttpo_cli.training.processes import Processes, launched
 from ttpo_cli.training.rl import data as inputs
 from ttpo_cli.training.rl import policy as policies
 from ttpo_cli.training.rl import rollout as rolling

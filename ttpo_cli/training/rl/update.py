@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ttpo_cli.device.batching import Batch
-from ttpo_cli.training.processes import Processes
+from ttpo_cli.training.distributed import Processes
 from ttpo_cli.training.run import stop_if_not_finite
 
 

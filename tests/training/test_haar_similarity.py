@@ -4,7 +4,7 @@ import torch
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.training.degradation.bicubic import gaussian_blur
 from ttpo_cli.training.degradation.distortions import FAULTS
-from ttpo_cli.training.judge import judge, judge_map
+from ttpo_cli.training.haar_similarity import judge, judge_map
 
 GENERATOR = torch.Generator().manual_seed(0)
 COARSE = torch.nn.functional.interpolate(torch.rand(1, 3, 8, 8, generator=GENERATOR), size=(64, 64), mode="bicubic").clamp(0.1, 0.9)

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.training.distributed import Processes, alone
 from ttpo_cli.training.lfc.discriminator import SharedBatchNorm
-from ttpo_cli.training.processes import Processes, alone
 
 COMMAND = "from ttpo_cli.cli.app import main; main()"
 SETTINGS = ("batch=4", "crop=8", "admm.crops=8", "admm.rho=1.0")
