@@ -27,7 +27,7 @@ from ttpo_cli.cli.models import models
 from ttpo_cli.cli.pick import pick
 from ttpo_cli.cli.picks import picks
 from ttpo_cli.cli.replay import replay
-from ttpo_cli.cli.report_folder import report
+from ttpo_cli.cli.report import report
 from ttpo_cli.cli.restore import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line

@@ -16,7 +16,7 @@ from ttpo_cli.cli.ask import UNASKED, Person, check_person
 from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.pipeline_options import Asked, with_pipeline
-from ttpo_cli.cli.report_folder import write_folder_report
+from ttpo_cli.cli.report import write_folder_report
 from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
 from ttpo_cli.cli.tally import Tally
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
