@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from ttpo_cli.backbones.inference import RestoreOptions
-from ttpo_cli.cli.bench import bench
+from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.knobs import KNOBS, as_text, build_settings, parse_knobs
 from ttpo_cli.cli.pipeline_options import with_pipeline

@@ -14,10 +14,10 @@ from typing import Annotated
 import typer
 
 from ttpo_cli import __version__
-from ttpo_cli.cli.bench import bench
-from ttpo_cli.cli.bench_folder import bench_folder
-from ttpo_cli.cli.bench_lfc import bench_lfc
-from ttpo_cli.cli.bench_lrpo import bench_lrpo
+from ttpo_cli.cli.bench.folder import bench_folder
+from ttpo_cli.cli.bench.lfc import bench_lfc
+from ttpo_cli.cli.bench.lrpo import bench_lrpo
+from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate

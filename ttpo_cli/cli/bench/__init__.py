@@ -1,0 +1,1 @@
+"""`ttpo bench`: one command a benchmark."""
