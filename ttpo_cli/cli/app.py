@@ -23,7 +23,7 @@ from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
-from ttpo_cli.cli.models import models
+from ttpo_cli.cli.models.command import models
 from ttpo_cli.cli.pick import pick
 from ttpo_cli.cli.picks import picks
 from ttpo_cli.cli.replay import replay

@@ -2,9 +2,9 @@
 
 import typer
 
-from ttpo_cli.cli.models_convert import convert
-from ttpo_cli.cli.models_fetch import bundle, fetch, remove, verify
-from ttpo_cli.cli.models_list import info, list_models
+from ttpo_cli.cli.models.convert import convert
+from ttpo_cli.cli.models.fetch import bundle, fetch, remove, verify
+from ttpo_cli.cli.models.list import info, list_models
 
 models = typer.Typer(no_args_is_help=True, help="Checkpoints, priors and metric weights by name: list, fetch, verify, carry, convert.")
 models.command("list")(list_models)
