@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.knobs import KNOBS, as_text
+from ttpo_cli.cli.options.stages import KNOBS, as_text
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

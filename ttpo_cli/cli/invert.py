@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli import options
-from ttpo_cli.cli.knobs import Values, with_prior_knobs
+from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options.stages import Values, with_prior_knobs
 from ttpo_cli.cli.terminal import write_json
 
 

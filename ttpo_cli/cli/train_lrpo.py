@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.options import Offline
+from ttpo_cli.cli.options.shared import Offline
 
 CURVES = {
     "reward": ("held_reward", "reward"),

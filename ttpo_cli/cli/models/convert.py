@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli import options
 from ttpo_cli.cli.arrivals import opened_store
+from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_line
 from ttpo_cli.errors import UsageError
 

@@ -29,7 +29,7 @@ def weights_by_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> dict
 
 
 def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned":
-    from ttpo_cli.cli.options import names
+    from ttpo_cli.cli.options.shared import names
     from ttpo_cli.folder.pick_store import picked_pairs
     from ttpo_cli.metrics.paper import with_panels
     from ttpo_cli.preference.learned_weights import learn
