@@ -24,8 +24,8 @@ from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models.command import models
-from ttpo_cli.cli.pick import pick
-from ttpo_cli.cli.picks import picks
+from ttpo_cli.cli.picks.command import picks
+from ttpo_cli.cli.picks.page import pick
 from ttpo_cli.cli.replay import replay
 from ttpo_cli.cli.report import report
 from ttpo_cli.cli.restore import restore

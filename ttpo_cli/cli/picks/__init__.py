@@ -1,0 +1,1 @@
+"""`ttpo picks` and `ttpo pick`: what people choose among candidates."""
