@@ -28,7 +28,7 @@ from ttpo_cli.cli.picks.command import picks
 from ttpo_cli.cli.picks.page import pick
 from ttpo_cli.cli.replay import replay
 from ttpo_cli.cli.report import report
-from ttpo_cli.cli.restore import restore
+from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal import Terminal, write_line
 from ttpo_cli.cli.train import train

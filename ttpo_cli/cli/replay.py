@@ -9,7 +9,7 @@ import typer
 from ttpo_cli.cli.arrivals import opened_store
 from ttpo_cli.cli.command_line import describe_machine
 from ttpo_cli.cli.options.shared import shared as options
-from ttpo_cli.cli.outputs import mark_of
+from ttpo_cli.cli.restore.checks import mark_of
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.errors import TtpoError
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.ask import UNASKED
-from ttpo_cli.cli.outputs import Work, candidate_files, encode_result, settled, sidecar_file
+from ttpo_cli.cli.restore.ask import UNASKED
+from ttpo_cli.cli.restore.checks import Work, candidate_files, encode_result, settled, sidecar_file
 from ttpo_cli.cli.terminal import OnStep
 
 if TYPE_CHECKING:

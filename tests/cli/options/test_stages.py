@@ -10,7 +10,7 @@ from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.options.pipeline import with_pipeline
 from ttpo_cli.cli.options.stages import KNOBS, as_text, build_settings, parse_knobs
-from ttpo_cli.cli.restore import restore
+from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.outputs import Work, encode_result, settled
-from ttpo_cli.cli.tally import Tally
+from ttpo_cli.cli.restore.checks import Work, encode_result, settled
+from ttpo_cli.cli.restore.summary import Tally
 from ttpo_cli.errors import TtpoError
 
 if TYPE_CHECKING:

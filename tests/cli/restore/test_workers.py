@@ -14,7 +14,7 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.workers import check_own_files, devices_of
+from ttpo_cli.cli.restore.workers import check_own_files, devices_of
 from ttpo_cli.errors import UsageError
 from ttpo_cli.folder.journal import read_rows
 from ttpo_cli.imaging.reading import read_photo

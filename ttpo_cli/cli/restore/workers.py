@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.arrivals import warn_of_licences
-from ttpo_cli.cli.outputs import Outputs, Work
+from ttpo_cli.cli.restore.checks import Outputs, Work
 from ttpo_cli.cli.terminal import Terminal
 from ttpo_cli.errors import UsageError
 from ttpo_cli.folder.restoration import FolderWork

@@ -75,7 +75,7 @@ def test_latents_of_other_circumstances_or_damaged_are_made_again_to_the_same_pi
     if change == "versions":
         monkeypatch.setattr(record, "versions", lambda: {"torch": "another"})
     elif change == "machine":
-        monkeypatch.setattr("ttpo_cli.cli.outputs.describe_machine", lambda: {"cpu": "another"})
+        monkeypatch.setattr("ttpo_cli.cli.restore.checks.describe_machine", lambda: {"cpu": "another"})
     else:
         path.write_bytes(path.read_bytes()[:-7])
     picture, _ = finish(tmp_path)

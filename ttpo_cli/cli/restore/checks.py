@@ -12,7 +12,7 @@ from ttpo_cli.cli.report import check_report
 from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.cli.ask import Person
+    from ttpo_cli.cli.restore.ask import Person
     from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark

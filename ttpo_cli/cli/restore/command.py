@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
-from ttpo_cli.cli.ask import UNASKED, Person, check_person
-from ttpo_cli.cli.foretell import foretell_photo
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.options.shared import shared as options
-from ttpo_cli.cli.outputs import Outputs, Work, check_outputs, write_page, write_result
 from ttpo_cli.cli.report import write_folder_report
-from ttpo_cli.cli.restore_folder import FolderOptions, restore_folder
-from ttpo_cli.cli.tally import Tally
+from ttpo_cli.cli.restore.ask import UNASKED, Person, check_person
+from ttpo_cli.cli.restore.checks import Outputs, Work, check_outputs, write_page, write_result
+from ttpo_cli.cli.restore.dry_run import foretell_photo
+from ttpo_cli.cli.restore.folder import FolderOptions, restore_folder
+from ttpo_cli.cli.restore.summary import Tally
+from ttpo_cli.cli.restore.workers import Executor, Recipe, first_device, hired
 from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
-from ttpo_cli.cli.workers import Executor, Recipe, first_device, hired
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""`ttpo restore`: a photo, a folder, or many of both."""
