@@ -21,7 +21,6 @@ from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
-from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models.command import models
 from ttpo_cli.cli.picks.command import picks
@@ -30,7 +29,8 @@ from ttpo_cli.cli.replay import replay
 from ttpo_cli.cli.report import report
 from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.cli.score import score
-from ttpo_cli.cli.terminal import Terminal, write_line
+from ttpo_cli.cli.terminal.console import Terminal, write_line
+from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.cli.train import train
 from ttpo_cli.errors import TtpoError
 

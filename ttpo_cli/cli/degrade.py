@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.terminal import Quiet, Terminal, write_line
+from ttpo_cli.cli.terminal.console import Quiet, Terminal, write_line
 from ttpo_cli.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from ttpo_cli import __version__
-from ttpo_cli.cli.terminal import Json, write_json, write_line
+from ttpo_cli.cli.terminal.console import Json, write_json, write_line
 from ttpo_cli.errors import WeightsError
 
 PACKAGES = (

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
-from ttpo_cli.cli.command_line import command_line, describe_machine
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.score import title
-from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
-from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.command_line import command_line, describe_machine
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
+from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:

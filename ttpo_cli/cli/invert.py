@@ -7,7 +7,7 @@ import typer
 
 from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.options.stages import Values, with_prior_knobs
-from ttpo_cli.cli.terminal import write_json
+from ttpo_cli.cli.terminal.console import write_json
 
 
 @with_prior_knobs

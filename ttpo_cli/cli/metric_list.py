@@ -1,7 +1,7 @@
 """Every metric with its facts, for `ttpo score --list-metrics`: a table, JSON, CSV, or the Markdown of docs/metrics.md."""
 
-from ttpo_cli.cli.sheet import write_sheet
-from ttpo_cli.cli.terminal import write_json, write_line
+from ttpo_cli.cli.terminal.console import write_json, write_line
+from ttpo_cli.cli.terminal.table import write_sheet
 
 SCHEMA_VERSION = 1
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttpo_cli.cli.arrivals import opened_store
 from ttpo_cli.cli.metric_list import write_metrics
 from ttpo_cli.cli.options.shared import shared as options
-from ttpo_cli.cli.sheet import Cell, Csv, write_sheet
-from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.downloads import opened_store
+from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:

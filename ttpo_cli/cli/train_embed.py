@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.terminal import write_line
+from ttpo_cli.cli.terminal.console import write_line
 
 
 def embed(

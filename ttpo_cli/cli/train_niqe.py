@@ -18,7 +18,7 @@ def niqe(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Fit NIQE's pristine Gaussian to sharp blocks of good photos; use it with --metric-weights niqe=FILE."""
-    from ttpo_cli.cli.terminal import Terminal
+    from ttpo_cli.cli.terminal.console import Terminal
     from ttpo_cli.errors import UsageError
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.niqe import train_niqe

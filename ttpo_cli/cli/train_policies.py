@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options.shared import Offline
-from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import UsageError
 
 

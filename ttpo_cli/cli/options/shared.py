@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ttpo_cli.cli.terminal import Terminal
+from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.errors import TtpoError, UsageError
 
 _MODEL, _COMPUTE, _FILES = "What restores", "How it computes", "Files"

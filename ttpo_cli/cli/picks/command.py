@@ -9,7 +9,7 @@ import typer
 
 from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.picks.fit import fit, tell_learned
-from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.errors import TtpoError
 
 picks = typer.Typer(no_args_is_help=True, help="What people chose among the candidates of `ttpo restore --select later` or `ask`.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttpo_cli.cli.options.shared import shared as options
-from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, write_json, write_line
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
 
 if TYPE_CHECKING:
     from ttpo_cli.preference.learned_weights import Learned

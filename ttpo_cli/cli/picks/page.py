@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.terminal import NoColor, Quiet, Terminal, write_line
+from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_line
 from ttpo_cli.errors import TtpoError, UsageError
 
 

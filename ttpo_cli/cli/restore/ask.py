@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ttpo_cli.cli.choice import Choice, press
-from ttpo_cli.cli.inline_image import inline_image, inline_protocol
-from ttpo_cli.cli.keys import key_presses
-from ttpo_cli.cli.terminal import Terminal
+from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.keys import key_presses
+from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol
 from ttpo_cli.cli.viewer import open_picture
 from ttpo_cli.errors import UsageError
 

@@ -7,8 +7,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.command_line import describe_machine
 from ttpo_cli.cli.report import check_report
+from ttpo_cli.cli.terminal.command_line import describe_machine
 from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
 
 if TYPE_CHECKING:

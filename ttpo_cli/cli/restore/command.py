@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttpo_cli.cli.arrivals import opened_store, warn_of_licences
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.report import write_folder_report
@@ -20,7 +19,8 @@ from ttpo_cli.cli.restore.dry_run import foretell_photo
 from ttpo_cli.cli.restore.folder import FolderOptions, restore_folder
 from ttpo_cli.cli.restore.summary import Tally
 from ttpo_cli.cli.restore.workers import Executor, Recipe, first_device, hired
-from ttpo_cli.cli.terminal import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
+from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:

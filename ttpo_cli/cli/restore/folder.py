@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.failures import foreseen
 from ttpo_cli.cli.restore.checks import Work
 from ttpo_cli.cli.restore.dry_run import foretell_folder
 from ttpo_cli.cli.restore.summary import Tally
 from ttpo_cli.cli.restore.workers import sent_to
-from ttpo_cli.cli.terminal import Terminal, write_line
+from ttpo_cli.cli.terminal.console import Terminal, write_line
+from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.restoration import FolderWork, settings_by_ending
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.failures import foreseen
-from ttpo_cli.cli.terminal import Terminal
+from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.errors import foreseen
 
 if TYPE_CHECKING:
     from ttpo_cli.report.page import PagePhoto

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttpo_cli.cli.terminal import Terminal
+from ttpo_cli.cli.terminal.console import Terminal
 
 
 def speak(terminal):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from ttpo_cli.cli.terminal import Terminal
+from ttpo_cli.cli.terminal.console import Terminal
 
 if TYPE_CHECKING:
     from ttpo_cli.weights.store import Store
