@@ -31,7 +31,7 @@ from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.cli.score import score
 from ttpo_cli.cli.terminal.console import Terminal, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
-from ttpo_cli.cli.train import train
+from ttpo_cli.cli.train.command import train
 from ttpo_cli.errors import TtpoError
 
 INTERRUPTED = 130

@@ -23,7 +23,7 @@ def ranker(
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
     """Train the ranker: versions of one crop, the truth first, the rest in a full-reference judge's order."""
-    from ttpo_cli.cli.training_progress import choose_training_device, show_training
+    from ttpo_cli.cli.train.progress import choose_training_device, show_training
     from ttpo_cli.diffusion.priors.embedded import load_haar_prior
     from ttpo_cli.training.crop_bank import read_bank
     from ttpo_cli.training.ranker import RankerOptions, train_ranker

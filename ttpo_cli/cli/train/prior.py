@@ -31,7 +31,7 @@ def prior(
 ) -> None:
     """Train the embedded diffusion prior: an EDM denoiser in the Haar domain, conditioned on the restored image."""
     from ttpo_cli.backbones.catalog import load_backbone
-    from ttpo_cli.cli.training_progress import choose_training_device, show_training
+    from ttpo_cli.cli.train.progress import choose_training_device, show_training
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.prior import PriorOptions, train_prior
 

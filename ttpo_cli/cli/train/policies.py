@@ -24,7 +24,7 @@ def policies(
     no_color: NoColor = False,
 ) -> None:
     """Reward, held-out metrics, fidelity and spread over seeds of each prior on the same inputs and noise. JSON on stdout."""
-    from ttpo_cli.cli.training_progress import choose_training_device, read_options
+    from ttpo_cli.cli.train.progress import choose_training_device, read_options
     from ttpo_cli.report.record import jsonable
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.rl.comparison import policy_rows, read_held

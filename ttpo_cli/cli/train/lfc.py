@@ -45,7 +45,7 @@ def lfc(
 
     On several GPUs: accelerate launch $(command -v ttpo) train lfc ...
     """
-    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
+    from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 
@@ -67,7 +67,7 @@ def lfc(
     )
     show_training(lambda on_step: training(on_step=on_step), options.steps + options.admm.steps, output)
     if plot and speaks():
-        from ttpo_cli.cli.train_plot import draw_curves, draw_plane
+        from ttpo_cli.cli.train.plot import draw_curves, draw_plane
 
         draw_curves(output, CURVES)
         draw_plane(output, PLANE)

@@ -44,7 +44,7 @@ def lrpo(
 
     On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
     """
-    from ttpo_cli.cli.training_progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
+    from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
@@ -70,7 +70,7 @@ def lrpo(
     )
     show_training(lambda on_step: training(on_step=on_step), options.steps, output)
     if plot and speaks():
-        from ttpo_cli.cli.train_plot import draw_curves
+        from ttpo_cli.cli.train.plot import draw_curves
 
         draw_curves(output, CURVES)
 

@@ -1,0 +1,1 @@
+"""`ttpo train`: one command a method, and what is done with their runs."""
