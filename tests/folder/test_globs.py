@@ -4,7 +4,7 @@ from pathlib import PurePath
 
 import pytest
 
-from ttpo_cli.batch.globs import Globs
+from ttpo_cli.folder.plan import Globs
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ttpo_cli.batch.globs import Globs
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.folder.plan import Job, plan
+from ttpo_cli.folder.plan import Globs, Job, plan
 
 
 @pytest.fixture

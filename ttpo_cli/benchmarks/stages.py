@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.benchmarks.diffusers_baseline import Invocations, counted, plain_loop
-from ttpo_cli.device.stage_timer import greatest
+from ttpo_cli.device.stage_timer import greatest, peaks, reset_peaks
 from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.diffusion.priors.catalog import EMBEDDED
 from ttpo_cli.diffusion.priors.latent import build_prior, network_dtype
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.memory.peak import peaks, reset_peaks
 from ttpo_cli.pipeline import EngineOptions, Settings, load_engine, restore_photo
 from ttpo_cli.preference.candidates import CandidateOptions
 

@@ -1,11 +1,11 @@
 """Seconds and peak memory of the stages of one run, each from the end of the one before: nothing in between is left out."""
 
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import perf_counter
 
 import torch
-
-from ttpo_cli.memory.peak import peaks, reset_peaks
 
 Bytes = dict[str, int]
 
@@ -45,3 +45,35 @@ def greatest(laps: tuple[Bytes, ...]) -> Bytes:
     """The most that was held at each place over several laps."""
     places = dict.fromkeys(place for lap in laps for place in lap)
     return {place: max(lap.get(place, 0) for lap in laps) for place in places}
+
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def reset_peaks(device: torch.device) -> bool:
+    """Start a new lap. Returns whether the process's own peak could be reset; where not, it counts from the start of the process."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    try:
+        _CLEAR.write_text("5")  # resets VmHWM, see proc(5)
+    except OSError:
+        return False
+    return True
+
+
+def peaks(device: torch.device) -> dict[str, int]:
+    """Bytes at most held since the last reset: `process` (resident), and `cuda` (allocated by torch) on such a device."""
+    found = {"process": _process_peak()}
+    if device.type == "cuda":
+        found["cuda"] = torch.cuda.max_memory_allocated(device)
+    return found
+
+
+def _process_peak() -> int:
+    if _STATUS.exists():
+        line = next(line for line in _STATUS.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -3,13 +3,45 @@
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePath
 
-from ttpo_cli.batch.globs import EVERY, Globs
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.formats import FORMATS, format_of_name
 
+
+@dataclass(frozen=True)
+class Globs:
+    """include: a photo must match one of them (none: all do). exclude: a photo that matches one is left out, whatever includes it.
+
+    A pattern without a slash is compared with the file's name and with the name of each folder on the way to it; one with a slash, with
+    the whole path inside the folder that was given. `*` stands for any characters, slashes among them.
+    """
+
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+
+    def choose(self, inside: PurePath) -> bool:
+        """Whether the photo at this path, relative to the folder that was given, takes part."""
+        return (not self.include or _any_matches(inside, self.include)) and not _any_matches(inside, self.exclude)
+
+
+EVERY = Globs()
+
+
+def _any_matches(inside: PurePath, patterns: Sequence[str]) -> bool:
+    whole, parts = inside.as_posix().lower(), [part.lower() for part in inside.parts]
+    for pattern in (entry.lower() for entry in patterns):
+        if "/" in pattern:
+            if fnmatchcase(whole, pattern.removeprefix("./")):
+                return True
+        elif any(fnmatchcase(part, pattern) for part in parts):
+            return True
+    return False
+
+
 SUFFIX = "_ttpo"
+
 STREAM = "-"
 
 

@@ -89,4 +89,4 @@ def _asset(name: str) -> Callable[[], Response]:
 
 
 def _file(name: str) -> str:
-    return resources.files("ttpo_cli.batch.pick_page").joinpath(name).read_text("utf-8")
+    return resources.files("ttpo_cli.pick_page").joinpath(name).read_text("utf-8")

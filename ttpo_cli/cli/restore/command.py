@@ -69,8 +69,7 @@ def restore(
 
     Prints the path of each file written, or with --json one object. A photo is never overwritten.
     """
-    from ttpo_cli.batch.globs import Globs
-    from ttpo_cli.folder.plan import plan
+    from ttpo_cli.folder.plan import Globs, plan
 
     terminal = Terminal(quiet, verbose, no_color)
     globs = Globs(tuple(include or ()), tuple(exclude or ()))

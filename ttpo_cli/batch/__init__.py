@@ -1,1 +1,0 @@
-"""Many photos at a time: evaluation over a dataset and benchmarks."""
