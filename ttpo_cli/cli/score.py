@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttpo_cli.cli.metric_list import write_metrics
 from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.terminal.downloads import opened_store
@@ -15,9 +14,12 @@ from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.cli.terminal.console import write_line
 
 SCHEMA_VERSION = 1
+
 WITHOUT_REFERENCE = "niqe,piqe,ranker"
+
 WITH_REFERENCE = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe,ranker"
 
 
@@ -138,3 +140,20 @@ def _write_levels(judges: "Sequence[Metric]", paths: list[Path], json: bool, csv
         )
         return
     write_sheet(["metric", "pristine", "scale"], [[name, level.pristine, level.scale] for name, level in measured.items()], as_csv=csv)
+
+
+SCHEMA_VERSION = 1
+
+
+def write_metrics(json: bool, csv: bool, markdown: bool) -> None:
+    """All metrics on stdout."""
+    from ttpo_cli.metrics.listing import COLUMNS, list_metrics
+
+    listed = list_metrics()
+    if json:
+        write_json({"schema_version": SCHEMA_VERSION, "metrics": [vars(metric) for metric in listed]})
+    elif markdown:
+        for row in (COLUMNS, ["---"] * len(COLUMNS), *(metric.cells() for metric in listed)):
+            write_line(f"| {' | '.join(row)} |")
+    else:
+        write_sheet(COLUMNS, [metric.cells() for metric in listed], as_csv=csv)

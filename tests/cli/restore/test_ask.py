@@ -12,8 +12,7 @@ from PIL import Image
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol
-from ttpo_cli.cli.viewer import viewer_command
+from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol, viewer_command
 from ttpo_cli.folder.pick_store import picks_path, read_folder_picks, read_proposal
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ttpo_cli.cli.choice import Choice, press
+from ttpo_cli.cli.restore.ask import Choice, press
 
 
 def after(keys, count=6):

@@ -1,12 +1,19 @@
 """A PNG shown inside the terminal, where its environment says that it can: the Kitty graphics protocol, or iTerm2's inline images."""
 
 import base64
+import os
+import subprocess
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 Protocol = Literal["kitty", "iterm2"]
+
 _CHUNK = 4096
+
 _KITTY = {"xterm-kitty", "xterm-ghostty"}
+
 _ITERM2 = {"iTerm.app", "WezTerm", "mintty"}
 
 
@@ -30,3 +37,27 @@ def inline_image(png: bytes, protocol: Protocol, columns: int) -> str:
     heads = [f"a=T,f=100,q=2,c={columns},", *[""] * (len(chunks) - 1)]
     more = [1] * (len(chunks) - 1) + [0]
     return "".join(f"\x1b_G{head}m={last};{chunk}\x1b\\" for head, last, chunk in zip(heads, more, chunks, strict=True)) + "\n"
+
+
+def viewer_command(platform: str, environment: Mapping[str, str]) -> list[str] | None:
+    """The command that opens a file, given after it. None where no screen is known of: far away over SSH, or without a display."""
+    display = environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY")
+    if platform not in ("darwin", "win32"):
+        return ["xdg-open"] if display else None
+    far = environment.get("SSH_CONNECTION") or environment.get("SSH_TTY")
+    if far:
+        return None
+    return ["open"] if platform == "darwin" else ["explorer"]
+
+
+def open_picture(path: Path) -> bool:
+    """Open it in a process of its own; False where there is no screen, or no program for it."""
+    command = viewer_command(sys.platform, os.environ)
+    if command is None:
+        return False
+    quiet = subprocess.DEVNULL
+    try:
+        subprocess.Popen([*command, str(path)], stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+    except OSError:
+        return False
+    return True
