@@ -3,8 +3,7 @@ import torch
 from analytic import exact_ode, gaussian_denoiser
 
 from ttpo_cli.diffusion.denoiser import CallCounter
-from ttpo_cli.diffusion.inversion import invert, mix_noise, seeded_noise
-from ttpo_cli.diffusion.sampler import integrate, network_calls
+from ttpo_cli.diffusion.sampler import integrate, invert, mix_noise, network_calls, seeded_noise
 from ttpo_cli.diffusion.schedule import karras_sigmas
 from ttpo_cli.errors import UsageError
 

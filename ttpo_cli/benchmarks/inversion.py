@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import Prior
-from ttpo_cli.diffusion.inversion import invert
-from ttpo_cli.diffusion.sampler import SOLVERS, integrate
+from ttpo_cli.diffusion.sampler import SOLVERS, integrate, invert
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.imaging.tiles import pad_reflect
 

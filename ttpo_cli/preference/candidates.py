@@ -9,8 +9,7 @@ from torch import Tensor
 
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.denoiser import Denoise
-from ttpo_cli.diffusion.inversion import invert, mix_noise, seeded_noise
-from ttpo_cli.diffusion.sampler import integrate, network_calls
+from ttpo_cli.diffusion.sampler import integrate, invert, mix_noise, network_calls, seeded_noise
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import UsageError, unknown_name
 

@@ -9,8 +9,7 @@ from torch import Tensor
 from ttpo_cli.device.stage_timer import Laps
 from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
 from ttpo_cli.diffusion.guidance import GuidanceOptions, guide, make_split
-from ttpo_cli.diffusion.inversion import invert, seeded_noise
-from ttpo_cli.diffusion.sampler import integrate
+from ttpo_cli.diffusion.sampler import integrate, invert, seeded_noise
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect

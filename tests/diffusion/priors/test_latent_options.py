@@ -13,8 +13,7 @@ from torch.nn import functional
 
 from ttpo_cli.diffusion.priors import prompts
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior, locate, with_folders
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
-from ttpo_cli.diffusion.priors.latent_tiles import tiled
+from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior, tiled
 from ttpo_cli.diffusion.priors.unet_prior import as_cells, timesteps_of
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights.manifest import read_manifest

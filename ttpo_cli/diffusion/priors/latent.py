@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.priors.autoencoder import cell_channels, cell_size, decoder, encoder, is_tiny
@@ -23,13 +23,12 @@ from ttpo_cli.diffusion.priors.diffusers_models import (
     use_attention,
 )
 from ttpo_cli.diffusion.priors.flow_prior import flow_denoiser, flux2_velocity, flux_velocity, sd3_velocity
-from ttpo_cli.diffusion.priors.latent_tiles import tiled
 from ttpo_cli.diffusion.priors.lora import add_lora
 from ttpo_cli.diffusion.priors.placement import Before, place
-from ttpo_cli.diffusion.priors.prompt_cache import cached_prompts, keep_prompts, prompt_key
-from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, encode_prompts, with_guidance
+from ttpo_cli.diffusion.priors.prompts import Prompted, Prompts, cached_prompts, encode_prompts, keep_prompts, prompt_key, with_guidance
 from ttpo_cli.diffusion.priors.unet_prior import as_cells, sigma_table, unet_denoiser
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
+from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.weights.sha256 import file_sha256
 
 COLOUR_FIXES = ("none", "wavelet")
@@ -274,3 +273,23 @@ def _network_sha256(layout: Layout) -> str | None:
     """The sha256 of the network's one weight file; None where it is in several."""
     files = sorted((layout.folder / layout.network).glob("*.safetensors"))
     return file_sha256(files[0]) if len(files) == 1 else None
+
+
+def tiled(denoise: Denoise, tile: int, overlap: int, multiple: int) -> Denoise:
+    """The same denoiser in overlapping tiles where a latent is larger than one; x0_hat blends by linear ramps.
+
+    tile, overlap: cells a side; multiple: what sides of a tile the network takes. The condition is cut with x.
+    """
+
+    def denoise_tiled(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
+        if max(x.shape[-2:]) <= tile:
+            return denoise(x, sigma, condition)
+        channels = x.shape[1]
+
+        def piece(stack: Tensor) -> Tensor:
+            return denoise(stack[:, :channels], sigma, None if condition is None else stack[:, channels:])
+
+        stack = x if condition is None else torch.cat((x, condition), dim=1)
+        return map_tiles(piece, stack, tile=tile, overlap=overlap, multiple=multiple)
+
+    return denoise_tiled
