@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import Denoise
-from ttpo_cli.diffusion.sampler import integrate
 from ttpo_cli.errors import UsageError, unknown_name
 
 # (x0_hat, x, sigma (N,), index of the step) -> (x0_hat, x): where guidance or an observer comes in.

@@ -11,10 +11,9 @@ from scipy import ndimage, special
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.training.blur_kernels import PROFILES, blur_kernel, sinc_kernel
 from ttpo_cli.training.data import step_generator
 from ttpo_cli.training.degradation.bicubic import real_world
-from ttpo_cli.training.degradation.real_world import FIRST, Order, degrade_twice, filtered
+from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, filtered, sinc_kernel
 from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
 
 

@@ -11,10 +11,9 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
 from ttpo_cli.training.distributed import alone
-from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions
-from ttpo_cli.training.rl.lrpo import Judged, lrpo_update
+from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
 from ttpo_cli.training.rl.policy import PolicyOptions, load_policy, wearing
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, roll_out, seeded

@@ -8,16 +8,8 @@ from torch.autograd import gradcheck
 
 from ttpo_cli.diffusion.ancestral import deviation, mean_log_prob
 from ttpo_cli.errors import UsageError
-from ttpo_cli.training.advantage import common_deviation, group_advantage
-from ttpo_cli.training.lrpo import (
-    LrpoOptions,
-    bounded,
-    check,
-    clipped_surrogate,
-    noise_level_weights,
-    noised_truths,
-    truth_regulariser,
-)
+from ttpo_cli.training.rl.lrpo import LrpoOptions, bounded, check, clipped_surrogate, noise_level_weights, noised_truths, truth_regulariser
+from ttpo_cli.training.rl.rewards import common_deviation, group_advantage
 
 
 def normal(*shape, seed=0):

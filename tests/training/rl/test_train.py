@@ -11,9 +11,9 @@ from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, lo
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.training.data import find_photos
-from ttpo_cli.training.lrpo import LrpoOptions
 from ttpo_cli.training.rl import train as on_policy
 from ttpo_cli.training.rl.data import PolicyDataOptions
+from ttpo_cli.training.rl.lrpo import LrpoOptions
 from ttpo_cli.training.rl.policy import PolicyOptions
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
 from ttpo_cli.training.rl.rewards import RewardOptions

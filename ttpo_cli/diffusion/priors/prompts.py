@@ -13,7 +13,6 @@ from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import Denoise
 from ttpo_cli.diffusion.priors.diffusers_models import Layout, load_text_pipeline
-from ttpo_cli.diffusion.priors.prompts import Prompt, Prompts
 from ttpo_cli.errors import TtpoError, WeightsError
 from ttpo_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 

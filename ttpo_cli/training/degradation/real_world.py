@@ -1,16 +1,48 @@
 """Second-order real-world degradation: blur, resize, noise and JPEG twice, with sinc ringing (Real-ESRGAN, Wang et al., ICCVW 2021)."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from scipy.special import j1
 from torch import Tensor
 from torch.nn import functional
 
-from ttpo_cli.training.blur_kernels import blur_kernel, sinc_kernel
 from ttpo_cli.training.degradation.bicubic import jpeg
 
+Profile = Callable[[Tensor, float], Tensor]
+
+# Value at squared Mahalanobis distance d: the Gaussian, its generalisation of shape beta, and the plateau of the same.
+PROFILES: dict[str, Profile] = {
+    "gaussian": lambda d, beta: torch.exp(-0.5 * d),
+    "generalised": lambda d, beta: torch.exp(-0.5 * d**beta),
+    "plateau": lambda d, beta: 1 / (1 + d**beta),
+}
+
+
+def blur_kernel(size: int, sigma_x: float, sigma_y: float, angle: float, profile: str = "gaussian", beta: float = 1.0) -> Tensor:
+    """(size, size), size odd, summing to 1: deviations in pixels along two axes turned by `angle` radians."""
+    offsets = torch.arange(size, dtype=torch.float64) - size // 2
+    rows, columns = torch.meshgrid(offsets, offsets, indexing="ij")
+    along = math.cos(angle) * columns + math.sin(angle) * rows
+    across = math.cos(angle) * rows - math.sin(angle) * columns
+    values = PROFILES[profile]((along / sigma_x) ** 2 + (across / sigma_y) ** 2, beta)
+    return (values / values.sum()).float()
+
+
+def sinc_kernel(size: int, cutoff: float) -> Tensor:
+    """(size, size), size odd, summing to 1: the circular low-pass of `cutoff` radians a pixel (pi: none), which rings at edges."""
+    offsets = torch.arange(size, dtype=torch.float64) - size // 2
+    radius = (offsets[:, None] ** 2 + offsets[None] ** 2).sqrt()
+    safe = radius.clamp(min=1e-9)
+    values = cutoff * torch.from_numpy(j1((cutoff * safe).numpy())) / (2 * math.pi * safe)
+    values = torch.where(radius == 0, cutoff**2 / (4 * math.pi), values)
+    return (values / values.sum()).float()
+
+
 _RESIZES = ("area", "bilinear", "bicubic")
+
 # (profile, whether the two deviations differ, probability)
 _KERNELS = (
     ("gaussian", False, 0.45),
@@ -35,7 +67,9 @@ class Order:
 
 
 FIRST = Order(1.0, (0.2, 3.0), (0.2, 0.7, 0.1), (0.15, 1.5), (1, 30), (0.05, 3.0))
+
 SECOND = Order(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1, 25), (0.05, 2.5))
+
 SINC, FINAL_SINC, GREY_NOISE, QUALITY = 0.1, 0.8, 0.4, (30, 95)
 
 

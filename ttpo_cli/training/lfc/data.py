@@ -21,6 +21,7 @@ from ttpo_cli.training.data import (
     to_uint8,
 )
 from ttpo_cli.training.degradation.real_world import degrade_twice
+from ttpo_cli.weights.checkpoint import load_checkpoint
 
 DEGRADATIONS = ("bicubic", "real")
 
@@ -88,3 +89,12 @@ def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:
         sizes = f"{lq.shape[2]}x{lq.shape[1]} beside {hq.shape[2]}x{hq.shape[1]}"
         raise TtpoError(f"{name}: {sizes} is no pair of scale {scale}")
     return Pair(name, hq, lq)
+
+
+def start_weights(path: Path, preset: str, scale: int) -> dict[str, Tensor]:
+    """The state dict of `path`. Raises WeightsError for an unreadable file, UsageError for one of another network."""
+    state, metadata = load_checkpoint(path)
+    found = (metadata.get("ttpo"), metadata.get("preset"), str(metadata.get("scale")))
+    if found != ("lfc-sr", preset, str(scale)):
+        raise UsageError(f"{path.name} holds {found[1] or 'no LFC-SR'} x{found[2]}, the run is of {preset} x{scale}: start from the same")
+    return state

@@ -17,12 +17,11 @@ from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fing
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
 from ttpo_cli.training.lfc.contextual import Features, VggFeatures, patch_features
-from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
+from ttpo_cli.training.lfc.data import DataOptions, read_pairs, start_weights, worn
 from ttpo_cli.training.lfc.discriminator import Discriminator
 from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.lfc.validation import validate
-from ttpo_cli.training.lfc_start import start_weights
 from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
 from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, flat, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint

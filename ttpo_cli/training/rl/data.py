@@ -15,10 +15,9 @@ from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import RestoreOptions, restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.training.blur_kernels import blur_kernel
 from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_photos, read_uint8, refuse_nothing, to_float, to_uint8
 from ttpo_cli.training.degradation.bicubic import jpeg
-from ttpo_cli.training.degradation.real_world import filtered
+from ttpo_cli.training.degradation.real_world import blur_kernel, filtered
 
 KERNEL = 41
 # (N, 3, h, w) -> (N, 3, scale h, scale w), both in [0, 1]: what stands between the input and the policy.

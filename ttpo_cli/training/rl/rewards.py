@@ -15,12 +15,36 @@ from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.haar_similarity import judge
 
+FLOOR = 1e-4
+
+
+def group_advantage(rewards: Tensor, deviation: Tensor) -> Tensor:
+    """(R - mean of the group) / (deviation + 1e-4): rewards (groups, samples) -> the same shape, NaN where a reward is NaN.
+
+    deviation: of all rewards of the step, see `common_deviation`. A group's mean is over its finite rewards; one that has fewer than two
+    of them teaches nothing, and its advantages are 0.
+    """
+    known = rewards.isfinite()
+    kept = torch.where(known, rewards, torch.zeros_like(rewards))
+    count = known.sum(dim=1, keepdim=True)
+    mean = kept.sum(dim=1, keepdim=True) / count.clamp(min=1)
+    advantage = torch.where(count > 1, (rewards - mean) / (deviation + FLOOR), torch.zeros_like(rewards))
+    return torch.where(known, advantage, torch.full_like(rewards, torch.nan))
+
+
+def common_deviation(rewards: Tensor) -> Tensor:
+    """The standard deviation of all finite rewards, whatever their group; 0 where there are none."""
+    known = rewards[rewards.isfinite()]
+    return known.std(correction=0) if len(known) else rewards.new_zeros(())
+
+
 # name -> weight. paper: 0.3 Face + 0.3 (1 - LPIPS) + 0.1 CLIPIQA + 0.3 low band; its face model is not to be had for one photo without a
 # caption, and topiq_nr-face stands in.
 PRESETS: dict[str, dict[str, float]] = {
     "embedded": {"ranker": 0.1, "bands": 0.6, "low_band": 0.3},
     "paper": {"topiq_nr-face": 0.3, "lpips-vgg": 0.3, "clipiqa": 0.1, "low_band": 0.3},
 }
+
 # Scores that earn 0 and 1, where neither the metric's own range nor its pristine level says it.
 RANGES: dict[str, tuple[float, float]] = {
     "bands": (0.5, 1.0),
@@ -35,6 +59,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "psnr": (15.0, 45.0),
     "psnr_y": (15.0, 45.0),
 }
+
 # A pristine photo earns 1, one that is worse by this many interquartile ranges of degraded photos 0.
 SPANS = 4
 

@@ -14,19 +14,17 @@ from torch import Tensor, nn
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.training.advantage import common_deviation, group_advantage
 from ttpo_cli.training.data import Pair, fingerprints, step_generator
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
-from ttpo_cli.training.lrpo import LrpoOptions
-from ttpo_cli.training.lrpo import check as check_lrpo
 from ttpo_cli.training.rl import data as inputs
 from ttpo_cli.training.rl import policy as policies
 from ttpo_cli.training.rl import rollout as rolling
 from ttpo_cli.training.rl.finetune import finetune_update
-from ttpo_cli.training.rl.lrpo import Judged, lrpo_update
+from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
+from ttpo_cli.training.rl.lrpo import check as check_lrpo
 from ttpo_cli.training.rl.reward_hacking import REWARD, Alarm, AlarmOptions
-from ttpo_cli.training.rl.rewards import RewardOptions, Rewards, load_judge, load_terms, rewards
+from ttpo_cli.training.rl.rewards import RewardOptions, Rewards, common_deviation, group_advantage, load_judge, load_terms, rewards
 from ttpo_cli.training.rl.update import Updater
 from ttpo_cli.training.rl.validation import Held, Judges, check_judges, held_inputs, validate, watches
 from ttpo_cli.training.run import Images, Record, RunFolder, cosine
