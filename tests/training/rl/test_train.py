@@ -93,8 +93,8 @@ def test_the_result_is_a_prior_that_restores_and_the_record_tells_what_was_measu
 def test_a_reward_that_a_policy_can_move_rises(prior, photos, tmp_path, monkeypatch):
     """Brightness of what is drawn: the shortest way for a policy to change its reward."""
     light = Metric("light", lambda image: image.mean(dim=(1, 2, 3)), False, False, 1, None, None, "x", "x", True, range=(0, 1), batch=64)
-    true_judge = on_policy.load_judge
-    monkeypatch.setattr("ttpo_cli.training.rl.rewards.load_judge", lambda name, *rest: light if name == "light" else true_judge(name, *rest))
+    judge = on_policy.load_judge
+    monkeypatch.setattr("ttpo_cli.training.rl.rewards.load_judge", lambda name, *rest: light if name == "light" else judge(name, *rest))
     options = tiny(
         prior,
         steps=15,
