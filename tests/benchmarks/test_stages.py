@@ -9,7 +9,7 @@ from fakes import tiny_engine
 from ttpo_cli.benchmarks import stages as benchmark_module
 from ttpo_cli.benchmarks.stages import benchmark, measure, synthetic_photo
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.bench.stages import stages as bench_module
+from ttpo_cli.cli.bench import stages as bench_module
 from ttpo_cli.device.stage_timer import peaks, reset_peaks
 from ttpo_cli.errors import UsageError
 from ttpo_cli.pipeline import EngineOptions, Settings

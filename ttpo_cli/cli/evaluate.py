@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
-from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.score import title
 from ttpo_cli.cli.terminal.command_line import command_line, describe_machine
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json

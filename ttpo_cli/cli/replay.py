@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.restore.checks import mark_of
 from ttpo_cli.cli.terminal.command_line import describe_machine
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line

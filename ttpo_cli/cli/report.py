@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import typer
 
-from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_line
 from ttpo_cli.errors import TtpoError
 

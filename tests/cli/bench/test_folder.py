@@ -7,7 +7,7 @@ import pytest
 from fakes import tiny_photo
 
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.bench.stages import folder as bench_folder
+from ttpo_cli.cli.bench import folder as bench_folder
 from ttpo_cli.imaging.writing import write_photo
 
 # As `restore -q [--other] PHOTO|FOLDER -o OUT`: copies the photos, with a byte more where a folder is to become others.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import step_generator
-from ttpo_cli.training.degradation.bicubic import real_world
+from ttpo_cli.training.degradation import real_world
 from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, filtered, sinc_kernel
 from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
 

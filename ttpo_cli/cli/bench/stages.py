@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
-from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import MemoryExhausted, UsageError

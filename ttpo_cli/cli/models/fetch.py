@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import TtpoError, WeightsError

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import Json, write_json, write_line
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
 from ttpo_cli.errors import UsageError, WeightsError

@@ -6,8 +6,8 @@ from inspect import Parameter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.selection_weights import weights_by_picks
-from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.options.stages import KNOBS, add_parameters, build_settings, knob_parameter, parse_knobs
 from ttpo_cli.cli.terminal.console import Terminal
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.options.shared import shared as options
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.picks.fit import fit, tell_learned
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.errors import TtpoError

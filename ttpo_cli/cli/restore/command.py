@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
-from ttpo_cli.cli.options.shared import shared as options
 from ttpo_cli.cli.report import write_folder_report
 from ttpo_cli.cli.restore.ask import UNASKED, Person, check_person
 from ttpo_cli.cli.restore.checks import Outputs, Work, check_outputs, write_page, write_result
