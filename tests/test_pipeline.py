@@ -8,8 +8,10 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.errors import MemoryExhausted, UsageError
 from ttpo_cli.metrics.ranker import Ranker
-from ttpo_cli.pipeline import EngineOptions, Settings, load_engine, restore_photo
-from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.pipeline import load_engine, restore_photo
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.settings import Settings
 
 
 def with_tools(engine, **changes):

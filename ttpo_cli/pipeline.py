@@ -1,8 +1,7 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,24 +9,21 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import load_backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.device.device import free_cached, is_out_of_memory
 from ttpo_cli.device.stage_timer import Bytes, Laps, greatest
-from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.catalog import EMBEDDED, load_prior, locate
-from ttpo_cli.diffusion.priors.latent import PriorOptions
+from ttpo_cli.diffusion.priors.catalog import load_prior, locate
 from ttpo_cli.errors import MemoryExhausted, UsageError, unknown_name
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
-from ttpo_cli.preference.candidates import CandidateOptions
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
-from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
-from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.store import Store, open_store
 
 # What the progress of a long run is told: stage, steps done, steps in all.
@@ -35,51 +31,6 @@ OnStep = Callable[[str, int, int], None]
 
 # Pixels a side below which a region says too little about the photo to choose by.
 SMALLEST_REGION = 128
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything a result depends on beside the photo and the weights.
-
-    ttpo: go beyond the restored image at all. region: photos of more than region x region pixels (after restoration) go through the
-    three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
-    Where memory is short nevertheless, the region that failed is split, and those that are finished stay.
-    compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).
-    pick: (preferred, dispreferred) as a person chose them, rows of `candidates`; in every region alike; () where the metrics choose.
-    """
-
-    seed: int = 0
-    ttpo: bool = True
-    prior: PriorOptions = field(default_factory=PriorOptions)
-    candidates: CandidateOptions = field(default_factory=CandidateOptions)
-    selection: SelectionOptions = field(default_factory=SelectionOptions)
-    guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
-    guard: GuardOptions = field(default_factory=GuardOptions)
-    restore: RestoreOptions = field(default_factory=RestoreOptions)
-    region: int = 1024
-    region_overlap: int = 64
-    compare: bool = False
-    pick: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class EngineOptions:
-    """What an engine is made of, as values that travel to another process.
-
-    backbone: a name or a file. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`. metrics: that select.
-    scale, task: of the backbone, where its family knows several; blend: of LFC-SR's two outputs. metric_files: a file in place of a
-    metric's own.
-    """
-
-    backbone: str = "lfc-sr-small"
-    prior: str = EMBEDDED
-    metrics: tuple[str, ...] = ("ranker", "niqe")
-    device: str = "auto"
-    precision: str = "auto"
-    scale: int | None = None
-    task: str | None = None
-    blend: float = 1.0
-    metric_files: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

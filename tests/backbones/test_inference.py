@@ -7,8 +7,9 @@ from torch.nn import functional
 
 from ttpo_cli.backbones import inference
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.settings.restore import RestoreOptions
 
 CPU = torch.device("cpu")
 

@@ -7,10 +7,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from ttpo_cli.backbones.catalog import load_backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.colour import luma
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.weights.manifest import read_manifest
 
 CPU = torch.device("cpu")

@@ -7,12 +7,13 @@ import torch
 
 from ttpo_cli.benchmarks.stages import Untrained, measure, paper_size
 from ttpo_cli.cli.app import program
-from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import EngineOptions, Settings
-from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.prior import PriorOptions
+from ttpo_cli.settings.settings import Settings
 
 FEW = Settings(
     prior=PriorOptions(scale=3.0),

@@ -12,7 +12,8 @@ from ttpo_cli.cli.app import program
 from ttpo_cli.cli.bench import stages as bench_module
 from ttpo_cli.device.stage_timer import peaks, reset_peaks
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import EngineOptions, Settings
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.settings import Settings
 
 CPU = torch.device("cpu")
 

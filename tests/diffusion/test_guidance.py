@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.diffusion.frequency import haar_low_pass
-from ttpo_cli.diffusion.guidance import PAPER_ELEMENTS, GuidanceOptions, guide, masked_mean, stage_loss
+from ttpo_cli.diffusion.guidance import PAPER_ELEMENTS, guide, masked_mean, stage_loss
 from ttpo_cli.errors import UsageError
 from ttpo_cli.preference.preference_loss import DISTANCES, pair_preference
+from ttpo_cli.settings.guidance import GuidanceOptions
 
 PAPER = GuidanceOptions(scale=1000, alpha=0.5, t1=0.7, t2=0.1, step="paper")
 

@@ -8,7 +8,6 @@ import torch
 from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.backbones.catalog import load_backbone
-from ttpo_cli.backbones.inference import RestoreOptions
 from ttpo_cli.errors import UsageError
 from ttpo_cli.evaluation.dataset import Item, find_items
 from ttpo_cli.evaluation.evaluation import backbone_restorer, evaluate, judge_image, mean_rows, ttpo_restorer
@@ -17,8 +16,9 @@ from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metric
-from ttpo_cli.pipeline import Settings
 from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.settings.restore import RestoreOptions
+from ttpo_cli.settings.settings import Settings
 
 CPU = torch.device("cpu")
 

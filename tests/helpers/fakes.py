@@ -9,8 +9,9 @@ from ttpo_cli.backbones.catalog import bicubic
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
-from ttpo_cli.pipeline import Engine, Settings, restore_photo
+from ttpo_cli.pipeline import Engine, restore_photo
 from ttpo_cli.preference.optimisation import Tools
+from ttpo_cli.settings.settings import Settings
 
 
 def roughness(image):

@@ -9,11 +9,11 @@ from torch import Tensor
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.preference.best_of_n import with_rival
-from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import choose
 from ttpo_cli.preference.outcome import RIVAL, Outcome
 from ttpo_cli.preference.scoring import panel_for, score_images
-from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.selection import SelectionOptions
 
 RESTORED = smooth_image(48, 48)
 LQ = imresize(RESTORED, 0.5).clamp(0, 1)

@@ -7,7 +7,8 @@ from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import CallCounter
 from ttpo_cli.errors import UsageError
-from ttpo_cli.preference.candidates import CandidateOptions, derive_seed, extra_strengths, generate
+from ttpo_cli.preference.candidates import derive_seed, extra_strengths, generate
+from ttpo_cli.settings.candidates import CandidateOptions
 
 OPTIONS = CandidateOptions(strengths=(0.1, 0.3), seeds=2, steps=6)
 LATENT = smooth_image(16, 16) * 2 - 1

@@ -4,9 +4,10 @@ import pytest
 import torch
 from fakes import tiny_engine, tiny_photo
 
-from ttpo_cli.pipeline import Settings, restore_photo
+from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.preference import optimisation
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Postponed, postpone
+from ttpo_cli.settings.settings import Settings
 
 
 def run(choosing=METRICS_CHOOSE, photo=None, **options):

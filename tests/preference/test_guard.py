@@ -6,7 +6,8 @@ from analytic import smooth_image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.preference.guard import GuardOptions, agreement, consistency, judge, keep_low_band, low_band_factor, smooth_energy_ratio
+from ttpo_cli.preference.guard import agreement, consistency, judge, keep_low_band, low_band_factor, smooth_energy_ratio
+from ttpo_cli.settings.guard import GuardOptions
 
 RESTORED = smooth_image(96, 96)
 LQ = imresize(RESTORED, 0.25).clamp(0, 1)

@@ -9,11 +9,13 @@ from picked_folder import NAMES, picked_folder
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.pick_store import picked_pairs
-from ttpo_cli.pipeline import Settings, restore_photo
+from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.preference.learned_weights import features, learn, learned_of, learned_record, minimum_picks, pick_differences
 from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.scoring import Panel, fused_scores
-from ttpo_cli.preference.selection import SelectionOptions, fuse
+from ttpo_cli.preference.selection import fuse
+from ttpo_cli.settings.selection import SelectionOptions
+from ttpo_cli.settings.settings import Settings
 
 SCORES = {"up": [1.0, 2.0, 3.0], "down": [10.0, 30.0, 20.0]}
 PROPOSAL = Proposal("a.png", "c", "s", ("r", "1", "2"), ("0", "1", "2"), SCORES, {"up": False, "down": True}, {"up": 2.0, "down": None})

@@ -7,16 +7,16 @@ import torch
 from analytic import gaussian_prior, smooth_image
 from torch import Tensor
 
-from ttpo_cli.diffusion.guidance import GuidanceOptions
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
-from ttpo_cli.preference.candidates import CandidateOptions
-from ttpo_cli.preference.guard import GuardOptions
 from ttpo_cli.preference.optimisation import Tools, optimise
 from ttpo_cli.preference.outcome import Outcome
-from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.selection import SelectionOptions
 
 RESTORED = smooth_image(44, 60)
 LQ = imresize(RESTORED, size=(22, 30)).clamp(0, 1)

@@ -5,10 +5,11 @@ import torch
 from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import Settings, restore_photo
-from ttpo_cli.preference.guard import GuardOptions
+from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.report.provenance import settings_of
 from ttpo_cli.report.record import record_result
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.settings import Settings
 
 
 def picked(pick, **options):

@@ -4,16 +4,8 @@ import pytest
 import torch
 
 from ttpo_cli.errors import UsageError
-from ttpo_cli.preference.selection import (
-    FUSIONS,
-    SelectionOptions,
-    cap_at_pristine,
-    choose_pair,
-    entropy_fusion,
-    fuse,
-    rank_fusion,
-    z_scores,
-)
+from ttpo_cli.preference.selection import FUSIONS, cap_at_pristine, choose_pair, entropy_fusion, fuse, rank_fusion, z_scores
+from ttpo_cli.settings.selection import SelectionOptions
 
 PLAIN = SelectionOptions(fusion="mean", ceiling=False)
 

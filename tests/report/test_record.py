@@ -7,9 +7,10 @@ import pytest
 from fakes import tiny_engine, tiny_photo, tiny_result
 
 from ttpo_cli.metrics.metric import describe
-from ttpo_cli.pipeline import Settings, restore_photo
+from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.preference.outcome import RIVAL
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
+from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.sha256 import file_sha256
 
 

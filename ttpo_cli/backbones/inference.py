@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,23 +12,11 @@ from ttpo_cli.device.device import affordable_side, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.settings.restore import Precision, RestoreOptions
 
-Precision = Literal["fp32", "bf16", "fp16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 SMALLEST_TILE = 32
-
-
-@dataclass(frozen=True)
-class RestoreOptions:
-    """precision: auto is fp16 on a CUDA device for networks known to bear it, else fp32; bf16 and fp16 run under autocast.
-
-    tile: longest side of a tile in input pixels, overlap included; auto is one piece if the device's memory affords it; 0 is one piece.
-    overlap: input pixels that neighbouring tiles share, at most a quarter of the tile.
-    """
-
-    precision: Literal["auto"] | Precision = "auto"
-    tile: int | Literal["auto"] = "auto"
-    overlap: int = 32
 
 
 @dataclass(frozen=True)

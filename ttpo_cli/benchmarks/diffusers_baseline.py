@@ -20,8 +20,8 @@ from ttpo_cli.diffusion.priors.latent import Parts
 from ttpo_cli.diffusion.priors.prompts import Prompt
 from ttpo_cli.diffusion.priors.unet_prior import sigma_table, size_ids, timesteps_of
 from ttpo_cli.diffusion.schedule import flow_to_sigma
-from ttpo_cli.pipeline import Settings
 from ttpo_cli.preference.preference_loss import pair_preference
+from ttpo_cli.settings.settings import Settings
 
 
 @dataclass

@@ -13,13 +13,15 @@ from torch import Tensor
 
 from ttpo_cli.benchmarks.diffusers_baseline import Invocations, counted, plain_loop
 from ttpo_cli.device.stage_timer import greatest, peaks, reset_peaks
-from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.catalog import EMBEDDED
 from ttpo_cli.diffusion.priors.latent import build_prior, network_dtype
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.pipeline import EngineOptions, Settings, load_engine, restore_photo
-from ttpo_cli.preference.candidates import CandidateOptions
+from ttpo_cli.pipeline import load_engine, restore_photo
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.prior import EMBEDDED
+from ttpo_cli.settings.settings import Settings
 
 
 @dataclass(frozen=True)

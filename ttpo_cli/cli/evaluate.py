@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ttpo_cli.evaluation.evaluation import Record, Restorer
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.metrics.metric import Metric
-    from ttpo_cli.pipeline import EngineOptions, Settings
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.settings import Settings
     from ttpo_cli.weights.store import Store
 
 SCHEMA_VERSION = 1

@@ -14,15 +14,17 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.evaluation.dataset import Item
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
-from ttpo_cli.pipeline import Engine, OnStep, Settings, restore_photo
+from ttpo_cli.pipeline import Engine, OnStep, restore_photo
 from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.settings.restore import RestoreOptions
+from ttpo_cli.settings.settings import Settings
 
 Record = dict[str, Any]
 Scores = dict[str, float | None]

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import UsageError
 from ttpo_cli.evaluation.dataset import Item
 from ttpo_cli.evaluation.evaluation import Scores, judge_image
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
+from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.lfc.validation import low_difference
 
 OUTPUTS = ("objective", "perceptual")

@@ -5,10 +5,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.preference.guard import GuardOptions, judge
+from ttpo_cli.preference.guard import judge
 from ttpo_cli.preference.outcome import RIVAL, ROWS, Outcome
 from ttpo_cli.preference.scoring import Panel, fused_scores, score_images
-from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.selection import SelectionOptions
 
 
 def with_rival(

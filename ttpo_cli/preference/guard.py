@@ -11,28 +11,10 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.high_band import local_energy
 from ttpo_cli.metrics.psnr import psnr
+from ttpo_cli.settings.guard import GuardOptions
 
 # Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
 ROUNDING = 50.0
-
-
-@dataclass(frozen=True)
-class GuardOptions:
-    """What a result may change. enabled: mend and refuse at all.
-
-    low_band: how much of the deviation of the low band from the restored image's is put back, 0 to 1, in each of `rounds`. band: its size,
-    a fraction of the image's own resolution; 0 = 1 / scale of the task (what the input could show), or 1/4 for a task without a scale.
-    consistency_margin: dB the agreement with the input may fall below the restored image's. fidelity: least PSNR to the restored image, dB.
-    grain: largest growth of the high-band energy of smooth regions, as a factor on the restored image's own.
-    """
-
-    enabled: bool = True
-    low_band: float = 1.0
-    band: float = 0.0
-    rounds: int = 3
-    consistency_margin: float = 1.0
-    fidelity: float = 24.0
-    grain: float = 2.4
 
 
 @dataclass(frozen=True)

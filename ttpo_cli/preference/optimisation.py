@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ttpo_cli.device.stage_timer import Laps
 from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
-from ttpo_cli.diffusion.guidance import GuidanceOptions, guide, make_split
+from ttpo_cli.diffusion.guidance import guide, make_split
 from ttpo_cli.diffusion.sampler import integrate, invert, seeded_noise
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
@@ -17,15 +17,19 @@ from ttpo_cli.imaging.wavelets import replace_low_band
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.best_of_n import with_rival
-from ttpo_cli.preference.candidates import CandidateOptions, Candidates, automatic_batch, derive_seed, extra_strengths, generate
+from ttpo_cli.preference.candidates import Candidates, automatic_batch, derive_seed, extra_strengths, generate
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
-from ttpo_cli.preference.guard import GuardOptions, Verdict, judge, keep_low_band
+from ttpo_cli.preference.guard import Verdict, judge, keep_low_band
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.preference.pick import checked_pick
 from ttpo_cli.preference.preference_loss import pair_preference, with_reward
 from ttpo_cli.preference.regional import compose, regional_weights
 from ttpo_cli.preference.scoring import Panel, fused_scores, panel_for, score_images
-from ttpo_cli.preference.selection import SelectionOptions, choose_pair
+from ttpo_cli.preference.selection import choose_pair
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.selection import SelectionOptions
 
 OnStep = Callable[[str, int, int], None]
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.preference.guard import GuardOptions, Verdict, judge
+from ttpo_cli.preference.guard import Verdict, judge
+from ttpo_cli.settings.guard import GuardOptions
 
 ROWS = ("restored", "best candidate", "guided", "result")
 RIVAL = "best of N at equal calls"

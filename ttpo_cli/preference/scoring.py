@@ -8,7 +8,8 @@ from torch import Tensor
 
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.metric import Metric, score
-from ttpo_cli.preference.selection import SelectionOptions, fuse
+from ttpo_cli.preference.selection import fuse
+from ttpo_cli.settings.selection import SelectionOptions
 
 
 @dataclass(frozen=True)

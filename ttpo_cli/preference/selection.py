@@ -1,26 +1,12 @@
 """Stage II of TTPO: scores of N candidates under M metrics fused into one, then a preferred and a dispreferred (arXiv 2511.19169)."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError, unknown_name
-
-
-@dataclass(frozen=True)
-class SelectionOptions:
-    """Stage II. The paper's: fusion mean, ceiling off, dispreferred any (the restored image may be it).
-
-    ceiling: a score better than the pristine photos' own level earns nothing more. dispreferred: `candidate` or `any`.
-    weights: metric -> weight, for the fusions `weights` and `learned`.
-    """
-
-    fusion: str = "mean"
-    ceiling: bool = True
-    dispreferred: str = "candidate"
-    weights: Mapping[str, float] = field(default_factory=dict)
+from ttpo_cli.settings.selection import SelectionOptions
 
 
 def oriented(scores: Tensor, lower_is_better: Sequence[bool]) -> Tensor:

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.pipeline import EngineOptions, Settings
 from ttpo_cli.report.record import jsonable, versions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.settings import Settings
 
 if TYPE_CHECKING:
     import torch

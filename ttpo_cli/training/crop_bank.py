@@ -8,9 +8,10 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.data import dihedral, read_uint8, to_float, to_uint8
 from ttpo_cli.training.degradation.bicubic import DegradeOptions, degrade
 from ttpo_cli.weights.checkpoint import load_checkpoint, save_checkpoint

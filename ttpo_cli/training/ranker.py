@@ -11,8 +11,10 @@ from torch.nn import functional
 
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
-from ttpo_cli.preference.candidates import CandidateOptions, generate
-from ttpo_cli.preference.guard import GuardOptions, keep_low_band
+from ttpo_cli.preference.candidates import generate
+from ttpo_cli.preference.guard import keep_low_band
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault

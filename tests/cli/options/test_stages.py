@@ -5,19 +5,20 @@ from dataclasses import fields
 
 import pytest
 
-from ttpo_cli.backbones.inference import RestoreOptions
 from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.options.pipeline import with_pipeline
 from ttpo_cli.cli.options.stages import KNOBS, as_text, build_settings, parse_knobs
 from ttpo_cli.cli.restore.command import restore
-from ttpo_cli.diffusion.guidance import GuidanceOptions
-from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.errors import UsageError
-from ttpo_cli.pipeline import EngineOptions, Settings
-from ttpo_cli.preference.candidates import CandidateOptions
-from ttpo_cli.preference.guard import GuardOptions
-from ttpo_cli.preference.selection import SelectionOptions
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.prior import PriorOptions
+from ttpo_cli.settings.restore import RestoreOptions
+from ttpo_cli.settings.selection import SelectionOptions
+from ttpo_cli.settings.settings import Settings
 
 STAGES = {
     "prior": PriorOptions,

@@ -14,9 +14,9 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
-from ttpo_cli.diffusion.priors.latent import PriorOptions
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.settings.prior import PriorOptions
 
 
 @pytest.fixture(autouse=True)

@@ -19,7 +19,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.folder.journal import read_rows
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
-from ttpo_cli.pipeline import EngineOptions
+from ttpo_cli.settings.engine import EngineOptions
 
 TESTS = Path(__file__).resolve().parents[1]
 COUNT, BROKEN = 6, "broken.png"

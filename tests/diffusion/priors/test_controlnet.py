@@ -11,8 +11,9 @@ from tiny_models import quiet, save_family, unet
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior
 from ttpo_cli.diffusion.priors.controlnet import PICKLED, load_controlnet
 from ttpo_cli.diffusion.priors.diffusers_models import read_layout
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import load_latent_prior
 from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.store import open_store
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from tiny_models import FAMILIES, quiet, save_family
 
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import load_latent_prior
+from ttpo_cli.settings.prior import PriorOptions
 
 CPU = torch.device("cpu")
 UNETS = ("sd15", "sd21", "sd-turbo", "sdxl")

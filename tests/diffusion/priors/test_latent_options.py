@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from ttpo_cli.diffusion.priors import prompts
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior, locate, with_folders
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior, tiled
+from ttpo_cli.diffusion.priors.latent import load_latent_prior, tiled
 from ttpo_cli.diffusion.priors.unet_prior import as_cells, timesteps_of
 from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.store import open_store
 

@@ -9,7 +9,8 @@ import torch
 from tiny_models import quiet, save_family
 
 from ttpo_cli.diffusion.priors import latent
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import load_latent_prior
+from ttpo_cli.settings.prior import PriorOptions
 
 CPU = torch.device("cpu")
 OPTIONS = PriorOptions(prompt="a street", negative="rain", scale=2.0, tile=64)

@@ -8,8 +8,9 @@ import torch
 from tiny_models import quiet, save_family
 
 from ttpo_cli.device.batching import Batch
-from ttpo_cli.diffusion.priors.latent import PriorOptions, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
+from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions

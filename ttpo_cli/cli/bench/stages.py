@@ -11,7 +11,8 @@ from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import MemoryExhausted, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.pipeline import EngineOptions, Settings
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.settings import Settings
 
 SCHEMA_VERSION = 1
 STAGES = ("load", "restore", "candidates", "selection", "guidance", "choice", "total")

@@ -12,7 +12,8 @@ from ttpo_cli.cli.options.stages import KNOBS, add_parameters, build_settings, k
 from ttpo_cli.cli.terminal.console import Terminal
 
 if TYPE_CHECKING:
-    from ttpo_cli.pipeline import EngineOptions, Settings
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.settings import Settings
 
 _SHARED: dict[str, tuple[Any, Any]] = {
     "backbone": (options.Backbone, "lfc-sr-small"),
@@ -48,8 +49,8 @@ class Asked:
 
         Raises UsageError for text that is no tile size, metric file or knob, TtpoError for weights that cannot be learned or read.
         """
-        from ttpo_cli.backbones.inference import RestoreOptions
-        from ttpo_cli.pipeline import EngineOptions
+        from ttpo_cli.settings.engine import EngineOptions
+        from ttpo_cli.settings.restore import RestoreOptions
 
         given = {**self.values, **own}
         given |= weights_by_picks(given, picks_in)

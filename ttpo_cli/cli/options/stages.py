@@ -14,7 +14,7 @@ import typer
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.pipeline import Settings
+    from ttpo_cli.settings.settings import Settings
 
 Values = dict[str, dict[str, Any]]
 
@@ -132,12 +132,12 @@ def parse_knobs(given: dict[str, Any]) -> Values:
 
 def build_settings(knobs: Values, **others: Any) -> "Settings":
     """The pipeline's Settings from parsed knobs and from what is no knob: seed, device, precision, tile, overlap."""
-    from ttpo_cli.diffusion.guidance import GuidanceOptions
-    from ttpo_cli.diffusion.priors.latent import PriorOptions
-    from ttpo_cli.pipeline import Settings
-    from ttpo_cli.preference.candidates import CandidateOptions
-    from ttpo_cli.preference.guard import GuardOptions
-    from ttpo_cli.preference.selection import SelectionOptions
+    from ttpo_cli.settings.candidates import CandidateOptions
+    from ttpo_cli.settings.guard import GuardOptions
+    from ttpo_cli.settings.guidance import GuidanceOptions
+    from ttpo_cli.settings.prior import PriorOptions
+    from ttpo_cli.settings.selection import SelectionOptions
+    from ttpo_cli.settings.settings import Settings
 
     stages = {
         "prior": PriorOptions,

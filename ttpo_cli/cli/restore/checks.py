@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark
-    from ttpo_cli.pipeline import Engine, EngineOptions, Result, Settings
+    from ttpo_cli.pipeline import Engine, Result
     from ttpo_cli.report.page import PagePhoto
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.settings import Settings
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision
     from ttpo_cli.folder.pick_store import Picks
     from ttpo_cli.folder.run import Elsewhere, Finished
-    from ttpo_cli.pipeline import Engine, EngineOptions, Settings
+    from ttpo_cli.pipeline import Engine
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.settings import Settings
     from ttpo_cli.workers.pool import Crew, Worker
 
 THREADS = "OMP_NUM_THREADS"

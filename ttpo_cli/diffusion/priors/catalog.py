@@ -8,16 +8,17 @@ import torch
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.diffusion.priors.diffusers_models import read_layout
 from ttpo_cli.diffusion.priors.embedded import load_haar_prior
-from ttpo_cli.diffusion.priors.latent import PriorOptions, check_options, load_latent_prior
+from ttpo_cli.diffusion.priors.latent import check_options, load_latent_prior
 from ttpo_cli.diffusion.priors.single_file import is_single_file
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
+from ttpo_cli.settings.prior import EMBEDDED, PriorOptions
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.family import choose
 from ttpo_cli.weights.store import Store, open_store
 
-EMBEDDED = "haar-prior"
 # Tasks of the manifest's priors, and the option that each is for.
 PRIOR, AUTOENCODER, CONTROL = "image prior", "tiny autoencoder", "control of an image prior"
+
 OPTIONS = {PRIOR: "--prior", AUTOENCODER: "--prior-vae tiny:NAME", CONTROL: "--prior-controlnet"}
 
 

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.backbones.catalog import load_backbone
-from ttpo_cli.backbones.inference import RestoreOptions, restore
+from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_photos, read_uint8, refuse_nothing, to_float, to_uint8
 from ttpo_cli.training.degradation.bicubic import jpeg
 from ttpo_cli.training.degradation.real_world import blur_kernel, filtered

@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from ttpo_cli.diffusion.denoiser import Denoise
 from ttpo_cli.diffusion.priors.autoencoder import cell_size
 from ttpo_cli.diffusion.priors.diffusers_models import controlnet_of
-from ttpo_cli.diffusion.priors.latent import Parts, PriorOptions, build_prior, load_parts
+from ttpo_cli.diffusion.priors.latent import Parts, build_prior, load_parts
 from ttpo_cli.diffusion.priors.lora import KIND
 from ttpo_cli.errors import UsageError
+from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.training.rl.lora import Adapter, inject
 from ttpo_cli.training.rl.policy import Policy, PolicyOptions
 from ttpo_cli.weights.checkpoint import save_checkpoint
