@@ -10,10 +10,10 @@ from torch import Tensor
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
-from ttpo_cli.device.device import free_cached, is_out_of_memory
+from ttpo_cli.device.device import choose_device, free_cached, is_out_of_memory
 from ttpo_cli.device.stage_timer import Bytes, Laps, greatest
 from ttpo_cli.diffusion.priors.catalog import load_prior, locate
-from ttpo_cli.errors import MemoryExhausted, UsageError, unknown_name
+from ttpo_cli.errors import MemoryExhausted, UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
@@ -72,22 +72,6 @@ class Result:
     settings: dict[str, Any]
     rival: Tensor | None = None
     peak_memory: dict[str, Bytes] = field(default_factory=dict)
-
-
-def choose_device(name: str) -> torch.device:
-    """`auto` is CUDA, then MPS, then the CPU. Raises UsageError for a device that is not there."""
-    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name == "auto":
-        return torch.device(next(kind for kind, there in available.items() if there))
-    kind = name.split(":")[0]
-    if kind not in available:
-        raise unknown_name("device", name, ("auto", *available))
-    if not available[kind]:
-        raise UsageError(f"--device {name}: PyTorch sees no such device on this machine; use --device cpu, or see `ttpo doctor`")
-    index = name.partition(":")[2]
-    if index and (not index.isdigit() or (kind == "cuda" and int(index) >= torch.cuda.device_count())):
-        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices here, numbered from 0")
-    return torch.device(name)
 
 
 def load_engine(options: EngineOptions, settings: Settings, store: Store | None = None) -> Engine:

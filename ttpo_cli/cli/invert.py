@@ -30,11 +30,11 @@ def invert(
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.backbones.inference import restore
     from ttpo_cli.benchmarks.inversion import round_trips
+    from ttpo_cli.device.device import choose_device
     from ttpo_cli.diffusion.priors.catalog import load_prior, locate
     from ttpo_cli.errors import UsageError
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.reading import read_photo
-    from ttpo_cli.pipeline import choose_device
     from ttpo_cli.report.plot import Axis, line_plot
     from ttpo_cli.settings.prior import PriorOptions
 

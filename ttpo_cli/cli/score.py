@@ -53,8 +53,8 @@ def score(
         return
     if not photos:
         raise UsageError("no photo is given: name files or folders, or ask for --list-metrics")
+    from ttpo_cli.device.device import choose_device
     from ttpo_cli.metrics.catalog import load_metrics
-    from ttpo_cli.pipeline import choose_device
 
     terminal = Terminal(quiet, no_color=no_color)
     chosen, files = choose_device(device), options.metric_files(metric_weights)

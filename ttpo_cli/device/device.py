@@ -5,10 +5,15 @@ from pathlib import Path
 
 import torch
 
+from ttpo_cli.errors import UsageError, unknown_name
+
 # Measured peaks an input pixel in fp32 on a CPU: DnCNN 1 kB; DITN, CRAFT and DCTLSA x4 7 to 12 kB; the full LFC-SR x4 64 kB.
 BYTES_A_PIXEL = 64 * 1024
+
 SHARE = 0.25
+
 LARGEST_SIDE = 1024
+
 # What is assumed of a system that does not tell.
 MODEST_MEMORY = 8 * 2**30
 
@@ -53,3 +58,19 @@ def free_cached(device: torch.device) -> None:
         torch.cuda.empty_cache()
     elif device.type == "mps":
         torch.mps.empty_cache()
+
+
+def choose_device(name: str) -> torch.device:
+    """`auto` is CUDA, then MPS, then the CPU. Raises UsageError for a device that is not there."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind = name.split(":")[0]
+    if kind not in available:
+        raise unknown_name("device", name, ("auto", *available))
+    if not available[kind]:
+        raise UsageError(f"--device {name}: PyTorch sees no such device on this machine; use --device cpu, or see `ttpo doctor`")
+    index = name.partition(":")[2]
+    if index and (not index.isdigit() or (kind == "cuda" and int(index) >= torch.cuda.device_count())):
+        raise UsageError(f"--device {name}: there are {torch.cuda.device_count()} CUDA devices here, numbered from 0")
+    return torch.device(name)

@@ -21,7 +21,7 @@ def bench_lfc(
 ) -> None:
     """Seconds, GMAC and parameters of both presets; seconds of a training step in each phase. JSON on stdout, tables on stderr."""
     from ttpo_cli.benchmarks.lfc import inference_rows, training_rows
-    from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.device.device import choose_device
     from ttpo_cli.training.lfc.admm import AdmmOptions
     from ttpo_cli.training.lfc.train import LfcOptions
 

@@ -23,7 +23,7 @@ def bench_lrpo(
     """Samples a second, and the shares of roll-out, reward and update. JSON on stdout, a table on stderr."""
     from ttpo_cli.benchmarks.lrpo import measure_training
     from ttpo_cli.cli.train.progress import read_options
-    from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.device.device import choose_device
     from ttpo_cli.training.rl.train import OnPolicyOptions
     from ttpo_cli.weights.store import open_store
 

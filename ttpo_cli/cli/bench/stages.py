@@ -74,7 +74,7 @@ def _fetch(engine: "EngineOptions", prior: bool, terminal: Terminal) -> None:
 def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":
     """The size of what is timed. Raises UsageError where full-size networks would run on a CPU that nobody named."""
     from ttpo_cli.benchmarks.stages import paper_size
-    from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.device.device import choose_device
 
     if not small and device == "auto" and choose_device(device).type == "cpu":
         raise UsageError("--random-weights: there is no GPU here; give --small, or --device cpu to wait for full-size networks on it")

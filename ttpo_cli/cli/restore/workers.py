@@ -200,7 +200,7 @@ def devices_of(text: str) -> list[str]:
     import torch
 
     from ttpo_cli.cli.options.shared import names
-    from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.device.device import choose_device
 
     if text == "all" or (text == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():

@@ -30,11 +30,11 @@ def plane(
     no_color: NoColor = False,
 ) -> None:
     """Each model's two outputs, and the curve between the best objective and the best perceptual one (Eq. 14), as a table and a plot."""
+    from ttpo_cli.device.device import choose_device
     from ttpo_cli.evaluation.dataset import find_items
     from ttpo_cli.evaluation.perception_distortion import best_of, check_scales, interpolate, measure
     from ttpo_cli.imaging.atomic import atomic_write, check_target
     from ttpo_cli.metrics.catalog import load_metric
-    from ttpo_cli.pipeline import choose_device
 
     if output is not None:
         check_target(output, overwrite=overwrite)

@@ -53,7 +53,7 @@ def choose_training_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one, else the CPU. Raises UsageError for a device that is not there."""
     import torch
 
-    from ttpo_cli.pipeline import choose_device
+    from ttpo_cli.device.device import choose_device
 
     return choose_device("cpu" if name == "auto" and not torch.cuda.is_available() else name)
 
