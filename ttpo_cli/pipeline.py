@@ -20,7 +20,8 @@ from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
-from ttpo_cli.preference.optimisation import Tools, optimise
+from ttpo_cli.preference.guided import Tools
+from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.settings import Settings

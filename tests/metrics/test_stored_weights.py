@@ -14,7 +14,7 @@ from ttpo_cli.metrics import networks
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
 from ttpo_cli.metrics.weight_files import FILES, SNAPSHOTS, entries_of, entry_name, files_of
-from ttpo_cli.preference.scoring import Panel, score_images
+from ttpo_cli.preference.selection import Panel, score_images
 from ttpo_cli.weights.manifest import read_manifest
 
 pyiqa_metrics = pytest.importorskip("ttpo_cli.metrics.pyiqa_metrics")

@@ -11,7 +11,7 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.preference.best_of_n import with_rival
 from ttpo_cli.preference.optimisation import choose
 from ttpo_cli.preference.outcome import RIVAL, Outcome
-from ttpo_cli.preference.scoring import panel_for, score_images
+from ttpo_cli.preference.selection import panel_for, score_images
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.selection import SelectionOptions
 

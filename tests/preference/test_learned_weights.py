@@ -12,8 +12,7 @@ from ttpo_cli.folder.pick_store import picked_pairs
 from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.preference.learned_weights import features, learn, learned_of, learned_record, minimum_picks, pick_differences
 from ttpo_cli.preference.pick import Pick, Proposal
-from ttpo_cli.preference.scoring import Panel, fused_scores
-from ttpo_cli.preference.selection import fuse
+from ttpo_cli.preference.selection import Panel, fuse, fused_scores
 from ttpo_cli.settings.selection import SelectionOptions
 from ttpo_cli.settings.settings import Settings
 

@@ -11,7 +11,8 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
-from ttpo_cli.preference.optimisation import Tools, optimise
+from ttpo_cli.preference.guided import Tools
+from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import Outcome
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ttpo_cli.preference.regional import compose, regional_weights, smooth_maps
+from ttpo_cli.preference.guided import compose, regional_weights, smooth_maps
 
 
 def test_weights_sum_to_one_and_prefer_the_better_candidate_in_each_region() -> None:

@@ -6,7 +6,7 @@ import torch
 from fakes import roughness, tiny_photo
 
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.preference.scoring import Panel, score_images
+from ttpo_cli.preference.selection import Panel, score_images
 
 IMAGES = torch.cat([tiny_photo(seed=seed).pixels for seed in range(6)])
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.journal import FOLDER, has_journal, read_proposed
 from ttpo_cli.folder.pick_store import add_pick, candidates_folder, proposal_path, read_folder_picks, read_proposal
-from ttpo_cli.preference.pick import Pick, Proposal, checked_pick
+from ttpo_cli.preference.pick import Pick, Proposal
+from ttpo_cli.preference.selection import checked_pick
 
 Key = tuple[str, str, str]
 Pair = tuple[int, int]

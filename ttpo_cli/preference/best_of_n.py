@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.preference.guard import judge
 from ttpo_cli.preference.outcome import RIVAL, ROWS, Outcome
-from ttpo_cli.preference.scoring import Panel, fused_scores, score_images
+from ttpo_cli.preference.selection import Panel, fused_scores, score_images
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.selection import SelectionOptions
 

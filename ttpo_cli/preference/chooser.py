@@ -2,11 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.preference.candidates import Candidates
+
+if TYPE_CHECKING:
+    from ttpo_cli.preference.chooser import Offer
+
+# Said in the record of a photo that nobody could be asked about.
+UNASKED = "done in regions or without candidates, so there was nothing to pick: the metrics chose"
 
 
 @dataclass(frozen=True)

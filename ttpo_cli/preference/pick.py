@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.errors import TtpoError
 
 SCHEMA_VERSION = 1
 
@@ -43,13 +43,6 @@ class Pick:
     def key(self) -> tuple[str, str, str]:
         """What the pick holds for."""
         return (self.target, self.content_sha256, self.made_with)
-
-
-def checked_pick(pick: Sequence[int], count: int) -> tuple[int, int]:
-    """A person's (preferred, dispreferred) among `count` images. Raises UsageError for one that is not there, or the same twice."""
-    if len(pick) != 2 or pick[0] == pick[1] or not all(0 <= index < count for index in pick):
-        raise UsageError(f"the pick {tuple(pick)} does not name two of {count} images, numbered from 0, the restored one")
-    return int(pick[0]), int(pick[1])
 
 
 def pick_line(pick: Pick) -> str:

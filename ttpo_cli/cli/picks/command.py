@@ -26,7 +26,8 @@ def add(
 ) -> None:
     """Pick one photo's preferred and dispreferred candidate. A later pick of the same photo takes its place."""
     from ttpo_cli.folder.pick_store import add_pick, read_proposal
-    from ttpo_cli.preference.pick import Pick, checked_pick
+    from ttpo_cli.preference.pick import Pick
+    from ttpo_cli.preference.selection import checked_pick
 
     proposal = read_proposal(folder, target)
     if proposal is None:

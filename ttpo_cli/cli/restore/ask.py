@@ -86,9 +86,6 @@ _CELL = 512
 
 _HELP = "best: its number; worst: shift and its number, or d and it; Enter: so be it; s: the metrics choose; u: undo; z: at 100 %; q: stop"
 
-# Said in the record of a photo that nobody could be asked about.
-UNASKED = "done in regions or without candidates, so there was nothing to pick: the metrics chose"
-
 
 def check_person(candidates: bool) -> None:
     """Raises UsageError where nobody can be asked, or about nothing."""
