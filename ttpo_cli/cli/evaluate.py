@@ -9,11 +9,12 @@ import typer
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.score import title
-from ttpo_cli.cli.terminal.command_line import command_line, describe_machine
+from ttpo_cli.cli.terminal.command_line import command_line
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import UsageError
+from ttpo_cli.report.provenance import describe_machine
 
 if TYPE_CHECKING:
     import torch

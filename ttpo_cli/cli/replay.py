@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.restore.checks import mark_of
-from ttpo_cli.cli.terminal.command_line import describe_machine
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.report.output import mark_of
+from ttpo_cli.report.provenance import describe_machine
 
 if TYPE_CHECKING:
     import torch

@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.restore.checks import Work, candidate_files, encode_result, settled, sidecar_file
 from ttpo_cli.cli.terminal.console import OnStep
 from ttpo_cli.preference.chooser import UNASKED
+from ttpo_cli.report.output import Work, candidate_files, encode_result, settled, sidecar_file
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision

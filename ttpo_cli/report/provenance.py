@@ -14,6 +14,8 @@ from ttpo_cli.settings.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+import os
+import platform
 
 Options = TypeVar("Options")
 
@@ -91,3 +93,28 @@ def _changed(form: str, then: Mapping[str, Any], now: Mapping[str, Any]) -> list
 
 def _short(sha256: str | None) -> str:
     return "no file" if sha256 is None else f"sha256 {sha256[:12]}"
+
+
+_CPU_FACTS = Path("/proc/cpuinfo")
+
+
+def describe_machine() -> dict[str, Any]:
+    """CPU by its name, cores, threads of torch, CUDA devices, system."""
+    import torch
+
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "cuda": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "system": platform.platform(terse=True),
+    }
+
+
+def _cpu_name() -> str:
+    """The processor's own name on Linux, its family elsewhere."""
+    if _CPU_FACTS.is_file():
+        for line in _CPU_FACTS.read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

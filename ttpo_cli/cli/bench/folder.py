@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from ttpo_cli.cli.terminal.command_line import describe_machine
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.report.provenance import describe_machine
 
 _PROGRAM = (sys.executable, "-c", "from ttpo_cli.cli.app import main; main()")
 

@@ -1,82 +1,16 @@
 """What the restoration of one photo leaves behind: the picture, its sidecar, its candidates, its part of the HTML page."""
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ttpo_cli.cli.report import check_report
-from ttpo_cli.cli.terminal.command_line import describe_machine
-from ttpo_cli.errors import GuardRejected, TtpoError, UsageError
+from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.cli.restore.ask import Person
     from ttpo_cli.folder.plan import Job
-    from ttpo_cli.imaging.photo import Photo
-    from ttpo_cli.imaging.xmp_mark import Mark
-    from ttpo_cli.pipeline import Engine, Result
     from ttpo_cli.report.page import PagePhoto
-    from ttpo_cli.settings.engine import EngineOptions
-    from ttpo_cli.settings.settings import Settings
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """How results are written, and what beside them. candidates: a folder; report: one HTML file for all photos; mark: say in XMP how the
-    pixels were made; strict: no picture where the guard refused every change. latents: candidates that wait are kept to the last bit."""
-
-    format: str
-    bit_depth: str
-    quality: int
-    keep: frozenset[str]
-    overwrite: bool
-    sidecar: bool
-    candidates: Path | None
-    report: Path | None
-    mark: bool
-    strict: bool
-    latents: bool = True
-
-    @property
-    def encoding(self) -> dict[str, Any]:
-        """Of the picture's file, beside its mark."""
-        return {"format": self.format, "bit_depth": self.bit_depth, "quality": self.quality, "keep": self.keep}
-
-
-@dataclass(frozen=True)
-class Work:
-    """What every photo of one command is restored with. loaded: None in a process that has others restore. person: who chooses, if any."""
-
-    made_of: "EngineOptions"
-    loaded: "Engine | None"
-    weights: list[dict[str, Any]]
-    settings: "Settings"
-    outputs: Outputs
-    person: "Person | None" = None
-
-    @property
-    def engine(self) -> "Engine":
-        """Only where it was loaded."""
-        assert self.loaded is not None
-        return self.loaded
-
-    @cached_property
-    def provenance(self) -> dict[str, Any]:
-        """The part of every record that is the same for all photos."""
-        from ttpo_cli.report.provenance import provenance
-
-        return provenance(self.made_of, self.engine.device, describe_machine(), {**self.outputs.encoding, "mark": self.outputs.mark})
-
-
-@dataclass(frozen=True)
-class Written:
-    """The record of one photo; its encoded bytes where they go to standard output; its part of the page."""
-
-    record: dict[str, Any]
-    encoded: bytes | None
-    page: "PagePhoto | None"
+from ttpo_cli.report.output import Outputs
 
 
 def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool, folders: bool) -> None:
@@ -89,98 +23,6 @@ def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool, fo
         check_report(outputs.report, outputs.overwrite)
     elif outputs.report is not None:
         check_target(outputs.report, overwrite=outputs.overwrite)
-
-
-def write_result(result: "Result", photo: "Photo", job: "Job", work: Work) -> Written:
-    """Write everything but the page, which waits for the last photo. The picture comes first, so that no sidecar stands without one.
-
-    Raises GuardRejected, where that was asked for, before anything is written.
-    """
-    from ttpo_cli.imaging.atomic import atomic_write, check_target
-    from ttpo_cli.report.page import page_photo
-
-    outputs = work.outputs
-    final, record = settled(result, photo, job, work)
-    if job.target is not None:
-        check_target(job.target, source=job.source, overwrite=outputs.overwrite)
-    encoded, record = encode_result(final, record, job.target, outputs)
-    if job.target is not None:
-        atomic_write(job.target, encoded, outputs.overwrite)
-    if outputs.candidates is not None:
-        for path, data in candidate_files(result, photo, outputs.candidates, Path(photo.name).stem):
-            atomic_write(path, data, outputs.overwrite)
-    if outputs.sidecar and job.target is not None:
-        atomic_write(*sidecar_file(job.target, record), overwrite=True)
-    page = page_photo(result, photo.pixels, record) if outputs.report is not None else None
-    return Written(record, encoded if job.target is None else None, page)
-
-
-def settled(result: "Result", photo: "Photo", job: "Job", work: Work) -> "tuple[Photo, dict[str, Any]]":
-    """The photo to be written, and its record but for the hashes of the file. Raises GuardRejected where --strict has it so."""
-    from ttpo_cli.imaging.photo import with_pixels
-    from ttpo_cli.imaging.writing import losses
-    from ttpo_cli.report.record import record_result
-
-    outputs = work.outputs
-    if outputs.strict and guard_refused_all(result):
-        raise GuardRejected("the guard refused every change to the restored image: loosen --guard-..., or leave out --strict")
-    final = with_pixels(photo, result.final)
-    record = {**record_result(result, photo, work.engine, work.weights), **work.provenance}
-    how = {name: value for name, value in outputs.encoding.items() if name != "quality"}
-    record["notes"] += losses(final, path=job.target, **how, mark=mark_of(record["chosen"]) if outputs.mark else None)
-    record["source"]["path"] = None if job.source is None else str(job.source.resolve())
-    record["output"] = None if job.target is None else str(job.target.resolve())
-    return final, record
-
-
-def encode_result(final: "Photo", record: dict[str, Any], target: Path | None, outputs: Outputs) -> tuple[bytes, dict[str, Any]]:
-    """The picture's file, and the record with the hashes of its samples and of the file."""
-    import hashlib
-
-    from ttpo_cli.imaging.writing import encode_photo
-
-    encoded = encode_photo(target, final, **outputs.encoding, mark=mark_of(record["chosen"]) if outputs.mark else None)
-    return encoded.data, {**record, "pixels_sha256": encoded.pixels_sha256, "output_sha256": hashlib.sha256(encoded.data).hexdigest()}
-
-
-def mark_of(chosen: str) -> "Mark":
-    """What XMP says: a generative model took part, or the restoring network alone made the picture."""
-    from ttpo_cli import __version__
-    from ttpo_cli.imaging.xmp_mark import ENHANCED, GENERATIVE, Mark
-
-    return Mark(ENHANCED if chosen == "restored" else GENERATIVE, f"ttpo {__version__}")
-
-
-def sidecar_file(target: Path, record: dict[str, Any]) -> tuple[Path, bytes]:
-    """Where the record of a picture lies, and its bytes."""
-    from ttpo_cli.report.record import sidecar_path
-
-    return sidecar_path(target), (json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
-def guard_refused_all(result: "Result") -> bool:
-    """Whether there were changes to the restored image, and the guard let none pass."""
-    from ttpo_cli.report.table import IDENTICAL
-
-    changes = [row for row, decibel in result.fidelity.items() if decibel < IDENTICAL]
-    return bool(changes) and all(result.guard[row] != "kept" for row in changes)
-
-
-def candidate_files(result: "Result", photo: "Photo", folder: Path, stem: str) -> Iterator[tuple[Path, bytes]]:
-    """Every candidate as `<stem>_<index>.png`, and `<stem>_candidates.png`, where each stands under its label."""
-    from dataclasses import replace
-
-    from ttpo_cli.imaging.photo import with_pixels
-    from ttpo_cli.imaging.writing import encode_photo
-    from ttpo_cli.report.contact_sheet import contact_sheet
-
-    for index in range(len(result.candidates)):
-        path = folder / f"{stem}_{index:02d}.png"
-        yield path, encode_photo(path, with_pixels(photo, result.candidates[index : index + 1])).data
-    sheet = contact_sheet(result.candidates, result.candidate_labels)
-    plain = replace(photo, pixels=sheet, alpha=None, grey=False, bit_depth=8)
-    path = folder / f"{stem}_candidates.png"
-    yield path, encode_photo(path, plain, keep=frozenset()).data
 
 
 def write_page(pages: "list[PagePhoto]", path: Path, overwrite: bool) -> None:

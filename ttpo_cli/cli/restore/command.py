@@ -14,7 +14,7 @@ from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.report import write_folder_report
 from ttpo_cli.cli.restore.ask import Person, check_person
-from ttpo_cli.cli.restore.checks import Outputs, Work, check_outputs, write_page, write_result
+from ttpo_cli.cli.restore.checks import check_outputs, write_page
 from ttpo_cli.cli.restore.dry_run import foretell_photo
 from ttpo_cli.cli.restore.folder import FolderOptions, restore_folder
 from ttpo_cli.cli.restore.summary import Tally
@@ -23,6 +23,7 @@ from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, Verbos
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.preference.chooser import UNASKED
+from ttpo_cli.report.output import Outputs, Work, write_result
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.plan import Job

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.restore.checks import Work, encode_result, settled
 from ttpo_cli.cli.restore.summary import Tally
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.report.output import Work, encode_result, settled
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision, Wish

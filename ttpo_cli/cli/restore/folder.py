@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.restore.checks import Work
 from ttpo_cli.cli.restore.dry_run import foretell_folder
 from ttpo_cli.cli.restore.summary import Tally
 from ttpo_cli.cli.restore.workers import sent_to
@@ -16,6 +15,7 @@ from ttpo_cli.cli.terminal.console import Terminal, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.restoration import FolderWork, settings_by_ending
+from ttpo_cli.report.output import Work
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision, Wish

@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.restore.checks import Outputs, Work
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.downloads import warn_of_licences
 from ttpo_cli.errors import UsageError
 from ttpo_cli.folder.restoration import FolderWork
+from ttpo_cli.report.output import Outputs, Work
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision
