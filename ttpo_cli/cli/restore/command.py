@@ -18,10 +18,11 @@ from ttpo_cli.cli.restore.checks import check_outputs, write_page
 from ttpo_cli.cli.restore.dry_run import foretell_photo
 from ttpo_cli.cli.restore.folder import FolderOptions, restore_folder
 from ttpo_cli.cli.restore.summary import Tally
-from ttpo_cli.cli.restore.workers import Executor, Recipe, first_device, hired
+from ttpo_cli.cli.restore.workers import Executor, first_device, hired
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.folder.remote import Recipe
 from ttpo_cli.preference.chooser import UNASKED
 from ttpo_cli.report.output import Outputs, Work, write_result
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.restore.dry_run import foretell_folder
 from ttpo_cli.cli.restore.summary import Tally
-from ttpo_cli.cli.restore.workers import sent_to
 from ttpo_cli.cli.terminal.console import Terminal, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.folder.remote import sent_to
 from ttpo_cli.folder.restoration import FolderWork, settings_by_ending
 from ttpo_cli.report.output import Work
 
