@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.cli.terminal.console import write_line
 
 SCHEMA_VERSION = 1
 

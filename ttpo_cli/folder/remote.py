@@ -1,6 +1,5 @@
 """Photos of a folder that other processes restore: what travels to a worker, and what it loads."""
 
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path

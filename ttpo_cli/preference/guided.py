@@ -1,4 +1,4 @@
-"""Stage III of TTPO: the guided denoising of one restored image, towards the preferred and away from the dispreferred (arXiv 2511.19169)."""
+"""Stage III of TTPO: guided denoising of one restored image, towards the preferred and away from the dispreferred (arXiv 2511.19169)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,6 +1,5 @@
 """What the restoration of one photo leaves behind: the picture, its sidecar and its candidates."""
 
-
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from pathlib import Path
@@ -14,8 +16,6 @@ from ttpo_cli.settings.settings import Settings
 
 if TYPE_CHECKING:
     import torch
-import os
-import platform
 
 Options = TypeVar("Options")
 

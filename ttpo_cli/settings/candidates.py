@@ -1,6 +1,5 @@
 """Options of stage I: the candidates."""
 
-
 from dataclasses import dataclass
 
 

@@ -1,6 +1,5 @@
 """What an engine is made of."""
 
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,6 +1,5 @@
 """Options of the fidelity guard."""
 
-
 from dataclasses import dataclass
 
 

@@ -1,6 +1,5 @@
 """Options of stage III: guided denoising."""
 
-
 from dataclasses import dataclass
 
 

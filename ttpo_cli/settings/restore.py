@@ -1,6 +1,5 @@
 """Options of the backbone's run over a photo."""
 
-
 from dataclasses import dataclass
 from typing import Literal
 

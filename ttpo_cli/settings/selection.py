@@ -1,6 +1,5 @@
 """Options of stage II: the preferred and the dispreferred candidate."""
 
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

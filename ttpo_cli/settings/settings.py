@@ -1,6 +1,5 @@
 """Everything that a result depends on beside the photo and the weights."""
 
-
 from dataclasses import dataclass, field
 
 from ttpo_cli.settings.candidates import CandidateOptions

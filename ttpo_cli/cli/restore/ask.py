@@ -6,9 +6,9 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.keys import key_presses
@@ -17,8 +17,6 @@ from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.preference.chooser import Offer
-from dataclasses import replace
-from typing import Literal
 
 # Shift and a digit, 0 to 9, on a US keyboard; on others `d` and the digit say the same.
 _SHIFTED = ")!@#$%^&*("

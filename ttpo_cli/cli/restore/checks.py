@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from ttpo_cli.cli.report import check_report
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.report.output import Outputs
 
 if TYPE_CHECKING:
     from ttpo_cli.folder.plan import Job
     from ttpo_cli.report.page import PagePhoto
-from ttpo_cli.report.output import Outputs
 
 
 def check_outputs(jobs: Sequence["Job"], outputs: Outputs, json_wanted: bool, folders: bool) -> None:

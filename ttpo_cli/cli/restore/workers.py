@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.downloads import warn_of_licences
 from ttpo_cli.errors import UsageError
+from ttpo_cli.folder.remote import Recipe, _versions
 from ttpo_cli.report.output import Work
 
 if TYPE_CHECKING:
     from ttpo_cli.settings.engine import EngineOptions
     from ttpo_cli.workers.pool import Crew, Worker
-from ttpo_cli.folder.remote import Recipe, _versions
 
 THREADS = "OMP_NUM_THREADS"
 
