@@ -1,6 +1,6 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,12 +23,10 @@ from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
 from ttpo_cli.preference.guided import Tools
 from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
+from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.store import Store, open_store
-
-# What the progress of a long run is told: stage, steps done, steps in all.
-OnStep = Callable[[str, int, int], None]
 
 # Pixels a side below which a region says too little about the photo to choose by.
 SMALLEST_REGION = 128

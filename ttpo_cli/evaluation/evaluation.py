@@ -21,8 +21,9 @@ from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
-from ttpo_cli.pipeline import Engine, OnStep, restore_photo
+from ttpo_cli.pipeline import Engine, restore_photo
 from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.settings import Settings
 

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.terminal.console import OnStep
 from ttpo_cli.preference.chooser import UNASKED
+from ttpo_cli.progress import OnStep
 from ttpo_cli.report.output import Work, candidate_files, encode_result, settled, sidecar_file
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class FolderWork:
         pick = self.picks.get(key)
         rows = () if pick is None or pick.preferred is None or pick.dispreferred is None else (pick.preferred, pick.dispreferred)
         settings = replace(self.work.settings, pick=rows)
-        ask = partial(self._ask, photo, key) if self.work.person is not None else postpone if self.later else None
+        ask = partial(self._ask, photo, key) if self.work.ask is not None else postpone if self.later else None
         stored = stored_path(self.root, decision.target)
         choosing = Choosing(ask, read_stored(stored, self._facts(key)))
         try:
@@ -67,7 +67,7 @@ class FolderWork:
         picked = result.settings["pick"]
         seconds = time.perf_counter() - began - result.seconds.get("asking", 0.0)
         facts = (seconds, photo.content_hash, picked_hash(self.settings[ending], Pick(*key, *picked) if picked else None))
-        final, record = settled(result, photo, job, self.work)
+        final, record = settled(result, photo, job.source, job.target, self.work)
         if ask is not None and not rows and "asking" not in result.seconds:
             record["notes"].append(UNASKED)
         scores = {row: values["scores"] for row, values in record["rows"].items()}
@@ -81,8 +81,8 @@ class FolderWork:
         from ttpo_cli.imaging.atomic import atomic_write
         from ttpo_cli.preference.pick import Pick
 
-        assert self.work.person is not None  # `restore` looked
-        rows = self.work.person.ask(key[0], self._take_back, offer)
+        assert self.work.ask is not None  # `restore` looked
+        rows = self.work.ask(key[0], self._take_back, offer)
         for path, data in self._proposal(offer, photo, key, False).items():
             atomic_write(path, data, overwrite=True, mark=self.mark)
         if rows:

@@ -28,6 +28,9 @@ class Offer:
     made: Candidates
 
 
+# (photo's name, undoes the pick before this one and says so, offer) -> (preferred, dispreferred), or () for the metrics' choice.
+AskPerson = Callable[[str, Callable[[], str] | None, Offer], Sequence[int]]
+
 # (preferred, dispreferred), rows of the offer; () leaves the choice to the metrics. May raise Postponed, or KeyboardInterrupt to stop.
 Ask = Callable[[Offer], Sequence[int]]
 

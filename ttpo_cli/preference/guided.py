@@ -1,6 +1,5 @@
 """Stage III of TTPO: guided denoising of one restored image, towards the preferred and away from the dispreferred (arXiv 2511.19169)."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,10 +17,9 @@ from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
 from ttpo_cli.preference.guard import keep_low_band
 from ttpo_cli.preference.preference_loss import pair_preference, with_reward
+from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
-
-OnStep = Callable[[str, int, int], None]
 
 STARTS = ("inversion", "noising", "noise")
 

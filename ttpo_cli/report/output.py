@@ -11,11 +11,10 @@ from ttpo_cli.errors import GuardRejected
 from ttpo_cli.report.provenance import describe_machine
 
 if TYPE_CHECKING:
-    from ttpo_cli.cli.restore.ask import Person
-    from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.imaging.xmp_mark import Mark
     from ttpo_cli.pipeline import Engine, Result
+    from ttpo_cli.preference.chooser import AskPerson
     from ttpo_cli.report.page import PagePhoto
     from ttpo_cli.settings.engine import EngineOptions
     from ttpo_cli.settings.settings import Settings
@@ -46,14 +45,17 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Work:
-    """What every photo of one command is restored with. loaded: None in a process that has others restore. person: who chooses, if any."""
+    """What every photo of one command is restored with.
+
+    loaded: None in a process that has others restore. ask: puts the candidates to the person who chooses, if there is one.
+    """
 
     made_of: "EngineOptions"
     loaded: "Engine | None"
     weights: list[dict[str, Any]]
     settings: "Settings"
     outputs: Outputs
-    person: "Person | None" = None
+    ask: "AskPerson | None" = None
 
     @property
     def engine(self) -> "Engine":
@@ -78,7 +80,7 @@ class Written:
     page: "PagePhoto | None"
 
 
-def write_result(result: "Result", photo: "Photo", job: "Job", work: Work) -> Written:
+def write_result(result: "Result", photo: "Photo", source: Path | None, target: Path | None, work: Work) -> Written:
     """Write everything but the page, which waits for the last photo. The picture comes first, so that no sidecar stands without one.
 
     Raises GuardRejected, where that was asked for, before anything is written.
@@ -87,22 +89,22 @@ def write_result(result: "Result", photo: "Photo", job: "Job", work: Work) -> Wr
     from ttpo_cli.report.page import page_photo
 
     outputs = work.outputs
-    final, record = settled(result, photo, job, work)
-    if job.target is not None:
-        check_target(job.target, source=job.source, overwrite=outputs.overwrite)
-    encoded, record = encode_result(final, record, job.target, outputs)
-    if job.target is not None:
-        atomic_write(job.target, encoded, outputs.overwrite)
+    final, record = settled(result, photo, source, target, work)
+    if target is not None:
+        check_target(target, source=source, overwrite=outputs.overwrite)
+    encoded, record = encode_result(final, record, target, outputs)
+    if target is not None:
+        atomic_write(target, encoded, outputs.overwrite)
     if outputs.candidates is not None:
         for path, data in candidate_files(result, photo, outputs.candidates, Path(photo.name).stem):
             atomic_write(path, data, outputs.overwrite)
-    if outputs.sidecar and job.target is not None:
-        atomic_write(*sidecar_file(job.target, record), overwrite=True)
+    if outputs.sidecar and target is not None:
+        atomic_write(*sidecar_file(target, record), overwrite=True)
     page = page_photo(result, photo.pixels, record) if outputs.report is not None else None
-    return Written(record, encoded if job.target is None else None, page)
+    return Written(record, encoded if target is None else None, page)
 
 
-def settled(result: "Result", photo: "Photo", job: "Job", work: Work) -> "tuple[Photo, dict[str, Any]]":
+def settled(result: "Result", photo: "Photo", source: Path | None, target: Path | None, work: Work) -> "tuple[Photo, dict[str, Any]]":
     """The photo to be written, and its record but for the hashes of the file. Raises GuardRejected where --strict has it so."""
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.writing import losses
@@ -114,9 +116,9 @@ def settled(result: "Result", photo: "Photo", job: "Job", work: Work) -> "tuple[
     final = with_pixels(photo, result.final)
     record = {**record_result(result, photo, work.engine, work.weights), **work.provenance}
     how = {name: value for name, value in outputs.encoding.items() if name != "quality"}
-    record["notes"] += losses(final, path=job.target, **how, mark=mark_of(record["chosen"]) if outputs.mark else None)
-    record["source"]["path"] = None if job.source is None else str(job.source.resolve())
-    record["output"] = None if job.target is None else str(job.target.resolve())
+    record["notes"] += losses(final, path=target, **how, mark=mark_of(record["chosen"]) if outputs.mark else None)
+    record["source"]["path"] = None if source is None else str(source.resolve())
+    record["output"] = None if target is None else str(target.resolve())
     return final, record
 
 

@@ -12,9 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.training.run import Ema, Images, Network, Record, RunFolder, cosine, diverged, stop_if_broken, stop_if_not_finite
-
-OnStep = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Method(Generic[Network]):
 
 
 def train(
-    run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network], on_step: OnStep = lambda step: None
+    run: RunFolder, state: dict[str, Any] | None, pace: Pace, method: Method[Network], on_step: OnTrainingStep = lambda step: None
 ) -> Iterator[Record]:
     """Go on from `state` (None: from the start), yielding a record every `pace.every` steps, after its checkpoint is on disk.
 

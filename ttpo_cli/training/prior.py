@@ -10,9 +10,10 @@ from torch import Tensor
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
+from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.training.crop_bank import Bank, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import hold_back, step_generator, to_float
-from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
+from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -49,7 +50,7 @@ def train_prior(
     *,
     resume: bool = False,
     every: int = 250,
-    on_step: OnStep = lambda step: None,
+    on_step: OnTrainingStep = lambda step: None,
 ) -> Iterator[Record]:
     """Train the prior on restored images of many kinds; yields a record every `every` steps.
 

@@ -13,13 +13,14 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
 from ttpo_cli.preference.candidates import generate
 from ttpo_cli.preference.guard import keep_low_band
+from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
 from ttpo_cli.training.haar_similarity import judge
-from ttpo_cli.training.loop import Method, OnStep, Pace, descent, train
+from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -54,7 +55,7 @@ def train_ranker(
     *,
     resume: bool = False,
     every: int = 250,
-    on_step: OnStep = lambda step: None,
+    on_step: OnTrainingStep = lambda step: None,
 ) -> Iterator[Record]:
     """Train on the bank's crops and the prior's candidates for them; yields a record every `every` steps.
 

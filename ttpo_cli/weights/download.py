@@ -7,11 +7,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.progress import OnBytes
 from ttpo_cli.weights.transfer import Again, Elsewhere, Part, receive
-
-# Told how many bytes have arrived, of how many (None: nobody said).
-OnBytes = Callable[[int, int | None], None]
-
 
 # Bytes that an attempt must add to count as having got further: a server that gives a handful at a time is not worth waiting for.
 PROGRESS = 2**16

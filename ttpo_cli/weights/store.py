@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
+from ttpo_cli.progress import OnDownload
 from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
@@ -22,9 +23,6 @@ from ttpo_cli.weights.sha256 import file_sha256
 SNAPSHOT = "snapshot"
 _SETTINGS = ("*.json", "*.txt", "*.model")
 
-# Told which entry is arriving, how many bytes of it are here, and of how many (None: nobody said).
-OnBytes = Callable[[str, int, int | None], None]
-
 
 @dataclass(frozen=True)
 class Store:
@@ -36,7 +34,7 @@ class Store:
     entries: Mapping[str, ManifestEntry] = field(repr=False)
     offline: bool = False
     endpoint: str | None = None
-    on_bytes: OnBytes | None = None
+    on_bytes: OnDownload | None = None
     patience: Patience = field(default_factory=Patience)
 
     def find(self, name: str) -> Path:
@@ -274,7 +272,7 @@ class Store:
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
 
 
-def open_store(on_bytes: OnBytes | None = None, environment: Mapping[str, str] | None = None) -> Store:
+def open_store(on_bytes: OnDownload | None = None, environment: Mapping[str, str] | None = None) -> Store:
     """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read.
 
     The package's manifest; then what TTPO_HOME's own (a bundle's) adds, and replaces by files that lie there; then TTPO_MANIFEST's entries,

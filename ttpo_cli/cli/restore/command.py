@@ -106,7 +106,7 @@ def restore(
             engine = load_engine(replace(made_of, device=first_device(device)), settings, store)
         weights = weights_of(engine, made_of.metric_files)
         warn_of_licences(weights, terminal)
-        return Work(made_of, engine, weights, settings, outputs, Person(terminal) if asks else None)
+        return Work(made_of, engine, weights, settings, outputs, Person(terminal).ask if asks else None)
 
     for job in alone:
         _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
@@ -185,11 +185,11 @@ def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: boo
 
     began = time.perf_counter()
     with tally.terminal.progress(photo.name) as on_step:
-        choosing = METRICS_CHOOSE if work.person is None else Choosing(partial(work.person.ask, photo.name, None))
+        choosing = METRICS_CHOOSE if work.ask is None else Choosing(partial(work.ask, photo.name, None))
         result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, choosing)
-    if work.person is not None and "asking" not in result.seconds:
+    if work.ask is not None and "asking" not in result.seconds:
         result = replace(result, notes=(*result.notes, UNASKED))
-    written = write_result(result, photo, job, work)
+    written = write_result(result, photo, job.source, job.target, work)
     tally.records.append(written.record)
     if written.page is not None:
         tally.pages.append(written.page)

@@ -113,7 +113,7 @@ def _timed_pieces(todo: "Sequence[Decision]", work: Work) -> "Iterator[Sample]":
         result = restore_photo(piece.pixels, photo.content_hash, work.engine, work.settings)
         seconds = time.perf_counter() - began
         for ending, job in endings.items() if index else ():
-            final, record = settled(result, piece, job, work)
+            final, record = settled(result, piece, job.source, job.target, work)
             began = time.perf_counter()
             encoded, _ = encode_result(final, record, job.target, work.outputs)
             pixels = result.final.shape[-1] * result.final.shape[-2]

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -15,9 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from ttpo_cli.errors import UsageError
+from ttpo_cli.progress import OnStep
 
 _PLAIN_WIDTH = 160
-OnStep = Callable[[str, int, int], None]
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings and errors.", rich_help_panel="Terminal")]
 Verbose = Annotated[

@@ -1,6 +1,6 @@
 """What a person sees while weights arrive: a bar on a terminal, one line elsewhere; and once, what their licence forbids."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +8,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.progress import OnDownload
 
 if TYPE_CHECKING:
     from ttpo_cli.weights.store import Store
-
-OnBytes = Callable[[str, int, int | None], None]
 
 
 @contextmanager
@@ -25,7 +24,7 @@ def opened_store(terminal: Terminal) -> "Iterator[Store]":
 
 
 @contextmanager
-def _shown(terminal: Terminal) -> Iterator[OnBytes]:
+def _shown(terminal: Terminal) -> Iterator[OnDownload]:
     known: dict[str, Any] = {}
     if not terminal.moving:
 

@@ -13,6 +13,7 @@ from torch.optim import Adam, Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
 from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
@@ -22,7 +23,7 @@ from ttpo_cli.training.lfc.discriminator import Discriminator
 from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.lfc.validation import validate
-from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
+from ttpo_cli.training.loop import Method, Pace, set_rate, train
 from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, flat, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -67,7 +68,7 @@ def train_lfc(
     resume: bool = False,
     every: int = 250,
     left_out: Callable[[Sequence[str]], None] = lambda names: None,
-    on_step: OnStep = lambda step: None,
+    on_step: OnTrainingStep = lambda step: None,
 ) -> Iterator[Record]:
     """`options.steps` of L1(Y', Y_hat) + L1(Y, Y_hat), then `options.admm.steps` of PD-ADMM; yields a record every `every` steps.
 

@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
+from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.training.data import Pair, fingerprints, step_generator
 from ttpo_cli.training.distributed import Processes, launched
-from ttpo_cli.training.loop import Method, OnStep, Pace, set_rate, train
+from ttpo_cli.training.loop import Method, Pace, set_rate, train
 from ttpo_cli.training.rl import data as inputs
 from ttpo_cli.training.rl import policy as policies
 from ttpo_cli.training.rl import rollout as rolling
@@ -85,7 +86,7 @@ def train_policy(
     every: int = 10,
     left_out: Callable[[Sequence[str]], None] = lambda names: None,
     find: FindWeights = not_stored,
-    on_step: OnStep = lambda step: None,
+    on_step: OnTrainingStep = lambda step: None,
 ) -> Iterator[Record]:
     """`options.steps` roll-outs with their updates; yields a record before the first and then every `every` steps.
 
