@@ -11,7 +11,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.device.device import choose_device, free_cached, is_out_of_memory
-from ttpo_cli.device.stage_timer import Bytes, Laps, greatest
+from ttpo_cli.device.stage_timer import Bytes, StageTimer, greatest
 from ttpo_cli.diffusion.priors.catalog import load_prior, locate
 from ttpo_cli.errors import MemoryExhausted, UsageError
 from ttpo_cli.imaging.resize import imresize
@@ -19,7 +19,7 @@ from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
-from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
+from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser, ScoredCandidates
 from ttpo_cli.preference.guided import Tools
 from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
@@ -46,7 +46,7 @@ class Result:
     """The outcome for one photo; images (1, 3, H, W) in [0, 1] on the CPU, rows named restored, best candidate, guided, result.
 
     candidates[0] is the restored image itself; of a photo done in regions, only it and the best of each region are kept.
-    peak_memory: bytes at most held in each stage, and in `all`: `process` (from its start, where the system keeps no laps) and `cuda`.
+    peak_memory: bytes at most held in each stage, and in `all`: `process` (from its start, where the system keeps no timer) and `cuda`.
     """
 
     restored: Tensor
@@ -101,63 +101,63 @@ def restore_photo(
     engine: Engine,
     settings: Settings,
     on_step: OnStep | None = None,
-    choosing: Choosing = METRICS_CHOOSE,
+    chooser: Chooser = METRICS_CHOOSE,
 ) -> Result:
     """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds.
 
-    choosing: of a photo done in one piece; the result's settings hold the pick that was asked for. Raises what its `ask` raises.
+    chooser: of a photo done in one piece; the result's settings hold the pick that was asked for. Raises what its `ask` raises.
     """
-    laps = Laps(engine.device)
+    timer = StageTimer(engine.device)
     report = on_step or (lambda stage, done, total: None)
     first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
     restored = first.image.clamp(0, 1)
-    laps.end_of("restore")
+    timer.end_of("restore")
     lq = lq.to(restored)
     if not settings.ttpo or engine.tools is None:
         outcome = of_restored(restored, lq, engine.backbone.scale, settings.guard)
     elif settings.region and max(restored.shape[-2:]) > settings.region:
-        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, laps)
+        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, timer)
     else:
-        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, laps, choosing)
-    laps.end_of("joining")
-    return _result(outcome, settings, laps, first.notes)
+        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, timer, chooser)
+    timer.end_of("joining")
+    return _result(outcome, settings, timer, first.notes)
 
 
 def _optimise(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, timer: StageTimer, chooser: Chooser
 ) -> Outcome:
     assert engine.tools is not None  # restore_photo looked
     restored, lq = restored.to(engine.device), lq.to(engine.device)
     stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
     return optimise(
-        restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, laps, settings.pick, choosing
+        restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, timer, settings.pick, chooser
     )
 
 
 def _whole_or_in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, laps: Laps, choosing: Choosing
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, timer: StageTimer, chooser: Chooser
 ) -> Outcome:
     """The three stages for the whole photo, or in regions of half its side where memory does not suffice; a pick made before holds."""
     longest = max(restored.shape[-2:])
     half = max(-(-longest // 2), SMALLEST_REGION)
     picked = settings.pick
 
-    def remember(offer: Offer) -> Sequence[int]:
+    def remember(offer: ScoredCandidates) -> Sequence[int]:
         nonlocal picked
-        assert choosing.ask is not None  # as where this is handed on
-        picked = tuple(choosing.ask(offer))
+        assert chooser.ask is not None  # as where this is handed on
+        picked = tuple(chooser.ask(offer))
         return picked
 
-    chosen_by = choosing if choosing.ask is None else replace(choosing, ask=remember)
+    chosen_by = chooser if chooser.ask is None else replace(chooser, ask=remember)
     try:
-        return _optimise(restored, lq, content_hash, engine, settings, report, laps, chosen_by)
+        return _optimise(restored, lq, content_hash, engine, settings, report, timer, chosen_by)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if half >= longest:
             raise MemoryExhausted(_complaint(engine) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
     free_cached(engine.device)
-    outcome = replace(_in_regions(restored, lq, content_hash, engine, replace(settings, pick=picked), half, report, laps), pick=picked)
+    outcome = replace(_in_regions(restored, lq, content_hash, engine, replace(settings, pick=picked), half, report, timer), pick=picked)
     compared = ("; no rival was made, which takes a photo in one piece",) if settings.compare else ()
     note = "".join((f"out of memory in one piece: the three stages went on in regions of {half}", *compared))
     return replace(outcome, notes=(note, *outcome.notes))
@@ -168,7 +168,7 @@ def _complaint(engine: Engine) -> str:
 
 
 def _in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep, laps: Laps
+    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep, timer: StageTimer
 ) -> Outcome:
     """Each region of `side` goes through the three stages by itself; overlaps blend. Scores are means over the regions.
 
@@ -181,7 +181,7 @@ def _in_regions(
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, laps, METRICS_CHOOSE)
+        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, timer, METRICS_CHOOSE)
         outcomes.append(outcome.without_candidates())
         return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
 
@@ -199,7 +199,7 @@ def _in_regions(
     return replace(outcome, notes=(*outcome.notes, *regions.notes))
 
 
-def _result(outcome: Outcome, settings: Settings, laps: Laps, notes: Sequence[str]) -> Result:
+def _result(outcome: Outcome, settings: Settings, timer: StageTimer, notes: Sequence[str]) -> Result:
     return Result(
         restored=outcome.restored.cpu(),
         best=outcome.best.cpu(),
@@ -217,10 +217,10 @@ def _result(outcome: Outcome, settings: Settings, laps: Laps, notes: Sequence[st
         consistency={row: verdict.consistency for row, verdict in outcome.verdicts.items()},
         guard={row: verdict.refused or "kept" for row, verdict in outcome.verdicts.items()},
         network_calls=outcome.calls,
-        seconds=laps.seconds,
+        seconds=timer.seconds,
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
         settings=asdict(replace(settings, pick=outcome.pick or settings.pick)),
         rival=None if outcome.rival is None else outcome.rival.cpu(),
-        peak_memory={**laps.memory, "all": greatest(tuple(laps.memory.values()))},
+        peak_memory={**timer.memory, "all": greatest(tuple(timer.memory.values()))},
     )

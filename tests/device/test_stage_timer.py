@@ -3,7 +3,7 @@
 import torch
 
 from ttpo_cli.device import stage_timer as laps_module
-from ttpo_cli.device.stage_timer import Laps, greatest
+from ttpo_cli.device.stage_timer import StageTimer, greatest
 
 CPU = torch.device("cpu")
 
@@ -13,23 +13,23 @@ def test_a_stage_that_comes_again_adds_its_seconds_and_keeps_its_greater_peak(mo
     monkeypatch.setattr(laps_module, "peaks", lambda device: {"process": next(held)})
     times = iter([10.0, 11.0, 13.0, 16.0, 20.0])
     monkeypatch.setattr(laps_module, "perf_counter", lambda: next(times))
-    laps = Laps(CPU)
+    timer = StageTimer(CPU)
     for stage in ("first", "second", "first", "second"):
-        laps.end_of(stage)
-    assert laps.seconds == {"first": 4.0, "second": 6.0}
-    assert laps.memory == {"first": {"process": 7}, "second": {"process": 9}}
+        timer.end_of(stage)
+    assert timer.seconds == {"first": 4.0, "second": 6.0}
+    assert timer.memory == {"first": {"process": 7}, "second": {"process": 9}}
 
 
 def test_the_peak_of_a_lap_is_not_that_of_the_lap_before_where_the_system_resets_it():
-    laps = Laps(CPU)
+    timer = StageTimer(CPU)
     if not laps_module.reset_peaks(CPU):
         return
     ballast = torch.ones(40_000_000)
-    laps.end_of("large")
+    timer.end_of("large")
     del ballast
-    laps.end_of("between")
-    laps.end_of("small")
-    assert laps.memory["large"]["process"] - laps.memory["small"]["process"] > 100 * 2**20
+    timer.end_of("between")
+    timer.end_of("small")
+    assert timer.memory["large"]["process"] - timer.memory["small"]["process"] > 100 * 2**20
 
 
 def test_the_greatest_of_several_laps_is_taken_place_by_place():

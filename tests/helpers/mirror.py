@@ -29,7 +29,7 @@ class Mirror:
         return f"http://127.0.0.1:{self.port}"
 
     def serve(self, path, content, *faults):
-        """Offer `content` at a path; each fault spoils one request. Returns the address."""
+        """ScoredCandidates `content` at a path; each fault spoils one request. Returns the address."""
         self.files[path], self.faults[path] = content, list(faults)
         return self.address + path
 

@@ -6,13 +6,13 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli.pipeline import restore_photo
 from ttpo_cli.preference import optimisation
-from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Postponed, postpone
+from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser, Postponed, postpone
 from ttpo_cli.settings.settings import Settings
 
 
-def run(choosing=METRICS_CHOOSE, photo=None, **options):
+def run(chooser=METRICS_CHOOSE, photo=None, **options):
     photo = photo or tiny_photo()
-    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(**options), None, choosing)
+    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(**options), None, chooser)
 
 
 def answering(rows, seen):
@@ -20,7 +20,7 @@ def answering(rows, seen):
         seen.append(offer)
         return rows
 
-    return Choosing(ask)
+    return Chooser(ask)
 
 
 def test_an_answer_is_the_same_as_the_pick_known_before():
@@ -50,16 +50,16 @@ def test_nobody_is_asked_where_the_pick_is_known_or_the_photo_goes_in_regions():
 def test_an_answer_later_ends_the_photo_before_its_guidance(monkeypatch):
     monkeypatch.setattr(optimisation, "guided_denoise", lambda *arguments: pytest.fail("guided"))
     with pytest.raises(Postponed) as postponed:
-        run(Choosing(postpone))
+        run(Chooser(postpone))
     assert len(postponed.value.offer.images) == 6 and postponed.value.offer.made.calls == 25
 
 
 def test_candidates_of_an_offer_serve_again_to_the_same_result(monkeypatch):
     with pytest.raises(Postponed) as postponed:
-        run(Choosing(postpone))
+        run(Chooser(postpone))
     fresh = run(pick=(4, 2))
     monkeypatch.setattr(optimisation, "generate", lambda *arguments, **named: pytest.fail("made again"))
-    reused = run(Choosing(made=postponed.value.offer.made), pick=(4, 2))
+    reused = run(Chooser(made=postponed.value.offer.made), pick=(4, 2))
     assert torch.equal(reused.final, fresh.final) and reused.scores == fresh.scores
     assert reused.network_calls == fresh.network_calls and reused.seeds == fresh.seeds
 

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.workers.pool import ATTEMPTS, Crew, CrewLost, NoRoom, WorkerLost
+from ttpo_cli.workers.pool import ATTEMPTS, NoRoom, WorkerLost, WorkerPool, WorkersLost
 
 
 class Actor:
@@ -30,10 +30,10 @@ class Actor:
         self.stopped.set()
 
 
-def crew_of(*actors, expected=()):
+def pool_of(*actors, expected=()):
     told = []
-    crew = Crew(actors, dict(expected), told.append)
-    return crew, told
+    pool = WorkerPool(actors, dict(expected), told.append)
+    return pool, told
 
 
 def lost(actor, task):
@@ -47,16 +47,16 @@ def test_tasks_go_to_all_workers_at_once():
         both.wait()
         return actor.name
 
-    crew, _ = crew_of(Actor("a", meet), Actor("b", meet))
-    crew.start()
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(lambda task: crew.work(task, "x"), range(2))) == ["a", "b"]
+    pool, _ = pool_of(Actor("a", meet), Actor("b", meet))
+    pool.start()
+    with ThreadPoolExecutor(2) as executor:
+        assert sorted(executor.map(lambda task: pool.work(task, "x"), range(2))) == ["a", "b"]
 
 
 def test_a_task_whose_worker_is_lost_is_done_by_another_and_that_is_told():
-    crew, told = crew_of(Actor("a", lost), Actor("b"))
-    crew.start()
-    answers = [crew.work(task, f"photo {task}") for task in range(3)]
+    pool, told = pool_of(Actor("a", lost), Actor("b"))
+    pool.start()
+    answers = [pool.work(task, f"photo {task}") for task in range(3)]
     assert [task for _, task in answers] == [0, 1, 2] and {name for name, _ in answers} == {"b"}
     assert told and "a was lost at photo" in told[0] and "out of memory" in told[0]
 
@@ -68,9 +68,9 @@ def test_a_lost_worker_is_started_again_before_it_gets_another_task():
         return task
 
     actor = Actor("a", once)
-    crew, _ = crew_of(actor)
-    crew.start()
-    assert [crew.work(task, "x") for task in range(3)] == [0, 1, 2] and actor.begun == 2
+    pool, _ = pool_of(actor)
+    pool.start()
+    assert [pool.work(task, "x") for task in range(3)] == [0, 1, 2] and actor.begun == 2
 
 
 def test_a_task_that_ends_every_worker_is_given_up_and_the_next_one_is_done():
@@ -82,12 +82,12 @@ def test_a_task_that_ends_every_worker_is_given_up_and_the_next_one_is_done():
             raise WorkerLost("killed by signal 9")
         return task
 
-    crew, _ = crew_of(Actor("a", poisoned), Actor("b", poisoned))
-    crew.start()
+    pool, _ = pool_of(Actor("a", poisoned), Actor("b", poisoned))
+    pool.start()
     with pytest.raises(TtpoError, match=f"bad.png ended {ATTEMPTS} workers .killed by signal 9.") as raised:
-        crew.work("poison", "bad.png")
-    assert not isinstance(raised.value, CrewLost) and tried == ["poison"] * ATTEMPTS
-    assert crew.work("good", "good.png") == "good" and crew.size == 2
+        pool.work("poison", "bad.png")
+    assert not isinstance(raised.value, WorkersLost) and tried == ["poison"] * ATTEMPTS
+    assert pool.work("good", "good.png") == "good" and pool.size == 2
 
 
 def test_what_the_work_raises_is_raised_and_its_worker_stays():
@@ -97,70 +97,70 @@ def test_what_the_work_raises_is_raised_and_its_worker_stays():
         return task
 
     actor = Actor("a", wrong)
-    crew, told = crew_of(actor)
-    crew.start()
+    pool, told = pool_of(actor)
+    pool.start()
     with pytest.raises(UsageError, match="cannot be meant"):
-        crew.work(0, "x")
-    assert crew.work(1, "x") == 1 and actor.begun == 1 and told == []
+        pool.work(0, "x")
+    assert pool.work(1, "x") == 1 and actor.begun == 1 and told == []
 
 
 def test_a_worker_that_does_not_come_back_is_left_out_and_the_others_go_on():
-    crew, told = crew_of(Actor("a", lost, [{"version": 1}, TtpoError("the device is gone")]), Actor("b"))
-    crew.start()
-    assert {crew.work(task, "x")[0] for task in range(4)} == {"b"}
-    assert crew.size == 1 and any("a could not be started again: the device is gone" in line for line in told)
+    pool, told = pool_of(Actor("a", lost, [{"version": 1}, TtpoError("the device is gone")]), Actor("b"))
+    pool.start()
+    assert {pool.work(task, "x")[0] for task in range(4)} == {"b"}
+    assert pool.size == 1 and any("a could not be started again: the device is gone" in line for line in told)
 
 
 def test_where_no_worker_is_left_every_thread_that_waits_hears_of_it():
-    crew, _ = crew_of(*(Actor(name, lost, [{"version": 1}, WorkerLost("gone")]) for name in "ab"))
-    crew.start()
-    with ThreadPoolExecutor(4) as pool:
-        waiting = [pool.submit(crew.work, task, "x") for task in range(4)]
+    pool, _ = pool_of(*(Actor(name, lost, [{"version": 1}, WorkerLost("gone")]) for name in "ab"))
+    pool.start()
+    with ThreadPoolExecutor(4) as executor:
+        waiting = [executor.submit(pool.work, task, "x") for task in range(4)]
         errors = [one.exception(timeout=20) for one in waiting]
-    assert all(isinstance(error, CrewLost) for error in errors)
+    assert all(isinstance(error, WorkersLost) for error in errors)
 
 
 @pytest.mark.parametrize("expected", [{}, {"version": 1}])
 def test_workers_that_differ_are_refused_and_ended(expected):
     actors = Actor("a"), Actor("b", starts=[{"version": 2}])
-    crew, _ = crew_of(*actors, expected=expected)
+    pool, _ = pool_of(*actors, expected=expected)
     with pytest.raises(TtpoError, match="another version"):
-        crew.start()
+        pool.start()
     assert all(actor.stopped.is_set() for actor in actors)
 
 
 def test_a_worker_that_comes_back_as_another_is_left_out():
-    crew, told = crew_of(Actor("a", lost, [{"version": 1}, {"version": 2}]), Actor("b"))
-    crew.start()
-    assert [crew.work(task, "x")[0] for task in range(3)] == ["b"] * 3
+    pool, told = pool_of(Actor("a", lost, [{"version": 1}, {"version": 2}]), Actor("b"))
+    pool.start()
+    assert [pool.work(task, "x")[0] for task in range(3)] == ["b"] * 3
     assert any("another version" in line for line in told)
 
 
 def test_some_without_room_are_left_out_and_told():
-    crew, told = crew_of(Actor("a"), Actor("b", starts=[NoRoom("the cluster is full")]))
-    crew.start()
-    assert crew.size == 1 and crew.work(0, "x") == ("a", 0) and crew.work(1, "x") == ("a", 1)
+    pool, told = pool_of(Actor("a"), Actor("b", starts=[NoRoom("the cluster is full")]))
+    pool.start()
+    assert pool.size == 1 and pool.work(0, "x") == ("a", 0) and pool.work(1, "x") == ("a", 1)
     assert told == ["1 workers instead of 2: the cluster is full"]
 
 
 def test_room_for_nobody_is_an_error():
-    crew, _ = crew_of(*(Actor(name, starts=[NoRoom("the cluster is full")]) for name in "ab"))
+    pool, _ = pool_of(*(Actor(name, starts=[NoRoom("the cluster is full")]) for name in "ab"))
     with pytest.raises(NoRoom, match="full"):
-        crew.start()
+        pool.start()
 
 
 def test_what_cannot_be_loaded_is_the_error_and_the_others_end():
     actors = Actor("a"), Actor("b", starts=[UsageError("no such metric")])
-    crew, _ = crew_of(*actors)
+    pool, _ = pool_of(*actors)
     with pytest.raises(UsageError, match="no such metric"):
-        crew.start()
+        pool.start()
     assert all(actor.stopped.is_set() for actor in actors)
 
 
 def test_a_worker_lost_while_it_loads_at_first_is_an_error():
-    crew, _ = crew_of(Actor("a", starts=[WorkerLost("killed by signal 9")]))
+    pool, _ = pool_of(Actor("a", starts=[WorkerLost("killed by signal 9")]))
     with pytest.raises(TtpoError, match="while it loaded .killed by signal 9.*memory"):
-        crew.start()
+        pool.start()
 
 
 def test_stopping_ends_what_is_under_way_without_another_attempt():
@@ -172,11 +172,11 @@ def test_stopping_ends_what_is_under_way_without_another_attempt():
         raise WorkerLost("stopped")
 
     actors = Actor("a", until_stopped), Actor("b", until_stopped)
-    crew, told = crew_of(*actors)
-    crew.start()
-    with ThreadPoolExecutor(3) as pool:  # one more than there are workers: it waits for one
-        waiting = [pool.submit(crew.work, task, "x") for task in range(3)]
+    pool, told = pool_of(*actors)
+    pool.start()
+    with ThreadPoolExecutor(3) as executor:  # one more than there are workers: it waits for one
+        waiting = [executor.submit(pool.work, task, "x") for task in range(3)]
         assert begun.acquire(timeout=20) and begun.acquire(timeout=20)
-        crew.stop()
-        assert sorted(type(one.exception(timeout=20)).__name__ for one in waiting) == ["CrewLost", "WorkerLost", "WorkerLost"]
+        pool.stop()
+        assert sorted(type(one.exception(timeout=20)).__name__ for one in waiting) == ["WorkersLost", "WorkerLost", "WorkerLost"]
     assert told == []

@@ -11,7 +11,7 @@ Bytes = dict[str, int]
 
 
 @dataclass
-class Laps:
+class StageTimer:
     """Made at the start; call `end_of` when a stage is over. A stage that comes again adds its seconds, and keeps the greater peak.
 
     memory: by stage, then `process` (from its own start, where the system does not reset it) and `cuda`, in bytes.
@@ -41,10 +41,10 @@ def clock(device: torch.device) -> float:
     return perf_counter()
 
 
-def greatest(laps: tuple[Bytes, ...]) -> Bytes:
-    """The most that was held at each place over several laps."""
-    places = dict.fromkeys(place for lap in laps for place in lap)
-    return {place: max(lap.get(place, 0) for lap in laps) for place in places}
+def greatest(timer: tuple[Bytes, ...]) -> Bytes:
+    """The most that was held at each place over several timer."""
+    places = dict.fromkeys(place for lap in timer for place in lap)
+    return {place: max(lap.get(place, 0) for lap in timer) for place in places}
 
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")

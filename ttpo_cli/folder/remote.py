@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ttpo_cli.pipeline import Engine
     from ttpo_cli.settings.engine import EngineOptions
     from ttpo_cli.settings.settings import Settings
-    from ttpo_cli.workers.pool import Crew
+    from ttpo_cli.workers.pool import WorkerPool
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def work_of(work: Work) -> "Callable[[Errand], Finished]":
     return run
 
 
-def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
-    """The folder's photos as errands for the crew."""
+def sent_to(pool: "WorkerPool", folder: FolderWork) -> "Elsewhere":
+    """The folder's photos as errands for the pool."""
     from ttpo_cli.folder.candidate_store import stored_path
     from ttpo_cli.folder.run import Elsewhere
 
@@ -84,12 +84,12 @@ def sent_to(crew: "Crew", folder: FolderWork) -> "Elsewhere":
         placed = replace(decision, job=replace(job, source=job.source.resolve(), target=job.target.resolve()))
         picks = {key: pick for key, pick in folder.picks.items() if key[0] == decision.target}
         root = folder.root.resolve()
-        finished = crew.work(Errand(data, placed, label, root, folder.settings, folder.made_with, picks, folder.later), label)
+        finished = pool.work(Errand(data, placed, label, root, folder.settings, folder.made_with, picks, folder.later), label)
         if finished.encode is not None or not folder.work.outputs.latents:
             stored_path(root, decision.target).unlink(missing_ok=True)  # the worker may be on a machine where it is not
         return finished
 
-    return Elsewhere(restore, crew.size, crew.stop)
+    return Elsewhere(restore, pool.size, pool.stop)
 
 
 def _versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.run import Finished
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.pipeline import Result
-    from ttpo_cli.preference.chooser import Offer
+    from ttpo_cli.preference.chooser import ScoredCandidates
     from ttpo_cli.preference.pick import Pick
 
 
@@ -43,7 +43,7 @@ class FolderWork:
         from ttpo_cli.folder.pick_store import picked_hash
         from ttpo_cli.folder.run import Finished
         from ttpo_cli.pipeline import restore_photo
-        from ttpo_cli.preference.chooser import Choosing, Postponed, postpone
+        from ttpo_cli.preference.chooser import Chooser, Postponed, postpone
         from ttpo_cli.preference.pick import Pick
 
         began, job = time.perf_counter(), decision.job
@@ -55,9 +55,9 @@ class FolderWork:
         settings = replace(self.work.settings, pick=rows)
         ask = partial(self._ask, photo, key) if self.work.ask is not None else postpone if self.later else None
         stored = stored_path(self.root, decision.target)
-        choosing = Choosing(ask, read_stored(stored, self._facts(key)))
+        chooser = Chooser(ask, read_stored(stored, self._facts(key)))
         try:
-            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, choosing)
+            result = restore_photo(photo.pixels, photo.content_hash, self.work.engine, settings, on_step, chooser)
         except Postponed as postponed:
             if not self.work.outputs.latents:
                 stored.unlink(missing_ok=True)
@@ -74,7 +74,7 @@ class FolderWork:
         encode = partial(encode_result, final, record, job.target, self.work.outputs)
         return Finished(encode, self._beside(result, photo, decision), scores, *facts)
 
-    def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "Offer") -> Sequence[int]:
+    def _ask(self, photo: "Photo", key: tuple[str, str, str], offer: "ScoredCandidates") -> Sequence[int]:
         """The person's pick, kept as `ttpo picks add` keeps one: the candidates' files, then the line. A photo that was skipped keeps its
         candidates too, so that it can be picked later."""
         from ttpo_cli.folder.pick_store import add_pick
@@ -120,7 +120,7 @@ class FolderWork:
         told = self.work.provenance
         return {"made": key, "device": told["device"], "machine": told["machine"], "versions": versions()}
 
-    def _proposal(self, offer: "Offer", photo: "Photo", key: tuple[str, str, str], latents: bool) -> dict[Path, bytes]:
+    def _proposal(self, offer: "ScoredCandidates", photo: "Photo", key: tuple[str, str, str], latents: bool) -> dict[Path, bytes]:
         """Every candidate as PNG, and what the metrics think of each; latents: to the last bit as well."""
         from ttpo_cli.folder.candidate_store import stored_bytes, stored_path
         from ttpo_cli.folder.pick_store import proposal_files

@@ -17,7 +17,7 @@ from ttpo_cli.folder.overlap import Ended, overlapped, spread
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_bytes, read_photo
-from ttpo_cli.workers.pool import CrewLost
+from ttpo_cli.workers.pool import WorkersLost
 
 _IDLE: dict[str, Literal["unchanged", "kept", "waiting"]] = {"unchanged": "unchanged", "keep": "kept", "wait": "waiting"}
 # Errors of the disk that the next photo would meet as well.
@@ -176,5 +176,5 @@ def _stop_if_all_would_fail(ended: Ended[Decision]) -> None:
     cause = error.__cause__ if isinstance(error, TtpoError) else error
     if isinstance(cause, OSError) and cause.errno in _DISK:
         raise TtpoError(f"{error}; the run stopped here, since no other photo could be written: make room, and run it again") from error
-    if isinstance(error, (JournalError, CrewLost)) or (isinstance(error, UsageError) and ended.stage == "work"):
+    if isinstance(error, (JournalError, WorkersLost)) or (isinstance(error, UsageError) and ended.stage == "work"):
         raise error

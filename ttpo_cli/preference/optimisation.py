@@ -6,11 +6,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.device.stage_timer import Laps
+from ttpo_cli.device.stage_timer import StageTimer
 from ttpo_cli.diffusion.denoiser import CallCounter
 from ttpo_cli.preference.best_of_n import with_rival
 from ttpo_cli.preference.candidates import Candidates, automatic_batch, derive_seed, extra_strengths, generate
-from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing, Offer
+from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser, ScoredCandidates
 from ttpo_cli.preference.guard import Verdict, judge
 from ttpo_cli.preference.guided import OnStep, Tools, guided_denoise, mend, prepare, references_for
 from ttpo_cli.preference.outcome import Outcome
@@ -33,19 +33,19 @@ def optimise(
     guard: GuardOptions,
     on_step: OnStep,
     compare: bool = False,
-    laps: Laps | None = None,
+    timer: StageTimer | None = None,
     pick: Sequence[int] = (),
-    choosing: Choosing = METRICS_CHOOSE,
+    chooser: Chooser = METRICS_CHOOSE,
 ) -> Outcome:
     """Stages I to III and the guarded choice for a restored image (1, 3, H, W) in [0, 1] of the input lq (1, 3, h, w).
 
     compare: also spend the calls of the guidance on further candidates instead, and keep the best of all as the `rival`.
-    laps: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
-    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. choosing: whom to ask
+    timer: gains the seconds and the peak memory of each stage. pick: (preferred, dispreferred) as a person chose them, rows of the
+    candidates, 0 the restored image; then it is not the metrics that choose, nor the ranker by regions. chooser: whom to ask
     without a pick, and candidates that were made before.
     """
     counter, notes = CallCounter(), list[str]()
-    laps = laps or Laps(restored.device)
+    timer = timer or StageTimer(restored.device)
     canvas = prepare(restored, tools.prior)
     candidates = replace(candidates, batch=candidates.batch or automatic_batch(canvas.pixels, restored.device))
     panel = panel_for(tools.metrics, *restored.shape[-2:])
@@ -56,7 +56,7 @@ def optimise(
     def judge_latents(latents: Tensor) -> Tensor:
         return fused_scores(score_images(finish(latents), panel, notes), panel, selection)
 
-    made = choosing.made or generate(
+    made = chooser.made or generate(
         counter.wrap(tools.prior.denoise, "candidates"),
         canvas.latent,
         content_hash,
@@ -69,14 +69,14 @@ def optimise(
     made = replace(made, latents=made.latents.to(restored.device), calls=made.calls or counter.stages["candidates"])
     counter.stages["candidates"] = made.calls
     images = torch.cat((restored, finish(made.latents)))
-    laps.end_of("candidates")
+    timer.end_of("candidates")
 
     scores = score_images(images, panel, notes)
     chosen_by_metrics = choose_pair(fused_scores(scores, panel, selection), selection)
-    laps.end_of("selection")
-    if choosing.ask is not None and not pick:
-        pick = choosing.ask(Offer(images, labels_of(made), scores, panel.metrics, made))
-        laps.end_of("asking")
+    timer.end_of("selection")
+    if chooser.ask is not None and not pick:
+        pick = chooser.ask(ScoredCandidates(images, labels_of(made), scores, panel.metrics, made))
+        timer.end_of("asking")
     pick = checked_pick(pick, len(images)) if pick else ()
     preferred, dispreferred = pick or chosen_by_metrics
     guidance = replace(guidance, regional=guidance.regional and not pick)
@@ -92,11 +92,11 @@ def optimise(
         on_step,
     )
     guided = finish(latent)
-    laps.end_of("guidance")
+    timer.end_of("guidance")
 
     pair = (preferred, dispreferred)
     outcome = choose(restored, images, guided, lq, scores, panel, labels_of(made), pair, tools.scale, selection, guard, bool(pick))
-    laps.end_of("choice")
+    timer.end_of("choice")
     seeds = dict(zip(outcome.labels[1:], made.seeds, strict=True))
     said = (*(f"{name} cannot judge a photo this small and took no part" for name in panel.left_out), *made.notes, *notes)
     outcome = replace(outcome, calls=dict(counter.stages), seeds=seeds, notes=tuple(dict.fromkeys(said)), pick=pick)
@@ -109,7 +109,7 @@ def optimise(
         for first, options in enumerate(further, candidates.seeds)
     ]
     outcome = with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
-    laps.end_of("rival")
+    timer.end_of("rival")
     return outcome
 
 

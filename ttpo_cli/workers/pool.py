@@ -15,7 +15,7 @@ class WorkerLost(Exception):
     """The process that had a photo ended without an answer; the message says how."""
 
 
-class CrewLost(TtpoError):
+class WorkersLost(TtpoError):
     """No worker is left, and none can be started: no photo can go on."""
 
 
@@ -39,7 +39,7 @@ class Worker(Protocol):
     def stop(self) -> None: ...
 
 
-class Crew:
+class WorkerPool:
     """Workers that agree in all they say of themselves, and with `expected`. tell: hears of workers that were lost.
 
     `work` may be called by as many threads as there are workers.
@@ -63,9 +63,9 @@ class Crew:
         Raises TtpoError where a worker ends while it loads, what it raised itself, or where two of them disagree.
         """
         full: list[NoRoom] = []
-        with ThreadPoolExecutor(len(self._workers)) as pool:
+        with ThreadPoolExecutor(len(self._workers)) as executor:
             try:
-                starting = {pool.submit(worker.start): worker for worker in self._workers}
+                starting = {executor.submit(worker.start): worker for worker in self._workers}
                 for done in as_completed(starting):
                     try:
                         self._welcome(starting[done], done.result())
@@ -86,7 +86,7 @@ class Crew:
     def work(self, task: Any, label: str) -> Any:
         """The answer of the next free worker; a task whose worker is lost is given out again, ATTEMPTS times in all.
 
-        Raises what the work raised; TtpoError for a task that ended every worker that had it; CrewLost where none is left.
+        Raises what the work raised; TtpoError for a task that ended every worker that had it; WorkersLost where none is left.
         """
         endings = []
         for _ in range(ATTEMPTS):
@@ -121,7 +121,7 @@ class Crew:
             worker = self._free.get()
             if worker is None:
                 self._free.put(None)  # for the other threads that wait
-                raise CrewLost("no worker is left, and none can be started: see what was said of each; the next run goes on from here")
+                raise WorkersLost("no worker is left, and none can be started: see what was said of each; the next run goes on from here")
             if worker.name not in self._lost:
                 return worker
             try:

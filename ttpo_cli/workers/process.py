@@ -21,7 +21,7 @@ _BEGIN = "import sys; sys.path[:] = {path!r}; from ttpo_cli.workers.process impo
 
 
 class ProcessWorker:
-    """See crew.Worker. environment: what the process has beside, or in place of, that of this one."""
+    """See pool.Worker. environment: what the process has beside, or in place of, that of this one."""
 
     def __init__(self, name: str, recipe: Recipe, environment: Mapping[str, str]) -> None:
         self.name = name

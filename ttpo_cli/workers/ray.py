@@ -116,7 +116,7 @@ def _ray() -> Any:
 
 
 class RayWorker:
-    """See crew.Worker. environment: as of a ProcessWorker, whatever machine it comes to run on; patience: PATIENCE."""
+    """See pool.Worker. environment: as of a ProcessWorker, whatever machine it comes to run on; patience: PATIENCE."""
 
     def __init__(self, name: str, recipe: Recipe, environment: Mapping[str, str], share: Share, patience: float = PATIENCE) -> None:
         self.name = name

@@ -16,7 +16,7 @@ from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol, open_pi
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from ttpo_cli.preference.chooser import Offer
+    from ttpo_cli.preference.chooser import ScoredCandidates
 
 # Shift and a digit, 0 to 9, on a US keyboard; on others `d` and the digit say the same.
 _SHIFTED = ")!@#$%^&*("
@@ -101,7 +101,7 @@ class Person:
     folder: tempfile.TemporaryDirectory = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="ttpo-"))
     shown: int = 0
 
-    def ask(self, name: str, take_back: Callable[[], str] | None, offer: "Offer") -> tuple[int, ...]:
+    def ask(self, name: str, take_back: Callable[[], str] | None, offer: "ScoredCandidates") -> tuple[int, ...]:
         """(preferred, dispreferred), or () where the metrics are to choose. take_back: undoes the pick before this one, and says so.
 
         Raises KeyboardInterrupt where the person stops.
@@ -135,7 +135,7 @@ class Person:
         assert choice.pair is not None  # `press` says done only then
         return choice.pair
 
-    def _show(self, name: str, offer: "Offer", whole: bool) -> None:
+    def _show(self, name: str, offer: "ScoredCandidates", whole: bool) -> None:
         """Inside the terminal where it can; else in a viewer; the file's name is told unless it is seen here."""
         from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
 

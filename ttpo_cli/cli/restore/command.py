@@ -17,7 +17,7 @@ from ttpo_cli.cli.restore.ask import Person, check_person
 from ttpo_cli.cli.restore.checks import check_outputs, write_page
 from ttpo_cli.cli.restore.dry_run import foretell_photo
 from ttpo_cli.cli.restore.folder import FolderOptions, restore_folder
-from ttpo_cli.cli.restore.summary import Tally
+from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.restore.workers import Executor, first_device, hired
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, Verbose, write_bytes, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
@@ -76,9 +76,9 @@ def restore(
 
     terminal = Terminal(quiet, verbose, no_color)
     globs = Globs(tuple(include or ()), tuple(exclude or ()))
-    tally = Tally(terminal)
+    summary = RunSummary(terminal)
     jobs = plan([*(photos or ()), *options.listed(files_from)], output, format=format, recursive=recursive, globs=globs)
-    jobs = [job for job in jobs if _can_be_named(job, tally)]
+    jobs = [job for job in jobs if _can_be_named(job, summary)]
     kept = options.metadata_kinds(keep)
     outputs = Outputs(format, bit_depth, quality, kept, overwrite, sidecar, keep_candidates, report, mark, strict, latents)
     alone = [job for job in jobs if job.root is None]
@@ -109,61 +109,61 @@ def restore(
         return Work(made_of, engine, weights, settings, outputs, Person(terminal).ask if asks else None)
 
     for job in alone:
-        _restore_alone(job, load, tally, outputs, skip_existing, dry_run, json)
+        _restore_alone(job, load, summary, outputs, skip_existing, dry_run, json)
     folder = FolderOptions(overwrite, skip_existing, redo, dry_run, json, select == "later")
     with (
         hired(place, Recipe(load_engine, made_of, settings, outputs), len(jobs), terminal) if elsewhere and jobs else nullcontext() as hands
     ):
         for root in roots:
-            crew, work = hands or (None, load())
-            restore_folder(root, [job for job in jobs if job.root == root], work, folder, tally, crew)
+            pool, work = hands or (None, load())
+            restore_folder(root, [job for job in jobs if job.root == root], work, folder, summary, pool)
     if report is not None and alone and not dry_run:
-        with tally.attempt(str(report)):
-            write_page(tally.pages, report, overwrite)
+        with summary.attempt(str(report)):
+            write_page(summary.pages, report, overwrite)
             terminal.say(f"report: {report.resolve()}")
     if report is not None and roots and not dry_run:
         write_folder_report(roots, report, overwrite, terminal)
         terminal.say(f"report: {report.resolve()}")
     if json:
-        write_json({"schema_version": SCHEMA_VERSION, "results": tally.records, "skipped": tally.skipped, "failures": tally.failures})
-    raise typer.Exit(tally.exit_code())
+        write_json({"schema_version": SCHEMA_VERSION, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
+    raise typer.Exit(summary.exit_code())
 
 
 def _restore_alone(
-    job: "Job", load: Callable[[], Work], tally: Tally, outputs: Outputs, pass_over: bool, dry_run: bool, json: bool
+    job: "Job", load: Callable[[], Work], summary: RunSummary, outputs: Outputs, pass_over: bool, dry_run: bool, json: bool
 ) -> None:
     """One photo that has no journal. The engine is loaded at the first that can be read; what goes wrong there concerns all of them."""
-    if pass_over and not outputs.overwrite and _skip(job, tally):
+    if pass_over and not outputs.overwrite and _skip(job, summary):
         return
     photo, label = None, "standard input" if job.source is None else str(job.source)
-    with tally.attempt(label):
+    with summary.attempt(label):
         photo = _read(job, outputs.overwrite)
     if photo is None:
         return
     work = load()
-    with tally.attempt(label):
+    with summary.attempt(label):
         if dry_run:
-            foretell_photo(photo, job, work, tally)
+            foretell_photo(photo, job, work, summary)
         else:
-            _restore_one(photo, job, work, tally, json)
+            _restore_one(photo, job, work, summary, json)
 
 
-def _can_be_named(job: "Job", tally: Tally) -> bool:
+def _can_be_named(job: "Job", summary: RunSummary) -> bool:
     """Whether its name is UTF-8; of one that is not, it is told that it failed."""
     from ttpo_cli.folder.plan import unspeakable
 
     shown = unspeakable(job)
     if shown is not None:
-        tally.fail(shown, f"'{shown}' has a name that is not UTF-8: rename the file", TtpoError.exit_code)
+        summary.fail(shown, f"'{shown}' has a name that is not UTF-8: rename the file", TtpoError.exit_code)
     return shown is None
 
 
-def _skip(job: "Job", tally: Tally) -> bool:
+def _skip(job: "Job", summary: RunSummary) -> bool:
     """Pass over a photo whose output is there already, and say so."""
     if job.target is None or not job.target.exists():
         return False
-    tally.terminal.say(f"{job.target} exists: passed over (--overwrite replaces it)")
-    tally.skipped.append({"source": str(job.source), "output": str(job.target.resolve())})
+    summary.terminal.say(f"{job.target} exists: passed over (--overwrite replaces it)")
+    summary.skipped.append({"source": str(job.source), "output": str(job.target.resolve())})
     return True
 
 
@@ -178,22 +178,22 @@ def _read(job: "Job", overwrite: bool) -> "Photo":
     return photo
 
 
-def _restore_one(photo: "Photo", job: "Job", work: Work, tally: Tally, json: bool) -> None:
+def _restore_one(photo: "Photo", job: "Job", work: Work, summary: RunSummary, json: bool) -> None:
     """Restore, write, tell. Raises GuardRejected, with --strict, before anything is written."""
     from ttpo_cli.pipeline import restore_photo
-    from ttpo_cli.preference.chooser import METRICS_CHOOSE, Choosing
+    from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser
 
     began = time.perf_counter()
-    with tally.terminal.progress(photo.name) as on_step:
-        choosing = METRICS_CHOOSE if work.ask is None else Choosing(partial(work.ask, photo.name, None))
-        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, choosing)
+    with summary.terminal.progress(photo.name) as on_step:
+        chooser = METRICS_CHOOSE if work.ask is None else Chooser(partial(work.ask, photo.name, None))
+        result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, chooser)
     if work.ask is not None and "asking" not in result.seconds:
         result = replace(result, notes=(*result.notes, UNASKED))
     written = write_result(result, photo, job.source, job.target, work)
-    tally.records.append(written.record)
+    summary.records.append(written.record)
     if written.page is not None:
-        tally.pages.append(written.page)
-    _tell(written.record, time.perf_counter() - began, tally.terminal)
+        summary.pages.append(written.page)
+    _tell(written.record, time.perf_counter() - began, summary.terminal)
     if written.encoded is not None:
         write_bytes(written.encoded)
     elif not json:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ttpo_cli.cli.restore.summary import Tally
+from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.report.output import Work, encode_result, settled
 
@@ -23,32 +23,34 @@ _PIECES = (48, 48, 96)  # sides, in pixels of the input; the first warms up and 
 _ENOUGH = 3  # photos in the journal from which no piece is timed
 
 
-def foretell_photo(photo: "Photo", job: "Job", work: Work, tally: Tally) -> None:
+def foretell_photo(photo: "Photo", job: "Job", work: Work, summary: RunSummary) -> None:
     """What --dry-run says of one photo."""
     from ttpo_cli.imaging.writing import losses
 
     height, width = photo.pixels.shape[-2:]
     scale = work.engine.backbone.scale
     output = "standard output" if job.target is None else str(job.target.resolve())
-    tally.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
+    summary.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
     how = {name: value for name, value in work.outputs.encoding.items() if name != "quality"}
     notes = [*photo.notes, *losses(photo, path=job.target, **how)]
     for note in notes:
-        tally.terminal.say(f"{photo.name}: {note}")
-    tally.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})
+        summary.terminal.say(f"{photo.name}: {note}")
+    summary.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})
 
 
-def foretell_folder(root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, wish: "Wish", tally: Tally) -> None:
+def foretell_folder(
+    root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, wish: "Wish", summary: RunSummary
+) -> None:
     """What --dry-run says of a folder: how many of its photos would be restored and why, and an estimate of time, memory and disk."""
     from ttpo_cli.folder.estimate import estimate
 
-    terminal = tally.terminal
+    terminal = summary.terminal
     reasons = Counter(f"{decision.act}: {decision.why}" for decision in decisions)
     terminal.say(f"{root}: {len(decisions)} photos")
     for reason, count in sorted(reasons.items()):
         terminal.say(f"  {count} to {reason}" if reason.startswith(("restore", "finish")) else f"  {count} {reason}")
     todo = [decision for decision in decisions if decision.act == "restore"]
-    sizes = list(_sizes(todo, work, tally))
+    sizes = list(_sizes(todo, work, summary))
     entry: dict[str, Any] = {"output": str(root.resolve()), "photos": len(decisions), "decisions": dict(reasons)}
     if sizes:
         samples, how = _samples(todo, rows, wish, work)
@@ -56,10 +58,10 @@ def foretell_folder(root: Path, decisions: "Sequence[Decision]", rows: "Mapping[
         entry["estimate"] = {**vars(foretold), "free_disk": _free(root)}
         for line in _in_words(foretold, _free(root)):
             terminal.say(line)
-    tally.records.append(entry)
+    summary.records.append(entry)
 
 
-def _sizes(todo: "Iterable[Decision]", work: Work, tally: Tally) -> Iterator[tuple[int, str]]:
+def _sizes(todo: "Iterable[Decision]", work: Work, summary: RunSummary) -> Iterator[tuple[int, str]]:
     """(pixels of the result, ending) of each photo, from its header alone; one without a readable header is a failure."""
     from ttpo_cli.imaging.reading import photo_size
 
@@ -67,7 +69,7 @@ def _sizes(todo: "Iterable[Decision]", work: Work, tally: Tally) -> Iterator[tup
         source, target = decision.job.source, decision.job.target
         assert source is not None and target is not None  # a folder run has files
         size = None
-        with tally.attempt(str(source)):
+        with summary.attempt(str(source)):
             size = photo_size(source)
         if size is not None:
             yield size[0] * size[1] * work.engine.backbone.scale**2, target.suffix.lower()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli.cli.restore.dry_run import foretell_folder
-from ttpo_cli.cli.restore.summary import Tally
+from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.terminal.console import Terminal, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.decision import Decision, Wish
     from ttpo_cli.folder.plan import Job
     from ttpo_cli.folder.run import Report
-    from ttpo_cli.workers.pool import Crew
+    from ttpo_cli.workers.pool import WorkerPool
 
 _WORDS = {
     "restored": "restored",
@@ -47,8 +47,10 @@ class FolderOptions:
     later: bool
 
 
-def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, tally: Tally, crew: "Crew | None" = None) -> None:
-    """Restore the photos of one output folder, with the journal that lies there, in this process or by a crew.
+def restore_folder(
+    root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, summary: RunSummary, pool: "WorkerPool | None" = None
+) -> None:
+    """Restore the photos of one output folder, with the journal that lies there, in this process or by a pool.
 
     Raises TtpoError for what ends every photo.
     """
@@ -57,12 +59,12 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
     from ttpo_cli.folder.pick_store import read_folder_picks
     from ttpo_cli.folder.run import run_folder
 
-    terminal, settings = tally.terminal, settings_by_ending(jobs, work)
+    terminal, settings = summary.terminal, settings_by_ending(jobs, work)
     folder = FolderWork(work, root, settings, settings_by_ending(jobs, work, of_candidates=True), read_folder_picks(root), asked.later)
     wish = wish_of(folder, asked)
     if asked.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
-        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, wish, tally)
+        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, wish, summary)
         return
     with open_folder_journal(root) as journal:
         decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
@@ -73,14 +75,14 @@ def restore_folder(root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderO
         terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()
         with terminal.progress("folder") as on_step:
-            restore = partial(folder.restore, on_step=on_step) if crew is None else sent_to(crew, folder)
+            restore = partial(folder.restore, on_step=on_step) if pool is None else sent_to(pool, folder)
             for report in run_folder(decisions, journal, restore, _described, folder.sidecar):
                 counts[report.outcome] += 1
                 if report.decision.act == "restore":
                     done += 1
                     on_step("photos", done, todo)
-                _tell(report, asked, tally, f"[{done}/{todo}]")
-    _sum_up(root, counts, time.perf_counter() - began, tally)
+                _tell(report, asked, summary, f"[{done}/{todo}]")
+    _sum_up(root, counts, time.perf_counter() - began, summary)
 
 
 def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
@@ -116,11 +118,11 @@ def _described(error: Exception) -> tuple[str, int]:
     return foreseen(error) or (unforeseen, TtpoError.exit_code)
 
 
-def _tell(report: "Report", asked: FolderOptions, tally: Tally, count: str) -> None:
-    decision, terminal = report.decision, tally.terminal
+def _tell(report: "Report", asked: FolderOptions, summary: RunSummary, count: str) -> None:
+    decision, terminal = report.decision, summary.terminal
     source, target = str(decision.job.source), decision.job.target
     if report.error is not None:
-        tally.fail(source, *_described(report.error))
+        summary.fail(source, *_described(report.error))
         return
     assert target is not None  # a folder run writes files
     if report.outcome in ("restored", "completed"):
@@ -129,17 +131,17 @@ def _tell(report: "Report", asked: FolderOptions, tally: Tally, count: str) -> N
         terminal.say(f"{count} {decision.target}: kept {record['chosen']} - {record['reason']} ({report.seconds:.1f} s{because})")
         _tell_more(record, terminal)
         if asked.json:
-            tally.records.append(record)
+            summary.records.append(record)
         else:
             write_line(str(target.resolve()))
     elif report.outcome == "proposed":
         terminal.say(f"{count} {decision.target}: candidates made, to be picked from ({report.seconds:.1f} s)")
     elif report.outcome == "kept" and not asked.pass_over:
-        tally.fail(source, f"'{target}' {decision.why}: choose another -o, or allow --overwrite", TtpoError.exit_code)
+        summary.fail(source, f"'{target}' {decision.why}: choose another -o, or allow --overwrite", TtpoError.exit_code)
     else:
         if report.outcome == "kept":
             terminal.say(f"{decision.target} {decision.why}: passed over (--overwrite replaces it)")
-        tally.skipped.append({"source": source, "output": str(target.resolve()), "why": decision.why})
+        summary.skipped.append({"source": source, "output": str(target.resolve()), "why": decision.why})
 
 
 def _tell_more(record: dict[str, Any], terminal: Terminal) -> None:
@@ -151,14 +153,14 @@ def _tell_more(record: dict[str, Any], terminal: Terminal) -> None:
             terminal.say(f"{record['source']['name']}: {note}")
 
 
-def _sum_up(root: Path, counts: Counter[str], seconds: float, tally: Tally) -> None:
+def _sum_up(root: Path, counts: Counter[str], seconds: float, summary: RunSummary) -> None:
     said = ", ".join(f"{counts[outcome]} {word}" for outcome, word in _WORDS.items() if counts[outcome])
-    tally.terminal.say(f"{root}: {said} in {seconds:.0f} s")
+    summary.terminal.say(f"{root}: {said} in {seconds:.0f} s")
     if counts["proposed"] or counts["waiting"]:
-        tally.terminal.say(
+        summary.terminal.say(
             f"pick with `ttpo pick {root}` or `ttpo picks add`, then run this again; candidates: {root / '.ttpo' / 'candidates'}"
         )
     if counts["failed"]:
-        tally.terminal.say("failed, and tried again the next time:")
-        for failure in tally.failures[-counts["failed"] :]:
-            tally.terminal.say(f"  {failure['source']}")
+        summary.terminal.say("failed, and tried again the next time:")
+        for failure in summary.failures[-counts["failed"] :]:
+            summary.terminal.say(f"  {failure['source']}")

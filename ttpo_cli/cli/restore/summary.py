@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Tally:
+class RunSummary:
     """Filled as the command goes on."""
 
     terminal: Terminal

@@ -15,7 +15,7 @@ from ttpo_cli.report.output import Work
 
 if TYPE_CHECKING:
     from ttpo_cli.settings.engine import EngineOptions
-    from ttpo_cli.workers.pool import Crew, Worker
+    from ttpo_cli.workers.pool import Worker, WorkerPool
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -47,22 +47,22 @@ class Executor:
 
 
 @contextmanager
-def hired(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal) -> "Iterator[tuple[Crew, Work]]":
+def hired(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal) -> "Iterator[tuple[WorkerPool, Work]]":
     """Workers, no more than photos, that are loaded and agree, and what they loaded; they end with the context.
 
     Raises UsageError for devices that are not there, TtpoError where no worker can be had or two of them differ.
     """
-    from ttpo_cli.workers.pool import Crew
+    from ttpo_cli.workers.pool import WorkerPool
 
     with ExitStack() as stack:
         place = _on_cluster if executor.name == "ray" else _here
-        crew = Crew(place(executor, recipe, photos, terminal, stack), _versions(), terminal.warn)
-        stack.callback(crew.stop)
-        crew.start()
-        weights = crew.facts["weights"]
+        pool = WorkerPool(place(executor, recipe, photos, terminal, stack), _versions(), terminal.warn)
+        stack.callback(pool.stop)
+        pool.start()
+        weights = pool.facts["weights"]
         check_own_files(recipe.made_of, weights)
         warn_of_licences(weights, terminal)
-        yield crew, Work(recipe.made_of, None, weights, recipe.settings, recipe.outputs)
+        yield pool, Work(recipe.made_of, None, weights, recipe.settings, recipe.outputs)
 
 
 def _here(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, stack: ExitStack) -> "list[Worker]":
