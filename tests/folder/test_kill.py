@@ -21,7 +21,7 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 
 PHOTOS, KILLS = int(os.environ.get("TTPO_KILL_PHOTOS", "12")), int(os.environ.get("TTPO_KILLS", "8"))
-TESTS = Path(__file__).resolve().parents[1]
+HELPERS = Path(__file__).resolve().parents[1] / "helpers"
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -29,8 +29,8 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @contextmanager
 def runs(album, out, log):
     """run(moment) -> (exit status, moments that passed, 0 where it was killed)."""
-    command = [sys.executable, str(TESTS / "killed_runs.py"), str(album), str(out), str(log)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(TESTS), str(TESTS.parent))), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(HELPERS / "killed_runs.py"), str(album), str(out), str(log)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(HELPERS), str(HELPERS.parents[1]))), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdin is not None and process.stdout is not None
 

@@ -21,7 +21,7 @@ class Desk:
 
     def __init__(self):
         here = Path(__file__).resolve().parent
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here.parent), str(here)))}
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(here.parents[1]), str(here)))}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen([sys.executable, __file__], stdin=pipe, stdout=pipe, env=environment)
 

@@ -178,5 +178,5 @@ def test_stopping_ends_what_is_under_way_without_another_attempt():
         waiting = [executor.submit(pool.work, task, "x") for task in range(3)]
         assert begun.acquire(timeout=20) and begun.acquire(timeout=20)
         pool.stop()
-        assert sorted(type(one.exception(timeout=20)).__name__ for one in waiting) == ["WorkersLost", "WorkerLost", "WorkerLost"]
+        assert sorted(type(one.exception(timeout=20)).__name__ for one in waiting) == ["WorkerLost", "WorkerLost", "WorkersLost"]
     assert told == []

@@ -22,8 +22,8 @@ ONE = Share(1, 0)
 def cluster():
     before = signal.getsignal(signal.SIGTERM)
     with pytest.MonkeyPatch.context() as patch:
-        tests = Path(__file__).resolve().parents[1]
-        patch.setenv("PYTHONPATH", os.pathsep.join((str(tests), str(tests.parent))))
+        helpers = Path(__file__).resolve().parents[1] / "helpers"
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(helpers), str(helpers.parents[1]))))
         with joined_cluster(None, 2):
             assert signal.getsignal(signal.SIGTERM) is before
             yield

@@ -14,7 +14,7 @@ from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FACTS = {"aliases": ["twice"], "role": "backbone", "task": "super-resolution", "architecture": "Compact", "scale": 2, "paper": None}
 
 

@@ -16,7 +16,7 @@ from proposals import propose
 from ttpo_cli.cli.app import program
 from ttpo_cli.cli.picks import page as pick
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 needs_gradio = pytest.mark.skipif(find_spec("gradio") is None, reason="gradio comes with the extra `pick`")
 
 

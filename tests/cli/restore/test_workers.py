@@ -21,7 +21,7 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.settings.engine import EngineOptions
 
-TESTS = Path(__file__).resolve().parents[1]
+HELPERS = Path(__file__).resolve().parents[2] / "helpers"
 COUNT, BROKEN = 6, "broken.png"
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
@@ -51,7 +51,7 @@ class Folder:
         return sorted(names[line.split()[0]] for line in (self.log / "begun").read_text().splitlines())
 
     def start(self, out, *flags):
-        command = [sys.executable, str(TESTS / "worker_recipes.py"), "restore", str(self.album), "-r", "-o", str(out), "--json"]
+        command = [sys.executable, str(HELPERS / "worker_recipes.py"), "restore", str(self.album), "-r", "-o", str(out), "--json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen([*command, *self.flags, *flags], env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes)
 
@@ -74,7 +74,7 @@ class Folder:
 def folder(request, tmp_path_factory):
     place = tmp_path_factory.mktemp(request.param)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join((str(TESTS), str(TESTS.parent))))
+        patch.setenv("PYTHONPATH", os.pathsep.join((str(HELPERS), str(HELPERS.parents[1]))))
         patch.setenv("TTPO_TEST_LOG", str(place / "log"))
         patch.setenv("TTPO_HOME", str(place / "home"))
         if request.param == "processes":
