@@ -1,4 +1,4 @@
-"""Every metric with its facts, for `ttpo score --list-metrics`: a table, JSON, CSV, or the Markdown of docs/metrics.md."""
+"""Every metric with its facts, for `ttpo score --list-metrics`: a table, JSON, CSV, or the Markdown of docs/guide/metrics.md."""
 
 from ttpo_cli.cli.sheet import write_sheet
 from ttpo_cli.cli.terminal import write_json, write_line
