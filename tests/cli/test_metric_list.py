@@ -13,7 +13,7 @@ from ttpo_cli.metrics.catalog import METRICS
 from ttpo_cli.metrics.large_models import MEMORY
 from ttpo_cli.metrics.pyiqa_metrics import UNSUPPORTED, pyiqa_names
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "metrics.md").read_text("utf-8")
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "guide" / "metrics.md").read_text("utf-8")
 
 
 def shown(capsys, *options):

@@ -1,6 +1,6 @@
 """People who choose by weights of their own: how many picks it takes until weights learned from them beat equal ones on further picks.
 
-python simulated_people.py prints the table of docs/folders.md.
+python simulated_people.py prints the table of docs/guide/picking.md.
 """
 
 import math

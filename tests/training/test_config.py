@@ -89,7 +89,7 @@ def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, name: str, t
 
 
 def test_the_papers_configuration_is_read_and_can_be_meant() -> None:
-    options = with_values(LfcOptions(), read_config(Path(__file__).parents[2] / "docs" / "lfc-sr-paper.yaml"))
+    options = with_values(LfcOptions(), read_config(Path(__file__).parents[2] / "docs" / "guide" / "lfc-sr-paper.yaml"))
     check_options(options)
     assert (options.preset, options.batch, options.crop, options.steps, options.admm.steps) == ("lfc-sr", 16, 36, 400_000, 200_000)
     assert (options.admm.rho, options.admm.lambda_cx, options.admm.dual, options.admm.discriminator) == (1e-4, 0.1, "shared", "paper")

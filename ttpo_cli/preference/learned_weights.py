@@ -13,7 +13,7 @@ from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.selection import cap_at_pristine, oriented, z_scores
 
 SCHEMA_VERSION = 1
-# With fewer, learned weights foretell an unsteady person no better than equal ones do: the table in docs/folders.md.
+# With fewer, learned weights foretell an unsteady person no better than equal ones do: the table in docs/guide/picking.md.
 LEAST_PICKS, PICKS_A_METRIC = 20, 10
 
 Pairs = Sequence[tuple[Pick, Proposal]]

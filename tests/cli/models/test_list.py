@@ -50,7 +50,7 @@ def told(capsys, *arguments):
 def test_the_table_of_the_documentation_is_the_commands(capsys):
     code, shown = told(capsys, "models", "list", "--markdown")
     assert code == 0
-    page = (ROOT / "docs" / "models.md").read_text("utf-8")
+    page = (ROOT / "docs" / "guide" / "models.md").read_text("utf-8")
     assert page.endswith(f"\n\n{shown.out}")
     assert shown.out.count("\n") > 120
 

@@ -24,7 +24,7 @@ def list_models(
     here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
     manifest: options.Manifest = None,
     json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/models.md.")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/guide/models.md.")] = False,
 ) -> None:
     """List what ttpo knows by name: task, scale, licence, size, and whether a published hash verifies it."""
     from ttpo_cli.weights.family import known_task

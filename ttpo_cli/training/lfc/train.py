@@ -36,7 +36,7 @@ _GRID = 0x6B1D
 
 @dataclass(frozen=True)
 class LfcOptions:
-    """What a run depends on. The paper's values are in docs/lfc-sr-paper.yaml; these are the small preset's.
+    """What a run depends on. The paper's values are in docs/guide/lfc-sr-paper.yaml; these are the small preset's.
 
     steps, learning_rate, final_learning_rate: of the pretraining, whose rate falls by a cosine; with decay_at, shares of its steps, it
     falls by the factor `decay` at each of them instead. start: a checkpoint of `ttpo train lfc` to begin with.

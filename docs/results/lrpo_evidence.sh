@@ -1,6 +1,6 @@
 #!/bin/sh
 # LRPO of the embedded prior at equal budget, its ablations, single rewards and plain fine-tuning, on photos and on faces; then the tables.
-#   sh docs/lrpo_evidence.sh OUTPUT PHOTOS FACES UNSEEN
+#   sh docs/results/lrpo_evidence.sh OUTPUT PHOTOS FACES UNSEEN
 # UNSEEN: photos that neither the prior nor the reward's weights were found with; the trainings on PHOTOS are judged on them too.
 # Eight trainings of 60 roll-outs of 36 samples a set (nine for faces), about 7 minutes each on an idle core. A run that is finished is left alone; an
 # interrupted one goes on. Every run is followed to its end, and its records say where the alarm would have stopped it.

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Twelve photographs that scikit-image installs (public domain or CC0), shrunk four times, six of them with noise and JPEG, through the
-# three stages; then the sheet that docs/results.md shows.   sh docs/twelve_photos.sh OUTPUT
+# three stages; then the sheet that docs/results/ttpo.md shows.   sh docs/results/twelve_photos.sh OUTPUT
 # Needs `pip install -e '.[dev]'` for scikit-image; about five minutes on two cores.
 set -e
 output=$1
