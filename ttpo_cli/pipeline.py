@@ -1,8 +1,7 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -19,10 +18,12 @@ from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import map_tiles
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
+from ttpo_cli.preference.best_of_n import compared_with_best_of_n
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser, ScoredCandidates
-from ttpo_cli.preference.guided import Tools
+from ttpo_cli.preference.context import Observer, Tools, stage_context
+from ttpo_cli.preference.guard import Guard
 from ttpo_cli.preference.optimisation import optimise
-from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
+from ttpo_cli.preference.outcome import ROWS, Outcome, of_regions, of_restored
 from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.settings import Settings
@@ -42,35 +43,33 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Result:
-    """The outcome for one photo; images (1, 3, H, W) in [0, 1] on the CPU, rows named restored, best candidate, guided, result.
+class Timings:
+    """What a photo cost.
 
-    candidates[0] is the restored image itself; of a photo done in regions, only it and the best of each region are kept.
-    peak_memory: bytes at most held in each stage, and in `all`: `process` (from its start, where the system keeps no timer) and `cuda`.
+    Attributes:
+        seconds: Stage -> seconds.
+        peak_memory: Stage -> bytes at most held, and in `all` of the whole run: `process` (from its start, where the system keeps no
+            timer) and `cuda`.
     """
 
-    restored: Tensor
-    best: Tensor
-    guided: Tensor | None
-    final: Tensor
-    chosen: str
-    reason: str
-    candidates: Tensor
-    candidate_labels: tuple[str, ...]
-    preferred: int
-    dispreferred: int
-    metric_names: tuple[str, ...]
-    scores: dict[str, dict[str, float]]
-    fidelity: dict[str, float]
-    consistency: dict[str, float]
-    guard: dict[str, str]
-    network_calls: dict[str, int]
-    seconds: dict[str, float]
-    seeds: dict[str, int]
-    notes: tuple[str, ...]
-    settings: dict[str, Any]
-    rival: Tensor | None = None
-    peak_memory: dict[str, Bytes] = field(default_factory=dict)
+    seconds: Mapping[str, float]
+    peak_memory: Mapping[str, Bytes]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made of one photo.
+
+    Attributes:
+        outcome: The images, on the CPU, and the choice among them. Of a photo done in regions, its candidates are the restored image and
+            the best candidate of each region.
+        timings: What it cost.
+        settings: What it was made with, the pick of a person who was asked among them.
+    """
+
+    outcome: Outcome
+    timings: Timings
+    settings: Settings
 
 
 def load_engine(options: EngineOptions, settings: Settings, store: Store | None = None) -> Engine:
@@ -97,130 +96,125 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
 
 def restore_photo(
     lq: Tensor,
-    content_hash: str,
+    photo_id: str,
     engine: Engine,
     settings: Settings,
     on_step: OnStep | None = None,
     chooser: Chooser = METRICS_CHOOSE,
 ) -> Result:
-    """All of `ttpo restore` for one photo: lq (1, 3, H, W) in [0, 1], content_hash naming its bytes for the seeds.
+    """All of `ttpo restore` for one photo.
 
-    chooser: of a photo done in one piece; the result's settings hold the pick that was asked for. Raises what its `ask` raises.
+    Args:
+        lq: The photo, (1, 3, H, W) in [0, 1].
+        photo_id: What the seeds derive from: the hash of the photo's bytes.
+        engine: What is loaded.
+        settings: Everything else that the result depends on.
+        on_step: Told of every step.
+        chooser: Who chooses the pair of a photo done in one piece. The settings of the result hold the pick.
+
+    Raises what the `ask` of `chooser` raises, and MemoryExhausted where even small regions do not fit into the device's memory.
     """
     timer = StageTimer(engine.device)
-    report = on_step or (lambda stage, done, total: None)
-    first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: report("restoring", done, total))
+    observer = Observer(on_step or (lambda stage, done, total: None), timer)
+    first = restore(engine.backbone, lq, engine.device, settings.restore, lambda done, total: observer.on_step("restoring", done, total))
     restored = first.image.clamp(0, 1)
     timer.end_of("restore")
     lq = lq.to(restored)
+    photo = _Photo(restored, lq, photo_id, engine)
     if not settings.ttpo or engine.tools is None:
-        outcome = of_restored(restored, lq, engine.backbone.scale, settings.guard)
+        outcome = of_restored(restored, photo.guard(settings))
     elif settings.region and max(restored.shape[-2:]) > settings.region:
-        outcome = _in_regions(restored, lq, content_hash, engine, settings, settings.region, report, timer)
+        outcome = _in_regions(photo, settings, settings.region, observer)
     else:
-        outcome = _whole_or_in_regions(restored, lq, content_hash, engine, settings, report, timer, chooser)
+        outcome = _whole_or_in_regions(photo, settings, chooser, observer)
     timer.end_of("joining")
-    return _result(outcome, settings, timer, first.notes)
+    outcome = replace(outcome, notes=(*first.notes, *outcome.notes)).on_cpu()
+    timings = Timings(timer.seconds, {**timer.memory, "all": greatest(tuple(timer.memory.values()))})
+    return Result(outcome, timings, replace(settings, pick=outcome.pick or settings.pick))
 
 
-def _optimise(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, timer: StageTimer, chooser: Chooser
-) -> Outcome:
+@dataclass(frozen=True)
+class _Photo:
+    """A restored photo (1, 3, H, W) with its input, and what works on it."""
+
+    restored: Tensor
+    lq: Tensor
+    photo_id: str
+    engine: Engine
+
+    def guard(self, settings: Settings) -> Guard:
+        return Guard(self.restored, self.lq, self.engine.backbone.scale, settings.guard)
+
+
+def _optimise(photo: _Photo, settings: Settings, chooser: Chooser, observer: Observer) -> Outcome:
+    """The three stages for a photo, or a region of one, in one piece."""
+    engine = photo.engine
     assert engine.tools is not None  # restore_photo looked
-    restored, lq = restored.to(engine.device), lq.to(engine.device)
-    stages = (settings.candidates, settings.selection, settings.guidance, settings.guard)
-    return optimise(
-        restored, lq, content_hash, settings.seed, engine.tools, *stages, report, settings.compare, timer, settings.pick, chooser
-    )
+    context = stage_context(photo.restored.to(engine.device), photo.lq.to(engine.device), photo.photo_id, engine.tools, settings)
+    outcome = optimise(context, chooser, observer)
+    return compared_with_best_of_n(outcome, context, observer) if settings.compare else outcome
 
 
-def _whole_or_in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, report: OnStep, timer: StageTimer, chooser: Chooser
-) -> Outcome:
+def _whole_or_in_regions(photo: _Photo, settings: Settings, chooser: Chooser, observer: Observer) -> Outcome:
     """The three stages for the whole photo, or in regions of half its side where memory does not suffice; a pick made before holds."""
-    longest = max(restored.shape[-2:])
+    longest = max(photo.restored.shape[-2:])
     half = max(-(-longest // 2), SMALLEST_REGION)
+    device = photo.engine.device
     picked = settings.pick
 
-    def remember(offer: ScoredCandidates) -> Sequence[int]:
+    def remember(candidates: ScoredCandidates) -> Sequence[int]:
         nonlocal picked
         assert chooser.ask is not None  # as where this is handed on
-        picked = tuple(chooser.ask(offer))
+        picked = tuple(chooser.ask(candidates))
         return picked
 
-    chosen_by = chooser if chooser.ask is None else replace(chooser, ask=remember)
     try:
-        return _optimise(restored, lq, content_hash, engine, settings, report, timer, chosen_by)
+        return _optimise(photo, settings, chooser if chooser.ask is None else replace(chooser, ask=remember), observer)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if half >= longest:
-            raise MemoryExhausted(_complaint(engine) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
-    free_cached(engine.device)
-    outcome = replace(_in_regions(restored, lq, content_hash, engine, replace(settings, pick=picked), half, report, timer), pick=picked)
-    compared = ("; no rival was made, which takes a photo in one piece",) if settings.compare else ()
-    note = "".join((f"out of memory in one piece: the three stages went on in regions of {half}", *compared))
-    return replace(outcome, notes=(note, *outcome.notes))
+            raise MemoryExhausted(_complaint(device) + f" for a photo of {longest} pixels: free memory, or use --device cpu") from error
+    free_cached(device)
+    outcome = _in_regions(photo, replace(settings, pick=picked), half, observer)
+    note = f"out of memory in one piece: the three stages went on in regions of {half}"
+    if settings.compare:
+        note += "; no best of N was made, which takes a photo in one piece"
+    return replace(outcome, pick=picked, notes=(note, *outcome.notes))
 
 
-def _complaint(engine: Engine) -> str:
-    return f"the three stages do not fit into the memory of {engine.device}"
+def _complaint(device: torch.device) -> str:
+    return f"the three stages do not fit into the memory of {device}"
 
 
-def _in_regions(
-    restored: Tensor, lq: Tensor, content_hash: str, engine: Engine, settings: Settings, side: int, report: OnStep, timer: StageTimer
-) -> Outcome:
+def _in_regions(photo: _Photo, settings: Settings, side: int, observer: Observer) -> Outcome:
     """Each region of `side` goes through the three stages by itself; overlaps blend. Scores are means over the regions.
 
     The blended images are made where `restored` is: on the CPU where tiles made it, so that a device holds one region at a time.
     """
     if settings.region and settings.region_overlap >= settings.region:
         raise UsageError(f"--region {settings.region} must be larger than --region-overlap {settings.region_overlap}")
-    scale = engine.backbone.scale
+    scale, restored = photo.engine.backbone.scale, photo.restored
+    within = Observer(timer=observer.timer)  # the regions are the steps, not what goes on in them
     outcomes: list[Outcome] = []
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        outcome = _optimise(tile, shrunk, f"{content_hash}/{len(outcomes)}", engine, settings, lambda *_: None, timer, METRICS_CHOOSE)
-        outcomes.append(outcome.without_candidates())
-        return torch.cat((outcome.best, outcome.guided, outcome.final), dim=1).to(restored.device)
+        part = _Photo(tile, shrunk, f"{photo.photo_id}/{len(outcomes)}", photo.engine)
+        outcome = _optimise(part, settings, METRICS_CHOOSE, within)
+        outcomes.append(outcome.without_images())
+        made = [outcome.contenders[outcome.rows[row]].image for row in ROWS[1:]]
+        return torch.cat(made, dim=1).to(restored.device)
 
-    regions = ShrinkingTiles(region, settings.region_overlap, SMALLEST_REGION, _complaint(engine), "regions", multiple=scale)
+    regions = ShrinkingTiles(region, settings.region_overlap, SMALLEST_REGION, _complaint(photo.engine.device), "regions", multiple=scale)
     images = map_tiles(
         regions.run,
         restored,
         tile=side,
         overlap=min(settings.region_overlap, side // 4) if side != settings.region else settings.region_overlap,
         multiple=scale,
-        on_tile=lambda done, total: report("regions", done, total),
+        on_tile=lambda done, total: observer.on_step("regions", done, total),
     )
-    best, guided, final = images.split(3, dim=1)
-    outcome = of_regions(outcomes, restored, best, guided, final, lq, scale, settings.guard)
+    blended: dict[str, Tensor] = dict(zip(ROWS, (restored, *images.split(3, dim=1)), strict=True))
+    outcome = of_regions(outcomes, blended, photo.guard(settings))
     return replace(outcome, notes=(*outcome.notes, *regions.notes))
-
-
-def _result(outcome: Outcome, settings: Settings, timer: StageTimer, notes: Sequence[str]) -> Result:
-    return Result(
-        restored=outcome.restored.cpu(),
-        best=outcome.best.cpu(),
-        guided=outcome.guided.cpu() if settings.ttpo else None,
-        final=outcome.final.cpu(),
-        chosen=outcome.chosen,
-        reason=outcome.reason,
-        candidates=outcome.candidates.cpu(),
-        candidate_labels=outcome.labels,
-        preferred=outcome.preferred,
-        dispreferred=outcome.dispreferred,
-        metric_names=outcome.metric_names,
-        scores=outcome.scores,
-        fidelity={row: verdict.fidelity for row, verdict in outcome.verdicts.items()},
-        consistency={row: verdict.consistency for row, verdict in outcome.verdicts.items()},
-        guard={row: verdict.refused or "kept" for row, verdict in outcome.verdicts.items()},
-        network_calls=outcome.calls,
-        seconds=timer.seconds,
-        seeds=outcome.seeds,
-        notes=(*notes, *outcome.notes),
-        settings=asdict(replace(settings, pick=outcome.pick or settings.pick)),
-        rival=None if outcome.rival is None else outcome.rival.cpu(),
-        peak_memory={**timer.memory, "all": greatest(tuple(timer.memory.values()))},
-    )

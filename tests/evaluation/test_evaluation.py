@@ -16,7 +16,7 @@ from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metric
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.settings import Settings
 
@@ -82,10 +82,10 @@ def test_comparisons_leave_out_a_border_of_the_scale_and_see_8_bit_values(pairs)
 def test_the_rival_of_equal_calls_is_a_row_of_its_own(pairs):
     engine = tiny_engine()
     record = next(iter(evaluate(pairs, ttpo_restorer(engine, Settings(compare=True)), judges("psnr_y"), 4, CPU)))
-    assert list(record["rows"]) == ["restored", "best candidate", "guided", RIVAL, "result"]
+    assert list(record["rows"]) == ["restored", "best candidate", "guided", BEST_OF_N, "result"]
     joint = record["fused_jointly"]
-    assert set(joint) == set(record["rows"]) and all(joint[row] is not None for row in ("restored", "guided", RIVAL))
-    assert record["rows"][RIVAL]["psnr_y"] != record["rows"]["guided"]["psnr_y"]
+    assert set(joint) == set(record["rows"]) and all(joint[row] is not None for row in ("restored", "guided", BEST_OF_N))
+    assert record["rows"][BEST_OF_N]["psnr_y"] != record["rows"]["guided"]["psnr_y"]
 
 
 def test_ttpo_has_four_rows_and_its_facts_are_json(pairs):

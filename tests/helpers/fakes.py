@@ -10,7 +10,7 @@ from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.pipeline import Engine, restore_photo
-from ttpo_cli.preference.guided import Tools
+from ttpo_cli.preference.context import Tools
 from ttpo_cli.settings.settings import Settings
 
 

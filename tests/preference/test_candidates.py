@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import CallCounter
 from ttpo_cli.errors import UsageError
-from ttpo_cli.preference.candidates import derive_seed, extra_strengths, generate
+from ttpo_cli.preference.candidates import Seeds, derive_seed, extra_strengths, generate
 from ttpo_cli.settings.candidates import CandidateOptions
 
 OPTIONS = CandidateOptions(strengths=(0.1, 0.3), seeds=2, steps=6)
@@ -15,7 +15,7 @@ LATENT = smooth_image(16, 16) * 2 - 1
 
 
 def _make(options: CandidateOptions, content: str = "photo", seed: int = 0) -> Tensor:
-    return generate(gaussian_denoiser(0.2), LATENT, content, seed, options).latents
+    return generate(gaussian_denoiser(0.2), LATENT, Seeds(content, seed), options).latents
 
 
 def test_a_candidate_depends_on_the_photo_and_the_seed_but_not_on_its_batch() -> None:
@@ -28,8 +28,8 @@ def test_a_candidate_depends_on_the_photo_and_the_seed_but_not_on_its_batch() ->
 
 
 def test_more_seeds_add_candidates_and_change_none() -> None:
-    more = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=3))
-    few = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, OPTIONS)
+    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=3))
+    few = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), OPTIONS)
     kept = dict(zip(more.seeds, more.latents, strict=True))
     for seed, latent in zip(few.seeds, few.latents, strict=True):
         assert torch.allclose(kept[seed], latent, atol=1e-6)
@@ -39,7 +39,7 @@ def test_inversion_without_fresh_noise_returns_the_restored_image() -> None:
     errors = []
     for steps in (8, 16):
         options = replace(OPTIONS, mode="inversion", eta=0.0, steps=steps, solver="heun")
-        made = generate(lambda x, sigma, centre: gaussian_denoiser(0.2)(x, sigma, 0.5 * centre), LATENT, "photo", 0, options)  # type: ignore[operator]
+        made = generate(lambda x, sigma, centre: gaussian_denoiser(0.2)(x, sigma, 0.5 * centre), LATENT, Seeds("photo", 0), options)  # type: ignore[operator]
         errors.append(float((made.latents - LATENT).abs().max()))
     assert 0 < errors[1] < errors[0] / 3 < 0.01
 
@@ -71,12 +71,14 @@ def test_every_knob_changes_the_candidates(change: dict) -> None:
 def test_halving_makes_no_more_calls_keeps_the_better_half_and_marks_the_rest() -> None:
     options = CandidateOptions(strengths=(0.1, 0.2, 0.3), seeds=2, steps=8)
     full, halved = CallCounter(), CallCounter()
-    generate(full.wrap(gaussian_denoiser(0.2), "all"), LATENT, "photo", 0, options)
+    generate(full.wrap(gaussian_denoiser(0.2), "all"), LATENT, Seeds("photo", 0), options)
 
     def likes_calm(latents: Tensor) -> Tensor:
         return -(latents - LATENT).square().mean(dim=(1, 2, 3))
 
-    made = generate(halved.wrap(gaussian_denoiser(0.2), "all"), LATENT, "photo", 0, replace(options, halving=True), judge=likes_calm)
+    made = generate(
+        halved.wrap(gaussian_denoiser(0.2), "all"), LATENT, Seeds("photo", 0), replace(options, halving=True), score_latents=likes_calm
+    )
     assert halved.calls <= full.calls
     assert halved.calls > 0.7 * full.calls
     assert made.stopped == (False, False, False, True, True, True) or sum(made.stopped) == 3
@@ -91,8 +93,8 @@ def test_extra_candidates_cost_no_less_than_the_calls_they_stand_for() -> None:
 
 
 def test_further_candidates_are_those_that_more_seeds_would_have_made() -> None:
-    more = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=3))
-    further = generate(gaussian_denoiser(0.2), LATENT, "photo", 0, replace(OPTIONS, seeds=1), first=2)
+    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=3))
+    further = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=1), first=2)
     assert set(further.seeds) == {more.seeds[2], more.seeds[5]}
 
 

@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -6,12 +7,17 @@ from analytic import smooth_image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.preference.guard import agreement, consistency, judge, keep_low_band, low_band_factor, smooth_energy_ratio
+from ttpo_cli.preference import guard as guard_module
+from ttpo_cli.preference.guard import Guard, Verdict, agreement, consistency, keep_low_band, low_band_factor, smooth_regions
 from ttpo_cli.settings.guard import GuardOptions
 
 RESTORED = smooth_image(96, 96)
 LQ = imresize(RESTORED, 0.25).clamp(0, 1)
 OPTIONS = GuardOptions()
+
+
+def judge(image: torch.Tensor, restored: torch.Tensor, lq: torch.Tensor, scale: int, options: GuardOptions) -> Verdict:
+    return Guard(restored, lq, scale, options).judge(image)
 
 
 def _grain(amount: float) -> torch.Tensor:
@@ -79,8 +85,8 @@ def test_each_limit_is_read(knob: str, image: torch.Tensor) -> None:
 def test_grain_is_measured_where_the_restored_image_is_smooth() -> None:
     textured = RESTORED.clone()
     textured[..., 48:] += 0.1 * torch.randn(1, 1, 96, 48, generator=torch.Generator().manual_seed(5))
-    assert float(smooth_energy_ratio(textured.clamp(0, 1), RESTORED)) == pytest.approx(1, abs=0.2)
-    assert float(smooth_energy_ratio(_grain(0.02), RESTORED)) > 2
+    assert float(smooth_regions(RESTORED).ratio(textured.clamp(0, 1))) == pytest.approx(1, abs=0.2)
+    assert float(smooth_regions(RESTORED).ratio(_grain(0.02))) > 2
 
 
 def test_the_size_of_the_low_band_is_read() -> None:
@@ -124,10 +130,30 @@ def test_only_the_smoothest_third_counts_as_smooth() -> None:
     on_texture, on_smooth = grain.clone(), grain.clone()
     on_texture[..., :40] = 0
     on_smooth[..., 40:] = 0
-    assert float(smooth_energy_ratio(half + on_texture, half)) == pytest.approx(1, abs=0.1)
-    assert float(smooth_energy_ratio(half + on_smooth, half)) > 10
+    assert float(smooth_regions(half).ratio(half + on_texture)) == pytest.approx(1, abs=0.1)
+    assert float(smooth_regions(half).ratio(half + on_smooth)) > 10
 
 
 def test_a_task_without_a_scale_keeps_a_quarter_of_the_resolution() -> None:
     assert [low_band_factor(scale, OPTIONS) for scale in (1, 2, 4)] == [0.25, 0.5, 0.25]
     assert low_band_factor(4, replace(OPTIONS, band=0.1)) == 0.1
+
+
+def test_the_restored_image_is_measured_once_however_many_results_are_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+
+    def counted(measure: Any) -> Any:
+        def wrapped(image: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+            seen.append(image)
+            return measure(image, *rest, **named)
+
+        return wrapped
+
+    monkeypatch.setattr(guard_module, "local_energy", counted(guard_module.local_energy))
+    monkeypatch.setattr(guard_module, "consistency", counted(consistency))
+    guard = Guard(RESTORED, LQ, 4, OPTIONS)
+    images = [(RESTORED + shift / 255).clamp(0, 1) for shift in (0.25, 0.5, 1.0)]
+    verdicts = [guard.judge(image) for image in images]
+    assert sum(image is RESTORED for image in seen) == 2  # its energy and its consistency, once each
+    assert [sum(other is image for other in seen) for image in images] == [2, 2, 2]
+    assert verdicts == [judge(image, RESTORED, LQ, 4, OPTIONS) for image in images]

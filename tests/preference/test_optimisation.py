@@ -11,13 +11,15 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
-from ttpo_cli.preference.guided import Tools
+from ttpo_cli.preference.best_of_n import compared_with_best_of_n
+from ttpo_cli.preference.context import Observer, StageContext, Tools, stage_context
 from ttpo_cli.preference.optimisation import optimise
-from ttpo_cli.preference.outcome import Outcome
+from ttpo_cli.preference.outcome import BEST_OF_N, Outcome
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
 from ttpo_cli.settings.selection import SelectionOptions
+from ttpo_cli.settings.settings import Settings
 
 RESTORED = smooth_image(44, 60)
 LQ = imresize(RESTORED, size=(22, 30)).clamp(0, 1)
@@ -52,23 +54,33 @@ def run(
     seed: int = 0,
     with_tools: Tools | None = None,
 ) -> Outcome:
-    return optimise(RESTORED, LQ, "photo", seed, with_tools or tools(), candidates, selection, guidance, guard, lambda *_: None)
+    settings = Settings(seed=seed, candidates=candidates, selection=selection, guidance=guidance, guard=guard)
+    return optimise(context_of(settings, with_tools))
+
+
+def context_of(settings: Settings, with_tools: Tools | None = None) -> StageContext:
+    return stage_context(RESTORED, LQ, "photo", with_tools or tools(), settings)
+
+
+def image(outcome: Outcome, row: str) -> Tensor:
+    found = outcome.image(row)
+    assert found is not None
+    return found
 
 
 def test_all_images_have_the_size_of_the_restored_image_and_lie_in_zero_to_one() -> None:
     outcome = run()
-    for image in (outcome.best, outcome.guided, outcome.final, outcome.candidates):
-        assert image.shape[1:] == RESTORED.shape[1:]
-        assert 0 <= float(image.min()) <= float(image.max()) <= 1
+    for made in (image(outcome, "best candidate"), image(outcome, "guided"), outcome.final, outcome.candidates):
+        assert made.shape[1:] == RESTORED.shape[1:]
+        assert 0 <= float(made.min()) <= float(made.max()) <= 1
     assert torch.equal(outcome.candidates[:1], RESTORED)
-    assert len(outcome.labels) == len(outcome.candidates) == 5
+    assert len(outcome.candidate_labels) == len(outcome.candidates) == 5
 
 
 def test_the_final_answer_is_the_best_fused_score_of_all_that_the_guard_keeps() -> None:
     outcome = run()
-    fused = {row: scores["fused"] for row, scores in outcome.scores.items()}
-    assert fused["result"] == max(fused[name] for name in (*outcome.labels, "guided"))
-    assert outcome.chosen in (*outcome.labels, "guided")
+    assert outcome.contenders[outcome.rows["result"]].scores["fused"] == max(each.scores["fused"] for each in outcome.contenders)
+    assert [each.label for each in outcome.contenders] == [*outcome.candidate_labels, "guided"]
     assert outcome.chosen in outcome.reason
 
 
@@ -77,7 +89,7 @@ def test_where_the_guard_refuses_everything_the_restored_image_is_returned() -> 
     assert outcome.chosen == "restored"
     assert torch.equal(outcome.final, RESTORED)
     assert "the guard refused 5" in outcome.reason
-    assert torch.equal(outcome.best, RESTORED)
+    assert torch.equal(image(outcome, "best candidate"), RESTORED)
 
 
 def test_network_calls_are_counted_by_stage() -> None:
@@ -86,8 +98,8 @@ def test_network_calls_are_counted_by_stage() -> None:
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_seed_others() -> None:
-    assert torch.equal(run().guided, run().guided)
-    assert not torch.equal(run().guided, run(seed=1).guided)
+    assert torch.equal(image(run(), "guided"), image(run(), "guided"))
+    assert not torch.equal(image(run(), "guided"), image(run(seed=1), "guided"))
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -119,7 +131,7 @@ CHANGES: list[dict[str, Any]] = [
 
 @cache
 def _guided(changes: tuple[tuple[str, Any], ...]) -> Tensor:
-    return run(guidance=replace(GuidanceOptions(), **dict(changes))).guided
+    return image(run(guidance=replace(GuidanceOptions(), **dict(changes))), "guided")
 
 
 @pytest.mark.parametrize("change", CHANGES)
@@ -145,7 +157,7 @@ def test_the_selection_reaches_the_guided_image_of_a_global_pair(selection: Sele
     guidance = replace(GuidanceOptions(), regional=False)
     base, changed = run(guidance=guidance), run(selection=selection, guidance=guidance)
     pairs = [(outcome.preferred, outcome.dispreferred) for outcome in (base, changed)]
-    assert (pairs[0] == pairs[1]) == torch.equal(base.guided, changed.guided)
+    assert (pairs[0] == pairs[1]) == torch.equal(image(base, "guided"), image(changed, "guided"))
     if selection.fusion != "rank":
         assert pairs[0] != pairs[1]
 
@@ -156,7 +168,7 @@ def test_guidance_brings_the_result_nearer_to_the_preferred_than_to_the_disprefe
 
     def margin(outcome: Outcome) -> float:
         pair = outcome.candidates[[outcome.preferred, outcome.dispreferred]]
-        to_preferred, to_dispreferred = (outcome.guided - pair).square().mean(dim=(1, 2, 3))
+        to_preferred, to_dispreferred = (image(outcome, "guided") - pair).square().mean(dim=(1, 2, 3))
         return float(to_dispreferred - to_preferred)
 
     assert margin(guided) > margin(unguided)
@@ -172,7 +184,7 @@ def test_a_metric_that_cannot_judge_so_small_a_photo_is_named_and_left_out() -> 
 def test_a_score_that_is_not_a_number_never_wins() -> None:
     broken = _metric("broken", lambda image: torch.where(image.mean() > 0, torch.nan, 0.0).expand(len(image)), False)
     outcome = run(with_tools=replace(tools(), metrics=(broken, *tools().metrics)))
-    assert all(torch.isfinite(torch.tensor(list(scores.values()))).all() for scores in outcome.scores.values())
+    assert all(torch.isfinite(torch.tensor(list(scores.values()))).all() for scores in (each.scores for each in outcome.contenders))
 
 
 @pytest.mark.parametrize("change", [{"start": "nois"}, {"origin": "lq"}, {"split": "wavelet"}, {"solver": "rk4"}])
@@ -181,14 +193,12 @@ def test_unknown_choices_are_refused(change: dict[str, str]) -> None:
         run(guidance=replace(GuidanceOptions(), **change))
 
 
-def test_the_rival_is_the_best_of_more_candidates_and_changes_nothing_else() -> None:
-    plain = run()
-    compared = optimise(
-        RESTORED, LQ, "photo", 0, tools(), CANDIDATES, SelectionOptions(), GuidanceOptions(), LENIENT, lambda *_: None, compare=True
-    )
-    assert plain.rival is None
-    assert compared.rival is not None
+def test_the_best_of_n_is_the_best_of_more_candidates_and_changes_nothing_else() -> None:
+    context = context_of(Settings(candidates=CANDIDATES, guard=LENIENT))
+    plain = optimise(context)
+    compared = compared_with_best_of_n(plain, context, Observer())
+    assert BEST_OF_N not in plain.rows
     assert torch.equal(plain.final, compared.final)
     assert plain.chosen == compared.chosen
-    rows = compared.scores
-    assert rows["best of N at equal calls"]["fused_jointly"] >= rows["best candidate"]["fused_jointly"]
+    rows = {row: compared.contenders[index].scores["fused_jointly"] for row, index in compared.rows.items()}
+    assert rows[BEST_OF_N] >= rows["best candidate"]

@@ -14,7 +14,7 @@ from ttpo_cli.settings.settings import Settings
 
 def picked(pick, **options):
     photo = tiny_photo()
-    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(pick=pick, **options))
+    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(pick=pick, **options)).outcome
 
 
 def test_the_pick_is_the_pair_and_the_result_is_the_preferred_or_what_was_guided_towards_it():
@@ -29,10 +29,10 @@ def test_the_pick_is_the_pair_and_the_result_is_the_preferred_or_what_was_guided
 
 def test_guidance_goes_towards_the_preferred_and_away_from_the_dispreferred():
     one, other = picked((1, 5)), picked((5, 1))
-    assert not torch.equal(one.guided, other.guided)
+    assert not torch.equal(one.image("guided"), other.image("guided"))
 
     def distance(result, row):
-        return float((result.guided - result.candidates[row : row + 1]).square().mean())
+        return float((result.image("guided") - result.candidates[row : row + 1]).square().mean())
 
     assert distance(one, 1) - distance(one, 5) < distance(other, 1) - distance(other, 5)
 
@@ -48,12 +48,12 @@ def test_the_guard_refuses_a_pick_too():
 
 
 def test_a_record_repeats_the_pick_to_the_same_pixels():
-    first = picked((4, 2))
+    photo = tiny_photo()
+    first = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(pick=(4, 2)))
     record = record_result(first, tiny_photo(), tiny_engine(), [])
     settings = settings_of(record)
     assert settings.pick == (4, 2)
-    photo = tiny_photo()
-    assert torch.equal(restore_photo(photo.pixels, photo.content_hash, tiny_engine(), settings).final, first.final)
+    assert torch.equal(restore_photo(photo.pixels, photo.content_hash, tiny_engine(), settings).outcome.final, first.outcome.final)
 
 
 @pytest.mark.parametrize("pick", [(1,), (2, 2), (6, 1), (-1, 2), (1, 2, 3)])

@@ -8,7 +8,7 @@ from fakes import tiny_engine, tiny_photo, tiny_result
 
 from ttpo_cli.metrics.metric import describe
 from ttpo_cli.pipeline import restore_photo
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.report.record import jsonable, record_result, sidecar_path, weights_of
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.sha256 import file_sha256
@@ -25,11 +25,11 @@ def test_a_record_survives_strict_json_unchanged():
 
 def test_a_record_holds_every_candidate_with_its_scores_seed_and_verdict():
     result, told = tiny_result(), record()
-    assert [entry["label"] for entry in told["candidates"]] == list(result.candidate_labels)
+    assert [entry["label"] for entry in told["candidates"]] == list(result.outcome.candidate_labels)
     for entry in told["candidates"]:
         assert set(entry["scores"]) == {"roughness", "calm", "fused"}
         assert entry["guard"]
-    assert set(told["seeds"]) >= set(result.candidate_labels[1:])
+    assert set(told["seeds"]) >= set(result.outcome.candidate_labels[1:])
     assert told["settings"]["guidance"]["steps"] == 8
 
 
@@ -39,7 +39,7 @@ def test_each_row_costs_what_the_stages_before_it_cost():
     assert calls == [0, 25, 33, 33]
     seconds = [rows[row]["seconds"] for row in ("restored", "best candidate", "guided", "result")]
     assert seconds == sorted(seconds)
-    assert rows["result"]["seconds"] == pytest.approx(sum(tiny_result().seconds.values()), abs=2e-3)
+    assert rows["result"]["seconds"] == pytest.approx(sum(tiny_result().timings.seconds.values()), abs=2e-3)
 
 
 def test_without_the_stages_no_pair_and_no_prior_is_claimed():
@@ -86,10 +86,10 @@ def test_of_a_photo_done_in_regions_no_pair_is_claimed():
     assert {"restored", "result"} <= set(told["rows"])
 
 
-def test_the_rival_has_a_row_at_guidances_calls_and_no_time_of_its_own():
+def test_the_best_of_n_has_a_row_at_guidances_calls_and_no_time_of_its_own():
     photo = tiny_photo()
     result = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(compare=True))
     rows = record_result(result, photo, tiny_engine(), [])["rows"]
-    assert list(rows) == ["restored", "best candidate", RIVAL, "guided", "result"]
-    assert rows[RIVAL]["network_calls"] == rows["guided"]["network_calls"] and rows[RIVAL]["seconds"] is None
-    assert rows[RIVAL]["scores"]["fused_jointly"] is not None
+    assert list(rows) == ["restored", "best candidate", BEST_OF_N, "guided", "result"]
+    assert rows[BEST_OF_N]["network_calls"] == rows["guided"]["network_calls"] and rows[BEST_OF_N]["seconds"] is None
+    assert rows[BEST_OF_N]["scores"]["fused_jointly"] is not None

@@ -61,21 +61,21 @@ def measure(size: int, options: EngineOptions, settings: Settings, untrained: Un
     with counted(None if parts is None else parts.network) as network:
         result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
     total = perf_counter() - began
-    stages = {stage: held for stage, held in result.peak_memory.items() if stage != "all"}
+    stages = {stage: held for stage, held in result.timings.peak_memory.items() if stage != "all"}
     row = {
         "size": size,
-        "output": list(result.final.shape[:1:-1]),
+        "output": list(result.outcome.final.shape[:1:-1]),
         "device": str(engine.device),
         "threads": torch.get_num_threads(),
-        "candidates": len(result.candidates) - 1,
-        "network_calls": result.network_calls,
-        "seconds": {name: round(value, 3) for name, value in {**timer, **result.seconds, "total": total}.items()},
+        "candidates": result.outcome.candidate_count - 1,
+        "network_calls": result.outcome.calls,
+        "seconds": {name: round(value, 3) for name, value in {**timer, **result.timings.seconds, "total": total}.items()},
         "peak_bytes": {"load": load, **stages, "total": greatest((load, *stages.values()))},
         "peaks_are_cumulative": not separate,
     }
     if parts is None or engine.tools is None:
         return row
-    plain = plain_loop(parts, engine.tools.prior, result.restored.to(engine.device), settings)
+    plain = plain_loop(parts, engine.tools.prior, result.outcome.restored.to(engine.device), settings)
     return {**row, **against_plain(row["seconds"], network, plain)}
 
 

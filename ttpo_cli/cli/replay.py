@@ -50,7 +50,7 @@ def replay(
     lines = differences(record, weights_of(engine, made_of.metric_files), str(engine.device), describe_machine())
     with terminal.progress(source.name) as on_step:
         result = restore_photo(source.pixels, source.content_hash, engine, settings, on_step)
-    encoded = _encode(source, result.final, result.chosen, record)
+    encoded = _encode(source, result.outcome.final, result.outcome.chosen, record)
     same = encoded.pixels_sha256 == record["pixels_sha256"]
     if output is not None:
         atomic_write(output, encoded.data, overwrite)

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N
 
 # What guidance must earn its place against, and what each step away from the restored image costs.
-PAIRS = (("guided", RIVAL), ("guided", "restored"), ("result", "restored"))
+PAIRS = (("guided", BEST_OF_N), ("guided", "restored"), ("result", "restored"))
 # Numbers of a record that are no metric, with the way that is better.
 FACTS = ("fused_jointly", "fidelity_db", "consistency_db")
 

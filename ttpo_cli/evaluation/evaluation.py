@@ -22,7 +22,7 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric, score
 from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
 from ttpo_cli.pipeline import Engine, restore_photo
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.settings import Settings
@@ -57,24 +57,23 @@ def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
 
     def run(photo: Photo, on_step: OnStep | None) -> Restoration:
         result = restore_photo(photo.pixels, photo.content_hash, engine, settings, on_step)
-        images = {"restored": result.restored, "best candidate": result.best}
-        if result.guided is not None:
-            images["guided"] = result.guided
-        if result.rival is not None:
-            images[RIVAL] = result.rival
-        images["result"] = result.final
-        facts = {
-            "chosen": result.chosen,
-            "reason": result.reason,
-            "fused": {row: result.scores.get(row, {}).get("fused") for row in images},
-            "fused_jointly": {row: result.scores.get(row, {}).get("fused_jointly") for row in images},
-            "fidelity_db": {row: result.fidelity.get(row) for row in images},
-            "consistency_db": {row: result.consistency.get(row) for row in images},
-            "guard": {row: result.guard.get(row) for row in images},
-            "network_calls": result.network_calls,
-            "stage_seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
-            "notes": [*photo.notes, *result.notes],
+        outcome = result.outcome
+        rows = {
+            row: found for row in ("restored", "best candidate", "guided", BEST_OF_N, "result") if (found := outcome.row(row)) is not None
         }
+        facts = {
+            "chosen": outcome.chosen,
+            "reason": outcome.reason,
+            "fused": {row: found.scores.get("fused") for row, found in rows.items()},
+            "fused_jointly": {row: found.scores.get("fused_jointly") for row, found in rows.items()},
+            "fidelity_db": {row: found.verdict.fidelity for row, found in rows.items()},
+            "consistency_db": {row: found.verdict.consistency for row, found in rows.items()},
+            "guard": {row: found.verdict.refused or "kept" for row, found in rows.items()},
+            "network_calls": outcome.calls,
+            "stage_seconds": {stage: round(seconds, 3) for stage, seconds in result.timings.seconds.items()},
+            "notes": [*photo.notes, *outcome.notes],
+        }
+        images = {row: found.image for row, found in rows.items()}
         return Restoration(images, facts)
 
     return run

@@ -61,14 +61,14 @@ class FolderWork:
         except Postponed as postponed:
             if not self.work.outputs.latents:
                 stored.unlink(missing_ok=True)
-            files = partial(self._proposal, postponed.offer, photo, key, self.work.outputs.latents)
+            files = partial(self._proposal, postponed.candidates, photo, key, self.work.outputs.latents)
             return Finished(None, lambda record: files(), {}, time.perf_counter() - began, photo.content_hash, self.settings[ending])
         stored.unlink(missing_ok=True)
-        picked = result.settings["pick"]
-        seconds = time.perf_counter() - began - result.seconds.get("asking", 0.0)
+        picked = result.settings.pick
+        seconds = time.perf_counter() - began - result.timings.seconds.get("asking", 0.0)
         facts = (seconds, photo.content_hash, picked_hash(self.settings[ending], Pick(*key, *picked) if picked else None))
         final, record = settled(result, photo, job.source, job.target, self.work)
-        if ask is not None and not rows and "asking" not in result.seconds:
+        if ask is not None and not rows and "asking" not in result.timings.seconds:
             record["notes"].append(UNASKED)
         scores = {row: values["scores"] for row, values in record["rows"].items()}
         encode = partial(encode_result, final, record, job.target, self.work.outputs)

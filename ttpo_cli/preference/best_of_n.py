@@ -5,40 +5,61 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.preference.guard import judge
-from ttpo_cli.preference.outcome import RIVAL, ROWS, Outcome
-from ttpo_cli.preference.selection import Panel, fused_scores, score_images
-from ttpo_cli.settings.guard import GuardOptions
-from ttpo_cli.settings.selection import SelectionOptions
+from ttpo_cli.preference.candidates import extra_strengths, generate
+from ttpo_cli.preference.context import Observer, StageContext
+from ttpo_cli.preference.outcome import BEST_OF_N, Contender, Outcome
 
 
-def with_rival(
-    outcome: Outcome, further: Tensor, lq: Tensor, panel: Panel, scale: int, selection: SelectionOptions, guard: GuardOptions
-) -> Outcome:
-    """The outcome with the best of its candidates and `further` ones (N, 3, H, W) as `rival`, in a row of its own.
+def compared_with_best_of_n(outcome: Outcome, context: StageContext, observer: Observer) -> Outcome:
+    """The outcome with the best of N at equal network calls in a row of its own. The choice made stays as it is."""
+    compared = with_best_of_n(outcome, context, further_candidates(context))
+    observer.end_of("rival")
+    return compared
 
-    Every row gains the score `fused_jointly`: fused over all rivals together, so that rows compare. The choice made stays as it is.
+
+def further_candidates(context: StageContext) -> Tensor:
+    """The candidates (N, 3, H, W) that the network calls of guidance pay for."""
+    options = context.settings.candidates
+    rounds = extra_strengths(options, context.counter.stages["guidance"])
+    latents = [
+        generate(
+            context.tools.prior.denoise,
+            context.canvas.latent,
+            context.seeds,
+            replace(options, strengths=strengths, seeds=1, halving=False),
+            condition=context.canvas.condition,
+            first=first,
+        ).latents
+        for first, strengths in enumerate(rounds, options.seeds)
+    ]
+    return context.images_of(torch.cat(latents))
+
+
+def with_best_of_n(outcome: Outcome, context: StageContext, further: Tensor) -> Outcome:
+    """The outcome with the best of its candidates and `further` ones (N, 3, H, W) as the row `BEST_OF_N`.
+
+    Every contender gains the score `fused_jointly`: fused over all of them together, so that rows compare.
     """
-    names = (*outcome.labels, "guided")
-    known = torch.tensor([[outcome.scores[name][metric] for metric in panel.names] for name in names], dtype=torch.float64)
-    scores = torch.cat((known.view(len(names), -1), score_images(further, panel)))
-    fused = fused_scores(scores, panel, selection)
-    verdicts = [judge(image[None], outcome.restored, lq, scale, guard) for image in further]
-    kept = [outcome.verdicts[name].refused is None for name in names] + [verdict.refused is None for verdict in verdicts]
-    kept[0], kept[len(names) - 1] = False, False
-    rivals = torch.tensor(kept)
-    winner = int(fused.masked_fill(~rivals, -torch.inf).argmax()) if bool(rivals.any()) else 0
-    jointly = dict(zip(names, fused.tolist(), strict=False))
-    table = {name: {**row, "fused_jointly": jointly[name]} for name, row in outcome.scores.items() if name in jointly}
-    for row in ROWS:
-        table[row] = {**outcome.scores[row], "fused_jointly": _same(outcome, row, jointly)}
-    own = dict(zip(panel.names, scores[winner].tolist(), strict=True))
-    table[RIVAL] = {**own, "fused_jointly": float(fused[winner])}
-    images = torch.cat((outcome.candidates, outcome.guided, further))
-    verdict = outcome.verdicts[names[winner]] if winner < len(names) else verdicts[winner - len(names)]
-    return replace(outcome, rival=images[winner : winner + 1], scores=table, verdicts={**outcome.verdicts, RIVAL: verdict})
-
-
-def _same(outcome: Outcome, row: str, jointly: dict[str, float]) -> float:
-    """The joint score of a row that is an alias of a candidate: the one with the same scores."""
-    return next(value for name, value in jointly.items() if outcome.scores[name] == outcome.scores[row])
+    known = outcome.contenders
+    names = context.panel.names
+    own = torch.tensor([[contender.scores[name] for name in names] for contender in known], dtype=torch.float64)
+    scores = torch.cat((own.view(len(known), -1), context.scores_of(further)))
+    fused = context.fused(scores)
+    added = [
+        Contender(
+            label=f"further candidate {number}",
+            image=image[None],
+            verdict=context.guard.judge(image[None]),
+            scores=dict(zip(names, row.tolist(), strict=True)),
+        )
+        for number, (image, row) in enumerate(zip(further, scores[len(known) :], strict=True), 1)
+    ]
+    every = [
+        replace(contender, scores={**contender.scores, "fused_jointly": float(value)})
+        for contender, value in zip((*known, *added), fused, strict=True)
+    ]
+    never = {outcome.rows["restored"], outcome.rows["guided"]}
+    competing = torch.tensor([contender.kept and index not in never for index, contender in enumerate(every)])
+    winner = int(fused.masked_fill(~competing, -torch.inf).argmax()) if bool(competing.any()) else outcome.rows["restored"]
+    contenders = every[: len(known)] if winner < len(known) else [*every[: len(known)], every[winner]]
+    return replace(outcome, contenders=tuple(contenders), rows={**outcome.rows, BEST_OF_N: min(winner, len(known))})

@@ -16,14 +16,22 @@ from ttpo_cli.settings.candidates import CandidateOptions
 
 MODES = ("inversion", "noising")
 
-# latents (N, C, h, w) -> fused score of each (N,), higher is better: how halving judges candidates part of the way down.
-Judge = Callable[[Tensor], Tensor]
+# latents (N, C, h, w) -> fused score of each (N,), higher is better: how halving ranks candidates part of the way down.
+ScoreLatents = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """latents (N, C, h, w); the strength and seed of each; which were stopped early by halving; notes: what memory did not allow.
-    calls: of the network that made them, where somebody counted."""
+    """The candidates of one photo, as the prior left them.
+
+    Attributes:
+        latents: (N, C, h, w).
+        strengths: The flow time each started from.
+        seeds: The seed of each one's noise.
+        stopped: Which were stopped early by halving.
+        notes: What memory did not allow.
+        calls: Of the network that made them, where somebody counted.
+    """
 
     latents: Tensor
     strengths: tuple[float, ...]
@@ -32,55 +40,82 @@ class Candidates:
     notes: tuple[str, ...] = ()
     calls: int = 0
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each that says its strength and whether halving stopped it."""
+        pairs = zip(self.strengths, self.stopped, strict=True)
+        return tuple(
+            f"candidate {number} (strength {strength:g}{', stopped early' if stopped else ''})"
+            for number, (strength, stopped) in enumerate(pairs, 1)
+        )
 
-def derive_seed(content_hash: str, seed: int, *purpose: object) -> int:
+
+@dataclass(frozen=True)
+class Seeds:
+    """What all seeds of one photo derive from: its content, and the seed the user gave."""
+
+    photo_id: str
+    seed: int
+
+    def derive(self, *purpose: object) -> int:
+        """The seed of one purpose."""
+        return derive_seed(self.photo_id, self.seed, *purpose)
+
+
+def derive_seed(photo_id: str, seed: int, *purpose: object) -> int:
     """A seed in [0, 2^63) from a photo's content, the user's seed and a purpose: the same in any order, batch or folder."""
-    digest = hashlib.sha256(repr((content_hash, seed, *purpose)).encode()).digest()
+    digest = hashlib.sha256(repr((photo_id, seed, *purpose)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
 def generate(
     denoise: Denoise,
     restored: Tensor,
-    content_hash: str,
-    seed: int,
+    seeds: Seeds,
     options: CandidateOptions,
     *,
     condition: Tensor | None = None,
     first: int = 0,
-    judge: Judge | None = None,
+    score_latents: ScoreLatents | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> Candidates:
     """All candidates of one photo, batched across strengths and seeds.
 
-    restored: (1, C, h, w) latent of the restored image; condition: (1, C', h, w), or None where that latent itself is the condition.
-    `judge` is needed for halving only.
-    first: the number of the first seed of each strength, for further candidates beside those there are.
-    Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without a judge.
+    Args:
+        denoise: The prior's denoiser.
+        restored: Latent of the restored image, (1, C, h, w).
+        seeds: What the candidates' seeds derive from.
+        options: How many there are and how they are made.
+        condition: (1, C', h, w), or None where the latent itself is the condition.
+        first: The number of the first seed of each strength, for candidates in addition to those there are.
+        score_latents: Ranks candidates half of the way down; needed for halving only.
+        on_step: Told how many of the candidates are done.
+
+    Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without `score_latents`.
     """
     if options.mode not in MODES:
         raise unknown_name("candidate mode", options.mode, MODES)
     if not options.strengths or options.seeds < 1:
         raise UsageError("candidates need at least one strength and one seed")
-    if options.halving and judge is None:
-        raise UsageError("halving needs metrics to judge the candidates by: choose at least one")
+    if options.halving and score_latents is None:
+        raise UsageError("halving needs metrics to rank the candidates by: choose at least one")
     pairs = [(strength, number) for strength in options.strengths for number in range(first, first + options.seeds)]
     strengths = tuple(strength for strength, _ in pairs)
-    seeds = tuple(derive_seed(content_hash, seed, "candidate", strength, number) for strength, number in pairs)
+    own = tuple(seeds.derive("candidate", strength, number) for strength, number in pairs)
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
     given = restored if condition is None else condition
     size = options.batch or automatic_batch(restored.shape[-2] * restored.shape[-1], restored.device)
-    batch = Batch(size, "candidates")
+    path = _Path(denoise, given, options, Batch(size, "candidates"))
 
     def start(part: slice) -> Tensor:
-        return start_latents(denoise, restored, given, levels[part], list(seeds[part]), options)
+        return start_latents(denoise, restored, given, levels[part], list(own[part]), options)
 
-    starts = batch.run(start, len(seeds), restored.device)
-    if not options.halving:
-        latents = _denoise_all(denoise, starts, levels, given, options.solver, batch, on_step)
-        return Candidates(latents, strengths, seeds, (False,) * len(seeds), tuple(batch.notes))
-    assert judge is not None
-    return _successive_halving(denoise, starts, levels, given, strengths, seeds, options, batch, judge)
+    starts = path.batch.run(start, len(own), restored.device)
+    if score_latents is not None and options.halving:
+        latents, stopped = _successive_halving(path, starts, levels, score_latents)
+    else:
+        latents, stopped = path.down(starts, levels, on_step), (False,) * len(own)
+    return Candidates(latents=latents, strengths=strengths, seeds=own, stopped=stopped, notes=tuple(path.batch.notes))
 
 
 def automatic_batch(pixels: int, device: torch.device) -> int:
@@ -108,58 +143,56 @@ def start_latents(
     return mix_noise(inverted[which], clean, sigma, noise, options.eta)
 
 
-def _denoise_all(
-    denoise: Denoise,
-    starts: Tensor,
-    levels: Tensor,
-    condition: Tensor,
-    solver: str,
-    batch: Batch,
-    on_step: Callable[[int, int], None] | None = None,
-) -> Tensor:
-    def finish(part: slice) -> Tensor:
-        x = starts[part]
-        latents = integrate(denoise, x, levels[part], condition.expand(len(x), -1, -1, -1), solver=solver)
-        if on_step is not None:
-            on_step(part.stop, len(starts))
-        return latents
+@dataclass(frozen=True)
+class _Path:
+    """The way down from noise, for all candidates of one photo. condition: (1, C', h, w)."""
 
-    return batch.run(finish, len(starts), starts.device)
+    denoise: Denoise
+    condition: Tensor
+    options: CandidateOptions
+    batch: Batch
+
+    def down(self, starts: Tensor, levels: Tensor, on_step: Callable[[int, int], None] | None = None) -> Tensor:
+        """x (N, C, h, w) at the first of its noise levels (N, steps + 1) -> x at the last."""
+
+        def finish(part: slice) -> Tensor:
+            x = starts[part]
+            latents = integrate(self.denoise, x, levels[part], self.condition.expand(len(x), -1, -1, -1), solver=self.options.solver)
+            if on_step is not None:
+                on_step(part.stop, len(starts))
+            return latents
+
+        return self.batch.run(finish, len(starts), starts.device)
+
+    def estimate(self, x: Tensor, level: Tensor) -> Tensor:
+        """x0_hat (N, C, h, w) of x at one noise level each, (N,)."""
+
+        def one(part: slice) -> Tensor:
+            return self.denoise(x[part], level[part].to(x), self.condition.expand(len(x[part]), -1, -1, -1))
+
+        return self.batch.run(one, len(x), x.device)
 
 
-def _successive_halving(
-    denoise: Denoise,
-    starts: Tensor,
-    levels: Tensor,
-    condition: Tensor,
-    strengths: tuple[float, ...],
-    seeds: tuple[int, ...],
-    options: CandidateOptions,
-    batch: Batch,
-    judge: Judge,
-) -> Candidates:
-    """Half of the way for all, then only the better half by `judge` on x0_hat; the survivors' second half takes the spared calls.
+def _successive_halving(path: _Path, starts: Tensor, levels: Tensor, score_latents: ScoreLatents) -> tuple[Tensor, tuple[bool, ...]]:
+    """Half of the way for all, then only the better half by the scores of x0_hat; the survivors' second half takes the spared calls.
 
     (Jamieson & Talwalkar 2016.) A stopped candidate stays in the list as its last x0_hat: it may still be the dispreferred one.
+    Returns the latents (N, C, h, w) and which candidates were stopped.
     """
+    options, count = path.options, len(starts)
     rung = max(1, options.steps // 2)
-    halfway = _denoise_all(denoise, starts, levels[:, : rung + 1], condition, options.solver, batch)
+    halfway = path.down(starts, levels[:, : rung + 1])
     level = levels[:, rung]
-
-    def estimate(part: slice) -> Tensor:
-        return denoise(halfway[part], level[part].to(halfway), condition.expand(len(halfway[part]), -1, -1, -1))
-
-    estimates = batch.run(estimate, len(seeds), halfway.device)
-    order = judge(estimates).argsort(descending=True, stable=True)
-    survivors = order[: max(1, len(seeds) // 2)].sort().values
-    spared = (len(seeds) - len(survivors)) * network_calls(options.steps - rung, options.solver) - len(seeds)
+    estimates = path.estimate(halfway, level)
+    order = score_latents(estimates).argsort(descending=True, stable=True)
+    survivors = order[: max(1, count // 2)].sort().values
+    spared = (count - len(survivors)) * network_calls(options.steps - rung, options.solver) - count
     extra = max(0, spared // (len(survivors) * network_calls(1, options.solver)))
     remaining = torch.stack([karras_sigmas(float(level[index]), options.sigma_min, options.steps - rung + extra) for index in survivors])
-    finished = _denoise_all(denoise, halfway[survivors], remaining, condition, options.solver, batch)
     latents = estimates.clone()
-    latents[survivors] = finished
+    latents[survivors] = path.down(halfway[survivors], remaining)
     alive = set(survivors.tolist())
-    return Candidates(latents, strengths, seeds, tuple(index not in alive for index in range(len(seeds))), tuple(batch.notes))
+    return latents, tuple(index not in alive for index in range(count))
 
 
 def extra_strengths(options: CandidateOptions, calls: int) -> list[tuple[float, ...]]:

@@ -1,9 +1,10 @@
 """The fidelity guard: what the restored image says about the scene must stand (ours; the public TTPO reproduction has none).
 
-It mends first (the low band of a result is put back to the restored image's), then refuses what cannot be mended.
+It corrects first (the low band of a result is put back to the restored image's), then refuses what cannot be corrected.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
@@ -19,7 +20,14 @@ ROUNDING = 50.0
 
 @dataclass(frozen=True)
 class Verdict:
-    """fidelity: PSNR to the restored image, dB; consistency: PSNR of the shrunken result to the input, dB; refused: why, or None."""
+    """What the guard measured of one result, and whether it may be returned.
+
+    Attributes:
+        fidelity: PSNR to the restored image, dB.
+        consistency: PSNR of the shrunken result to the input, dB.
+        grain: The high-band energy of smooth regions, as a factor on the restored image's.
+        refused: Why the result may not be returned, or None.
+    """
 
     fidelity: float
     consistency: float
@@ -63,30 +71,83 @@ def consistency(image: Tensor, lq: Tensor, scale: int) -> Tensor:
     return agreement(small, lq.expand_as(small))
 
 
-def smooth_energy_ratio(image: Tensor, restored: Tensor, window: int = 8, floor: float = 1e-6) -> Tensor:
-    """How much louder the finest Haar bands are in the restored image's smoothest third: a ratio of median local RMS, (N,).
+# The side of the window of a local energy, pixels, and what keeps the energy of an empty band above zero.
+_WINDOW, _FLOOR = 8, 1e-6
 
-    Grain and woven patterns are added energy where the restored image has least.
+
+@dataclass(frozen=True)
+class SmoothRegions:
+    """Where an image is smoothest, and how much high-band energy it has there.
+
+    Attributes:
+        mask: (h, w) bool, the third of the windows with the least energy in the finest Haar bands.
+        energy: The median of their energies, (1,).
+        window: The side of a window, pixels.
     """
-    size = min(window, *(side // 2 for side in image.shape[-2:]))
-    local, reference = (local_energy(each, size, max(1, size // 2)) for each in (image, restored))
-    smooth = (reference <= reference.flatten(1).quantile(1 / 3, dim=1)[:, None, None, None])[0, 0]
-    energy, own = local[:, 0, smooth].median(dim=1).values, reference[:, 0, smooth].median(dim=1).values
-    return ((energy + floor) / (own + floor)).sqrt()
+
+    mask: Tensor
+    energy: Tensor
+    window: int
+
+    def ratio(self, image: Tensor) -> Tensor:
+        """How much louder the finest Haar bands of `image` (N, 3, H, W) are here: a ratio of median local RMS, (N,)."""
+        energy = _local(image, self.window)[:, 0, self.mask].median(dim=1).values
+        return ((energy + _FLOOR) / (self.energy + _FLOOR)).sqrt()
 
 
-def judge(image: Tensor, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> Verdict:
-    """Whether one result (1, 3, H, W) may be returned. Images too small for Haar windows are judged on fidelity and consistency."""
-    fidelity = float(agreement(image, restored))
-    of_result = float(consistency(image, lq, scale))
-    of_restored = float(consistency(restored, lq, scale))
-    grain = float(smooth_energy_ratio(image, restored)) if min(image.shape[-2:]) >= 4 else 1.0
-    refused = None
-    if options.enabled:
+def smooth_regions(restored: Tensor) -> SmoothRegions:
+    """Of an image (1, 3, H, W). Grain and woven patterns are energy that a result adds where the restored image has least."""
+    window = min(_WINDOW, *(side // 2 for side in restored.shape[-2:]))
+    energy = _local(restored, window)
+    mask = (energy <= energy.flatten(1).quantile(1 / 3, dim=1)[:, None, None, None])[0, 0]
+    return SmoothRegions(mask=mask, energy=energy[:, 0, mask].median(dim=1).values, window=window)
+
+
+def _local(image: Tensor, window: int) -> Tensor:
+    return local_energy(image, window, max(1, window // 2))
+
+
+class Guard:
+    """The fidelity guard of one photo. What it needs of the restored image is measured once, when it is first asked.
+
+    Args:
+        restored: (1, 3, H, W) in [0, 1].
+        lq: The input, (1, 3, h, w).
+        scale: The scale of the task; 1 where nothing shrinks.
+        options: What a result may change.
+    """
+
+    def __init__(self, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> None:
+        self.restored, self.lq, self.scale, self.options = restored, lq, scale, options
+
+    @cached_property
+    def own_consistency(self) -> float:
+        """How well the restored image agrees with the input, dB."""
+        return float(consistency(self.restored, self.lq, self.scale))
+
+    @cached_property
+    def smooth(self) -> SmoothRegions | None:
+        """The smooth regions of the restored image; None where it is too small for Haar windows."""
+        return smooth_regions(self.restored) if min(self.restored.shape[-2:]) >= 4 else None
+
+    def keep_low_band(self, image: Tensor) -> Tensor:
+        """Put the low band of `image` (N, 3, H, W) back to that of the restored image."""
+        return keep_low_band(image, self.restored, self.scale, self.options)
+
+    def judge(self, image: Tensor) -> Verdict:
+        """Whether a result (1, 3, H, W) may be returned. Images too small for Haar windows: fidelity and consistency alone decide."""
+        fidelity = float(agreement(image, self.restored))
+        of_result = float(consistency(image, self.lq, self.scale))
+        grain = 1.0 if self.smooth is None else float(self.smooth.ratio(image))
+        refused = self._refusal(fidelity, of_result, grain) if self.options.enabled else None
+        return Verdict(fidelity=fidelity, consistency=of_result, grain=grain, refused=refused)
+
+    def _refusal(self, fidelity: float, of_result: float, grain: float) -> str | None:
+        options = self.options
         if fidelity < options.fidelity:
-            refused = f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
-        elif scale > 1 and of_result < min(of_restored, ROUNDING) - options.consistency_margin:
-            refused = f"contradicts the input: {of_result:.1f} dB, restored {of_restored:.1f}"
-        elif grain > options.grain:
-            refused = f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"
-    return Verdict(fidelity, of_result, grain, refused)
+            return f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
+        if self.scale > 1 and of_result < min(self.own_consistency, ROUNDING) - options.consistency_margin:
+            return f"contradicts the input: {of_result:.1f} dB, restored {self.own_consistency:.1f}"
+        if grain > options.grain:
+            return f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"
+        return None

@@ -1,71 +1,23 @@
 """Stage III of TTPO: guided denoising of one restored image, towards the preferred and away from the dispreferred (arXiv 2511.19169)."""
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.guidance import guide, make_split
 from ttpo_cli.diffusion.sampler import integrate, invert, seeded_noise
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import unknown_name
 from ttpo_cli.imaging.tiles import pad_reflect
-from ttpo_cli.imaging.wavelets import replace_low_band
-from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker, score_map
-from ttpo_cli.preference.guard import keep_low_band
+from ttpo_cli.preference.context import StageContext
 from ttpo_cli.preference.preference_loss import pair_preference, with_reward
 from ttpo_cli.progress import OnStep
-from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
 
 STARTS = ("inversion", "noising", "noise")
 
 ORIGINS = ("restored", "preferred")
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What the stages work with: the prior, the metrics that select, the ranker, and the scale of the task (1 where nothing shrinks)."""
-
-    prior: Prior
-    metrics: tuple[Metric, ...]
-    ranker: Ranker
-    scale: int
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """The restored image, padded for the prior: latent (1, C, h, w), the prior's condition, mask (1, 1, h, w) of what is photo,
-    its (H, W) and how many pixels it has with its padding."""
-
-    latent: Tensor
-    condition: Tensor
-    mask: Tensor
-    size: tuple[int, int]
-    pixels: int
-
-
-def prepare(restored: Tensor, prior: Prior) -> Canvas:
-    """Reflect-pad to the prior's size, and mark what is padding so that no loss sees it."""
-    padded, size = pad_reflect(restored, prior.multiple)
-    latent = prior.encode(padded)
-    mask = latent.new_zeros(1, 1, *latent.shape[-2:])
-    factor = padded.shape[-1] // latent.shape[-1]
-    mask[..., : -(-size[0] // factor), : -(-size[1] // factor)] = 1
-    condition = latent if prior.condition is None else prior.condition(padded)
-    return Canvas(latent, condition, mask, size, padded.shape[-2] * padded.shape[-1])
-
-
-def mend(latents: Tensor, canvas: Canvas, restored: Tensor, tools: Tools, guard: GuardOptions) -> Tensor:
-    """Decode, cut the padding off, put the colours and the low band back to the restored image's, clamp: -> (N, 3, H, W)."""
-    height, width = canvas.size
-    images = torch.cat([tools.prior.decode(latent[None])[..., :height, :width] for latent in latents])
-    if tools.prior.colour_fix:
-        images = replace_low_band(images, restored)
-    return keep_low_band(images, restored, tools.scale, guard).clamp(0, 1)
 
 
 def references_for(images: Tensor, preferred: int, dispreferred: int, ranker: Ranker, options: GuidanceOptions) -> tuple[Tensor, Tensor]:
@@ -83,35 +35,37 @@ def references_for(images: Tensor, preferred: int, dispreferred: int, ranker: Ra
     return compose(images, best), compose(images[1:], worst)
 
 
-def guided_denoise(
-    denoise: Denoise, canvas: Canvas, references: tuple[Tensor, Tensor], tools: Tools, options: GuidanceOptions, seed: int, on_step: OnStep
-) -> Tensor:
-    """Stage III: from the start the options name, down the ODE, each x0_hat pulled towards the preferred reference. (1, C, h, w)."""
-    preferred, dispreferred = (tools.prior.encode(pad_reflect(image, tools.prior.multiple)[0]) for image in references)
+def guided_denoise(context: StageContext, references: tuple[Tensor, Tensor], options: GuidanceOptions, on_step: OnStep) -> Tensor:
+    """Stage III: down the ODE from the start that the options name, each x0_hat pulled towards the preferred reference. (1, C, h, w).
+
+    references: (preferred, dispreferred), each (1, 3, H, W). Raises UsageError for an unknown start, origin, split or solver.
+    """
+    prior, canvas = context.tools.prior, context.canvas
+    preferred, dispreferred = (prior.encode(pad_reflect(image, prior.multiple)[0]) for image in references)
     low = make_split(options)
     strengths = (options.distance, options.beta, options.repulsion)
     preference = pair_preference(preferred, dispreferred, lambda x: x - low(x), canvas.mask, *strengths)
     if options.ranker_weight:
-        preference = with_reward(
-            preference, lambda x0: score_map(tools.ranker, tools.prior.decode(x0)).mean(dim=(1, 2, 3)), options.ranker_weight
-        )
+        ranker = context.tools.ranker
+        preference = with_reward(preference, lambda x0: score_map(ranker, prior.decode(x0)).mean(dim=(1, 2, 3)), options.ranker_weight)
     strength = 0.98 if options.start == "noise" else options.strength
-    sigmas = karras_sigmas(min(flow_to_sigma(strength), tools.prior.sigma_max), 0.01, options.steps)
-    start = guided_start(denoise, canvas, preferred, sigmas, options, seed)
+    sigmas = karras_sigmas(min(flow_to_sigma(strength), prior.sigma_max), 0.01, options.steps)
+    start = guided_start(context, preferred, sigmas, options)
     callback = guide(canvas.latent, preference, canvas.mask, options, lambda done: on_step("guidance", done, options.steps))
-    return integrate(denoise, start, sigmas, canvas.condition, solver=options.solver, callback=callback)
+    return integrate(context.denoise("guidance"), start, sigmas, canvas.condition, solver=options.solver, callback=callback)
 
 
-def guided_start(denoise: Denoise, canvas: Canvas, preferred: Tensor, sigmas: Tensor, options: GuidanceOptions, seed: int) -> Tensor:
-    """x at the first noise level. Raises UsageError for an unknown start or origin."""
+def guided_start(context: StageContext, preferred: Tensor, sigmas: Tensor, options: GuidanceOptions) -> Tensor:
+    """x at the first noise level, (1, C, h, w). Raises UsageError for an unknown start or origin."""
     if options.start not in STARTS:
         raise unknown_name("start", options.start, STARTS)
     if options.origin not in ORIGINS:
         raise unknown_name("origin", options.origin, ORIGINS)
+    canvas = context.canvas
     origin = preferred if options.origin == "preferred" else canvas.latent
     if options.start == "inversion":
-        return invert(denoise, origin, sigmas, canvas.condition, solver=options.solver)
-    noise = seeded_noise(origin.shape, [seed], origin.device)
+        return invert(context.denoise("guidance"), origin, sigmas, canvas.condition, solver=options.solver)
+    noise = seeded_noise(origin.shape, [context.seeds.derive("guidance")], origin.device)
     return (origin if options.start == "noising" else 0) + float(sigmas[0]) * noise
 
 

@@ -113,7 +113,7 @@ def settled(result: "Result", photo: "Photo", source: Path | None, target: Path 
     outputs = work.outputs
     if outputs.strict and guard_refused_all(result):
         raise GuardRejected("the guard refused every change to the restored image: loosen --guard-..., or leave out --strict")
-    final = with_pixels(photo, result.final)
+    final = with_pixels(photo, result.outcome.final)
     record = {**record_result(result, photo, work.engine, work.weights), **work.provenance}
     how = {name: value for name, value in outputs.encoding.items() if name != "quality"}
     record["notes"] += losses(final, path=target, **how, mark=mark_of(record["chosen"]) if outputs.mark else None)
@@ -151,8 +151,8 @@ def guard_refused_all(result: "Result") -> bool:
     """Whether there were changes to the restored image, and the guard let none pass."""
     from ttpo_cli.report.table import IDENTICAL
 
-    changes = [row for row, decibel in result.fidelity.items() if decibel < IDENTICAL]
-    return bool(changes) and all(result.guard[row] != "kept" for row in changes)
+    changes = [contender for contender in result.outcome.contenders if contender.verdict.fidelity < IDENTICAL]
+    return bool(changes) and not any(contender.kept for contender in changes)
 
 
 def candidate_files(result: "Result", photo: "Photo", folder: Path, stem: str) -> Iterator[tuple[Path, bytes]]:
@@ -163,10 +163,11 @@ def candidate_files(result: "Result", photo: "Photo", folder: Path, stem: str) -
     from ttpo_cli.imaging.writing import encode_photo
     from ttpo_cli.report.contact_sheet import contact_sheet
 
-    for index in range(len(result.candidates)):
+    outcome = result.outcome
+    for index, contender in enumerate(outcome.contenders[: outcome.candidate_count]):
         path = folder / f"{stem}_{index:02d}.png"
-        yield path, encode_photo(path, with_pixels(photo, result.candidates[index : index + 1])).data
-    sheet = contact_sheet(result.candidates, result.candidate_labels)
+        yield path, encode_photo(path, with_pixels(photo, contender.image)).data
+    sheet = contact_sheet(outcome.candidates, outcome.candidate_labels)
     plain = replace(photo, pixels=sheet, alpha=None, grey=False, bit_depth=8)
     path = folder / f"{stem}_candidates.png"
     yield path, encode_photo(path, plain, keep=frozenset()).data

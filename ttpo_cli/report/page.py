@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
 from ttpo_cli.report.table import Table, candidates, comparison, refusals
 
@@ -43,17 +43,11 @@ class PagePhoto:
 
 def page_photo(result: Result, lq: Tensor, record: Mapping[str, Any]) -> PagePhoto:
     """Encode one photo's pictures: PNG up to 1.5 megapixels, JPEG beyond. lq: (1, 3, h, w) in [0, 1], the photo as it was given."""
-    pictures = {
-        "input": lq,
-        "restored": result.restored,
-        "best candidate": result.best,
-        RIVAL: result.rival,
-        "guided": result.guided,
-        "result": result.final,
-    }
-    lossless = result.final.shape[-1] * result.final.shape[-2] <= LOSSLESS_PIXELS
+    outcome = result.outcome
+    pictures = {"input": lq, **{row: outcome.image(row) for row in ("restored", "best candidate", BEST_OF_N, "guided", "result")}}
+    lossless = outcome.final.shape[-1] * outcome.final.shape[-2] <= LOSSLESS_PIXELS
     images = {name: data_uri(image, lossless) for name, image in pictures.items() if image is not None}
-    sheet = contact_sheet(result.candidates, result.candidate_labels, cell=SHEET_CELL, whole=False)
+    sheet = contact_sheet(outcome.candidates, outcome.candidate_labels, cell=SHEET_CELL, whole=False)
     return PagePhoto(record, images, data_uri(sheet, lossless=False), lossless)
 
 

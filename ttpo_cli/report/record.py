@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli import __version__
-from ttpo_cli.preference.outcome import RIVAL
+from ttpo_cli.preference.outcome import BEST_OF_N, Contender
 from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.sha256 import file_sha256
 
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 _MADE = ("restore", "candidates", "selection")
-# Each row of the comparison, and the stages it costs. The rival spends guidance's network calls on further candidates; it is not timed.
+# Each row of the comparison, and the stages it costs. The best of N spends guidance's network calls on further candidates; it is not timed.
 ROWS = {
     "restored": _MADE[:1],
     "best candidate": _MADE,
-    RIVAL: (*_MADE, "guidance"),
+    BEST_OF_N: (*_MADE, "guidance"),
     "guided": (*_MADE, "guidance"),
     "result": (*_MADE, "guidance", "choice", "joining"),
 }
@@ -45,25 +46,26 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 
     weights: what `weights_of` says of the engine, once for all photos.
     """
-    # Without the stages there is no pair; of a photo done in regions, each region has its own, and no candidate has scores.
-    pair = result.preferred != result.dispreferred and result.candidate_labels[result.preferred] in result.scores
+    outcome, timings = result.outcome, result.timings
+    labels = outcome.candidate_labels
+    pair = outcome.preferred != outcome.dispreferred  # none without the stages; of a photo done in regions, each region has its own
     return jsonable(
         {
             "schema_version": SCHEMA_VERSION,
             "source": _source(photo),
-            "size": {"width": result.final.shape[-1], "height": result.final.shape[-2]},
-            "chosen": result.chosen,
-            "reason": result.reason,
-            "preferred": result.candidate_labels[result.preferred] if pair else None,
-            "dispreferred": result.candidate_labels[result.dispreferred] if pair else None,
-            "rows": {row: {**_row(result, row), **_cost(result, row)} for row in ROWS if row in result.fidelity},
-            "candidates": [{"label": label, **_row(result, label)} for label in result.candidate_labels],
-            "network_calls": result.network_calls,
-            "seconds": {stage: round(seconds, 3) for stage, seconds in result.seconds.items()},
-            "peak_memory": result.peak_memory,
-            "notes": [*photo.notes, *result.notes],
-            "settings": result.settings,
-            "seeds": result.seeds,
+            "size": {"width": outcome.final.shape[-1], "height": outcome.final.shape[-2]},
+            "chosen": outcome.chosen,
+            "reason": outcome.reason,
+            "preferred": labels[outcome.preferred] if pair else None,
+            "dispreferred": labels[outcome.dispreferred] if pair else None,
+            "rows": {row: {**_measured(found), **_cost(result, row)} for row in ROWS if (found := outcome.row(row)) is not None},
+            "candidates": [{"label": each.label, **_measured(each)} for each in outcome.contenders[: outcome.candidate_count]],
+            "network_calls": outcome.calls,
+            "seconds": {stage: round(seconds, 3) for stage, seconds in timings.seconds.items()},
+            "peak_memory": timings.peak_memory,
+            "notes": [*photo.notes, *outcome.notes],
+            "settings": asdict(result.settings),
+            "seeds": outcome.seeds,
             "metrics": [_metric(metric) for metric in (engine.tools.metrics if engine.tools else ())],
             "weights": list(weights),
             "versions": versions(),
@@ -141,20 +143,21 @@ def _source(photo: Photo) -> dict[str, Any]:
     }
 
 
-def _row(result: Result, row: str) -> dict[str, Any]:
+def _measured(contender: Contender) -> dict[str, Any]:
+    verdict = contender.verdict
     return {
-        "scores": result.scores.get(row, {}),
-        "fidelity_db": result.fidelity.get(row),
-        "consistency_db": result.consistency.get(row),
-        "guard": result.guard.get(row),
+        "scores": contender.scores,
+        "fidelity_db": verdict.fidelity,
+        "consistency_db": verdict.consistency,
+        "guard": verdict.refused or "kept",
     }
 
 
 def _cost(result: Result, row: str) -> dict[str, Any]:
     """Calls of the prior's network and seconds, of all that a row needed."""
-    calls = sum(result.network_calls.get(stage, 0) for stage in ROWS[row])
-    seconds = sum(result.seconds.get(stage, 0.0) for stage in ROWS[row])
-    return {"network_calls": calls, "seconds": None if row == RIVAL else round(seconds, 3)}
+    calls = sum(result.outcome.calls.get(stage, 0) for stage in ROWS[row])
+    seconds = sum(result.timings.seconds.get(stage, 0.0) for stage in ROWS[row])
+    return {"network_calls": calls, "seconds": None if row == BEST_OF_N else round(seconds, 3)}
 
 
 def _metric(metric: Metric) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from ttpo_cli.settings.selection import SelectionOptions
 class Settings:
     """Everything a result depends on beside the photo and the weights.
 
-    ttpo: go beyond the restored image at all. region: photos of more than region x region pixels (after restoration) go through the
+    ttpo: go beyond the restored image at all. region: photos whose longer side (after restoration) is above it go through the
     three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
     Where memory is short nevertheless, the region that failed is split, and those that are finished stay.
     compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).

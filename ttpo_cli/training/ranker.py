@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
-from ttpo_cli.preference.candidates import generate
+from ttpo_cli.preference.candidates import Seeds, generate
 from ttpo_cli.preference.guard import keep_low_band
 from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.settings.candidates import CandidateOptions
@@ -111,7 +111,7 @@ def load_or_make_candidates(path: Path, bank: Bank, prior: Prior, options: Ranke
     made = []
     for index, crop in enumerate(bank.restored):
         restored = to_float(crop[None]).to(device)
-        candidates = generate(prior.denoise, prior.encode(restored), f"crop {index}", options.seed, settings)
+        candidates = generate(prior.denoise, prior.encode(restored), Seeds(f"crop {index}", options.seed), settings)
         images = keep_low_band(prior.decode(candidates.latents), restored, restorer_scale(bank.kinds[index]), guard)
         made.append(to_uint8(images).cpu())
     candidates = torch.stack(made)

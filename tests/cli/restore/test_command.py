@@ -64,7 +64,7 @@ def test_the_written_pixels_are_those_of_the_pipeline(photo):
     source = read_photo(photo)
     result = pipeline.restore_photo(source.pixels, source.content_hash, tiny_engine(), pipeline.Settings(seed=3))
     written = read_photo(photo.with_name("photo_ttpo.png")).pixels
-    assert torch.equal(written, (result.final * 255).round() / 255)
+    assert torch.equal(written, (result.outcome.final * 255).round() / 255)
 
 
 def test_json_is_one_object_and_nothing_else_on_stdout(photo, capsys):

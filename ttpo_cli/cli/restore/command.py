@@ -187,8 +187,8 @@ def _restore_one(photo: "Photo", job: "Job", work: Work, summary: RunSummary, js
     with summary.terminal.progress(photo.name) as on_step:
         chooser = METRICS_CHOOSE if work.ask is None else Chooser(partial(work.ask, photo.name, None))
         result = restore_photo(photo.pixels, photo.content_hash, work.engine, work.settings, on_step, chooser)
-    if work.ask is not None and "asking" not in result.seconds:
-        result = replace(result, notes=(*result.notes, UNASKED))
+    if work.ask is not None and "asking" not in result.timings.seconds:
+        result = replace(result, outcome=replace(result.outcome, notes=(*result.outcome.notes, UNASKED)))
     written = write_result(result, photo, job.source, job.target, work)
     summary.records.append(written.record)
     if written.page is not None:

@@ -118,8 +118,8 @@ def _timed_pieces(todo: "Sequence[Decision]", work: Work) -> "Iterator[Sample]":
             final, record = settled(result, piece, job.source, job.target, work)
             began = time.perf_counter()
             encoded, _ = encode_result(final, record, job.target, work.outputs)
-            pixels = result.final.shape[-1] * result.final.shape[-2]
-            memory = result.peak_memory.get("all", {})
+            pixels = result.outcome.final.shape[-1] * result.outcome.final.shape[-2]
+            memory = result.timings.peak_memory.get("all", {})
             yield Sample(pixels, seconds + time.perf_counter() - began, memory, ending, len(encoded))
 
 
