@@ -1,7 +1,7 @@
 """TTPO from a photo to its result: restore, propose candidates, select a pair, guide, guard, choose (arXiv 2511.19169)."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import Outcome, of_regions, of_restored
 from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.option import recorded_values
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.store import Store, open_store
 
@@ -220,7 +221,7 @@ def _result(outcome: Outcome, settings: Settings, timer: StageTimer, notes: Sequ
         seconds=timer.seconds,
         seeds=outcome.seeds,
         notes=(*notes, *outcome.notes),
-        settings=asdict(replace(settings, pick=outcome.pick or settings.pick)),
+        settings=recorded_values(replace(settings, pick=outcome.pick or settings.pick)),
         rival=None if outcome.rival is None else outcome.rival.cpu(),
         peak_memory={**timer.memory, "all": greatest(tuple(timer.memory.values()))},
     )

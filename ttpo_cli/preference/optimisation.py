@@ -103,10 +103,10 @@ def optimise(
     if not compare:
         return outcome
     rounds = extra_strengths(candidates, counter.stages["guidance"])
-    further = [replace(candidates, strengths=strengths, seeds=1, halving=False) for strengths in rounds]
+    further = [replace(candidates, strengths=strengths, per_strength=1, halving=False) for strengths in rounds]
     latents = [
         generate(tools.prior.denoise, canvas.latent, content_hash, seed, options, condition=canvas.condition, first=first).latents
-        for first, options in enumerate(further, candidates.seeds)
+        for first, options in enumerate(further, candidates.per_strength)
     ]
     outcome = with_rival(outcome, finish(torch.cat(latents)), lq, panel, tools.scale, selection, guard)
     timer.end_of("rival")
