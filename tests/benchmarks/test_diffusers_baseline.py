@@ -16,8 +16,8 @@ from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.settings.settings import Settings
 
 FEW = Settings(
-    prior=PriorOptions(scale=3.0),
-    candidates=CandidateOptions(strengths=(0.1, 0.3), seeds=2, steps=2),
+    prior=PriorOptions(cfg=3.0),
+    candidates=CandidateOptions(strengths=(0.1, 0.3), per_strength=2, steps=2),
     guidance=GuidanceOptions(steps=3),
 )
 

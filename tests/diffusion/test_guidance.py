@@ -10,7 +10,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.preference.preference_loss import DISTANCES, pair_preference
 from ttpo_cli.settings.guidance import GuidanceOptions
 
-PAPER = GuidanceOptions(scale=1000, alpha=0.5, t1=0.7, t2=0.1, step="paper")
+PAPER = GuidanceOptions(scale=1000, alpha=0.5, t1=0.7, t2=0.1, update="paper")
 
 
 def _nothing(x0_hat: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def test_the_loss_falls_from_dispreferred_to_preferred(distance: str) -> None:
 
 
 def test_a_normalised_step_has_rms_rate_times_sigma_whatever_the_gradient() -> None:
-    options = replace(PAPER, step="normalised", rate=0.3)
+    options = replace(PAPER, update="normalised", rate=0.3)
     x0_hat = torch.rand(1, 3, 8, 8)
     moved, _ = guide(torch.zeros(1, 3, 8, 8), _nothing, torch.ones(1, 1, 8, 8), options)(x0_hat, x0_hat, torch.tensor([4.0]), 0)
     assert float((moved - x0_hat).square().mean().sqrt()) == pytest.approx(0.3 * 4, rel=1e-4)
@@ -128,6 +128,6 @@ def test_the_masked_mean_counts_what_is_inside_only() -> None:
 
 def test_unknown_choices_are_refused_by_name() -> None:
     with pytest.raises(UsageError, match="step rule"):
-        guide(torch.zeros(1, 3, 8, 8), _nothing, torch.ones(1, 1, 8, 8), replace(PAPER, step="papre"))
+        guide(torch.zeros(1, 3, 8, 8), _nothing, torch.ones(1, 1, 8, 8), replace(PAPER, update="papre"))
     with pytest.raises(UsageError, match="distance"):
         pair_preference(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), lambda x: x, torch.ones(1, 1, 8, 8), "l3", 1.0)

@@ -10,7 +10,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.preference.candidates import Seeds, derive_seed, extra_strengths, generate
 from ttpo_cli.settings.candidates import CandidateOptions
 
-OPTIONS = CandidateOptions(strengths=(0.1, 0.3), seeds=2, steps=6)
+OPTIONS = CandidateOptions(strengths=(0.1, 0.3), per_strength=2, steps=6)
 LATENT = smooth_image(16, 16) * 2 - 1
 
 
@@ -28,7 +28,7 @@ def test_a_candidate_depends_on_the_photo_and_the_seed_but_not_on_its_batch() ->
 
 
 def test_more_seeds_add_candidates_and_change_none() -> None:
-    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=3))
+    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, per_strength=3))
     few = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), OPTIONS)
     kept = dict(zip(more.seeds, more.latents, strict=True))
     for seed, latent in zip(few.seeds, few.latents, strict=True):
@@ -69,7 +69,7 @@ def test_every_knob_changes_the_candidates(change: dict) -> None:
 
 
 def test_halving_makes_no_more_calls_keeps_the_better_half_and_marks_the_rest() -> None:
-    options = CandidateOptions(strengths=(0.1, 0.2, 0.3), seeds=2, steps=8)
+    options = CandidateOptions(strengths=(0.1, 0.2, 0.3), per_strength=2, steps=8)
     full, halved = CallCounter(), CallCounter()
     generate(full.wrap(gaussian_denoiser(0.2), "all"), LATENT, Seeds("photo", 0), options)
 
@@ -93,8 +93,8 @@ def test_extra_candidates_cost_no_less_than_the_calls_they_stand_for() -> None:
 
 
 def test_further_candidates_are_those_that_more_seeds_would_have_made() -> None:
-    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=3))
-    further = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, seeds=1), first=2)
+    more = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, per_strength=3))
+    further = generate(gaussian_denoiser(0.2), LATENT, Seeds("photo", 0), replace(OPTIONS, per_strength=1), first=2)
     assert set(further.seeds) == {more.seeds[2], more.seeds[5]}
 
 
@@ -105,7 +105,7 @@ def test_seeds_differ_by_purpose_and_fit_a_generator() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"mode": "inverson"}, {"strengths": ()}, {"seeds": 0}, {"strengths": (1.2,)}, {"halving": True}, {"steps": 0}]
+    "change", [{"mode": "inverson"}, {"strengths": ()}, {"per_strength": 0}, {"strengths": (1.2,)}, {"halving": True}, {"steps": 0}]
 )
 def test_options_that_make_no_sense_are_refused(change: dict) -> None:
     with pytest.raises(UsageError):

@@ -24,7 +24,7 @@ from ttpo_cli.settings.settings import Settings
 RESTORED = smooth_image(44, 60)
 LQ = imresize(RESTORED, size=(22, 30)).clamp(0, 1)
 LENIENT = GuardOptions(fidelity=0, grain=1e9, consistency_margin=1e9)
-CANDIDATES = CandidateOptions(strengths=(0.1, 0.2), seeds=2, steps=4)
+CANDIDATES = CandidateOptions(strengths=(0.1, 0.2), per_strength=2, steps=4)
 
 
 def roughness(image: Tensor) -> Tensor:
@@ -120,8 +120,8 @@ CHANGES: list[dict[str, Any]] = [
     {"distance": "log"},
     {"beta": 40.0},
     {"repulsion": 1.0},
-    {"step": "normalised"},
-    {"step": "normalised", "rate": 0.05},
+    {"update": "normalised"},
+    {"update": "normalised", "rate": 0.05},
     {"regional": False},
     {"window": 16},
     {"sharpness": 1.0},
@@ -136,7 +136,7 @@ def _guided(changes: tuple[tuple[str, Any], ...]) -> Tensor:
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_every_knob_of_guidance_changes_the_guided_image(change: dict[str, Any]) -> None:
-    base = {"step": "normalised"} if "rate" in change else {}
+    base = {"update": "normalised"} if "rate" in change else {}
     assert not torch.equal(_guided(tuple(base.items())), _guided(tuple(change.items())))
 
 

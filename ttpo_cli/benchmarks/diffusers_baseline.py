@@ -57,7 +57,7 @@ def plain_loop(parts: Parts, prior: Prior, restored: Tensor, settings: Settings)
     invocations: of the network's forward; evaluations: images they took, which is equal to ours where the steps are.
     """
     device = restored.device
-    predict = _predictor(parts, prior, settings.prior.scale, device, prior.multiple)
+    predict = _predictor(parts, prior, settings.prior.cfg, device, prior.multiple)
     latent = prior.encode(restored)
     options = settings.candidates
     generator = torch.Generator().manual_seed(settings.seed)
@@ -65,7 +65,7 @@ def plain_loop(parts: Parts, prior: Prior, restored: Tensor, settings: Settings)
         began = clock(device)
         candidates = []
         for strength in options.strengths:
-            for _ in range(options.seeds):
+            for _ in range(options.per_strength):
                 noise = torch.randn(latent.shape, generator=generator).to(device)
                 candidates.append(prior.decode(_image_to_image(parts, predict, latent, noise, strength, options.steps)).clamp(0, 1))
         seconds = {"candidates": clock(device) - began}

@@ -94,8 +94,8 @@ def against_plain(seconds: dict[str, float], network: Invocations, plain: dict[s
 def paper_size(settings: Settings) -> Settings:
     """The settings with the paper's numbers where ours were left alone: 15 candidates beside the restored image, 50 guided steps."""
     candidates, guidance = settings.candidates, settings.guidance
-    if candidates.seeds == CandidateOptions().seeds:
-        candidates = replace(candidates, seeds=3)
+    if candidates.per_strength == CandidateOptions().per_strength:
+        candidates = replace(candidates, per_strength=3)
     if guidance.steps == GuidanceOptions().steps:
         guidance = replace(guidance, steps=50)
     return replace(settings, candidates=candidates, guidance=guidance)

@@ -15,6 +15,7 @@ from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import UsageError
 from ttpo_cli.report.provenance import describe_machine
+from ttpo_cli.settings.option import recorded_values
 
 if TYPE_CHECKING:
     import torch
@@ -105,17 +106,16 @@ def evaluate(
 
 def _load(made_of: "EngineOptions", settings: "Settings", store: "Store") -> Run:
     """What restores: the three stages, or the backbone alone."""
-    from dataclasses import asdict
-
     from ttpo_cli.evaluation.evaluation import backbone_restorer, ttpo_restorer
     from ttpo_cli.pipeline import load_engine
     from ttpo_cli.report.record import weights_of
 
     engine = load_engine(made_of, settings, store)
+    recorded = recorded_values(settings)
     if settings.ttpo:
-        restorer, facts = ttpo_restorer(engine, settings), {**asdict(settings), "select": list(made_of.metrics)}
+        restorer, facts = ttpo_restorer(engine, settings), {**recorded, "select": list(made_of.metrics)}
     else:
-        restorer, facts = backbone_restorer(engine.backbone, engine.device, settings.restore), {"restore": asdict(settings.restore)}
+        restorer, facts = backbone_restorer(engine.backbone, engine.device, settings.restore), {"restore": recorded["restore"]}
     return Run(restorer, engine.backbone.scale, engine.device, weights_of(engine, made_of.metric_files), facts)
 
 

@@ -6,23 +6,19 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.options.stages import Values, with_prior_knobs
-from ttpo_cli.cli.terminal.console import write_json
+from ttpo_cli.cli.options.pipeline import Asked, with_prior
+from ttpo_cli.cli.terminal.console import Terminal, write_json
 
 
-@with_prior_knobs
+@with_prior()
 def invert(
     photo: Annotated[Path, typer.Argument(help="The photo to restore, invert and denoise again.")],
-    backbone: options.Backbone = "lfc-sr-small",
-    scale: options.Scale = None,
-    prior: options.Prior = "haar-prior",
-    device: options.Device = "auto",
     strength: Annotated[float, typer.Option(help="Flow time the inversion climbs to, 0 to 1.")] = 0.25,
     steps: Annotated[str, typer.Option(help="Numbers of steps to try.", metavar="A,B,..")] = "2,4,8,16,32,64",
     plot: Annotated[Path | None, typer.Option(help="Also draw the errors, as SVG.")] = None,
     overwrite: options.Overwrite = False,
     *,
-    knobs: Values,
+    asked: Asked,
 ) -> None:
     """Measure what inversion without fresh noise (eta = 0) loses. In fp32, so that the solver's error shows and not rounding."""
     from dataclasses import asdict
@@ -36,15 +32,15 @@ def invert(
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.report.plot import Axis, line_plot
-    from ttpo_cli.settings.prior import PriorOptions
 
     counts = options.names(steps)
     if not counts or not all(count.isdecimal() and int(count) for count in counts):
         raise UsageError(f"--steps '{steps}': give whole numbers such as 4,8,16")
-    place = choose_device(device)
+    made_of, settings = asked.build(Terminal())
+    place = choose_device(made_of.device)
     lq = read_photo(photo).pixels
-    restored = restore(load_backbone(backbone, scale=scale), lq, place).image.clamp(0, 1)
-    network = load_prior(locate(prior), place, "fp32", PriorOptions(**knobs["prior"]))
+    restored = restore(load_backbone(made_of.backbone, scale=made_of.scale), lq, place).image.clamp(0, 1)
+    network = load_prior(locate(made_of.prior), place, "fp32", settings.prior)
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
     write_json({"schema_version": 1, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]})
     if plot is not None:

@@ -52,9 +52,9 @@ def guide(
     Raises UsageError for an unknown step rule.
     """
     low = make_split(options)
-    if options.step not in STEPS:
-        raise unknown_name("step rule", options.step, STEPS)
-    move = STEPS[options.step]
+    if options.update not in STEPS:
+        raise unknown_name("update rule", options.update, STEPS)
+    move = STEPS[options.update]
 
     def callback(x0_hat: Tensor, x: Tensor, sigma: Tensor, index: int) -> tuple[Tensor, Tensor]:
         flow = sigma_to_flow(float(sigma.max()))

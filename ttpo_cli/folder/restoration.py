@@ -150,8 +150,9 @@ def settings_by_ending(jobs: "Sequence[Job]", work: Work, of_candidates: bool = 
     from ttpo_cli.folder.decision import settings_hash
     from ttpo_cli.imaging.formats import format_of_name
     from ttpo_cli.report.record import jsonable
+    from ttpo_cli.settings.option import recorded_texts
 
-    made_of, settings, encoding = vars(work.made_of), dict(vars(work.settings)), work.outputs.encoding
+    made_of, settings, encoding = vars(work.made_of), recorded_texts(work.settings), work.outputs.encoding
     if of_candidates and not work.settings.candidates.halving:
         del settings["selection"]
     names = ("scale", "task", "blend", "precision", *(("metrics",) if work.settings.ttpo else ()))

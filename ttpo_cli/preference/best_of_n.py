@@ -26,11 +26,11 @@ def further_candidates(context: StageContext) -> Tensor:
             context.tools.prior.denoise,
             context.canvas.latent,
             context.seeds,
-            replace(options, strengths=strengths, seeds=1, halving=False),
+            replace(options, strengths=strengths, per_strength=1, halving=False),
             condition=context.canvas.condition,
             first=first,
         ).latents
-        for first, strengths in enumerate(rounds, options.seeds)
+        for first, strengths in enumerate(rounds, options.per_strength)
     ]
     return context.images_of(torch.cat(latents))
 

@@ -95,11 +95,11 @@ def generate(
     """
     if options.mode not in MODES:
         raise unknown_name("candidate mode", options.mode, MODES)
-    if not options.strengths or options.seeds < 1:
+    if not options.strengths or options.per_strength < 1:
         raise UsageError("candidates need at least one strength and one seed")
     if options.halving and score_latents is None:
         raise UsageError("halving needs metrics to rank the candidates by: choose at least one")
-    pairs = [(strength, number) for strength in options.strengths for number in range(first, first + options.seeds)]
+    pairs = [(strength, number) for strength in options.strengths for number in range(first, first + options.per_strength)]
     strengths = tuple(strength for strength, _ in pairs)
     own = tuple(seeds.derive("candidate", strength, number) for strength, number in pairs)
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])

@@ -152,7 +152,7 @@ def _weight_vector(names: Sequence[str], options: SelectionOptions) -> Tensor:
     if options.fusion == "weights" and (not options.weights or bool((weights < 0).any()) or float(weights.sum()) == 0):
         raise UsageError("the fusion 'weights' needs --selection-weights METRIC=VALUE, none negative and at least one above 0")
     if options.fusion == "learned" and not (options.weights and bool(weights.any())):
-        raise UsageError("the fusion 'learned' needs --weights learned, or a file of `ttpo picks fit` there")
+        raise UsageError("the fusion 'learned' needs --selection-weights learned, or a file of `ttpo picks fit` there")
     return weights
 
 
@@ -166,7 +166,7 @@ def choose_pair(fused: Tensor, options: SelectionOptions) -> tuple[int, int]:
         raise unknown_name("dispreferred", options.dispreferred, ("candidate", "any"))
     first = 1 if options.dispreferred == "candidate" else 0
     if len(fused) - first < 2:
-        raise UsageError("a pair needs at least two candidates: raise --candidates-seeds or give more --candidates-strengths")
+        raise UsageError("a pair needs at least two candidates: raise --candidates-per-strength or give more --candidates-strengths")
     preferred = 1 + int(fused[1:].argmax())
     others = fused.clone()
     others[preferred] = torch.inf

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, asdict, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.report.record import jsonable, versions
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.option import recorded_name, recorded_values
 from ttpo_cli.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def provenance(
     made_of: EngineOptions, device: torch.device, machine: Mapping[str, Any], output_options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields of a record that name the parts as the user asked for them, where they ran, and how the file was encoded."""
-    engine = asdict(made_of)
+    engine = recorded_values(made_of)
     engine |= {name: _placed(engine[name]) for name in ("backbone", "prior")}
     engine["metric_files"] = {name: path.resolve() for name, path in made_of.metric_files.items()}
     return jsonable({"engine": engine, "device": str(device), "machine": machine, "output_options": output_options})
@@ -69,14 +70,14 @@ def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _rebuilt(kind: type[Options], values: Mapping[str, Any]) -> Options:
-    """The frozen dataclass that `asdict` and JSON made these values of. Raises TtpoError for a field that is not known."""
-    known: dict[str, Field[Any]] = {entry.name: entry for entry in fields(kind)}  # type: ignore[arg-type]
+    """The frozen dataclass that `recorded_values` and JSON made these values of. Raises TtpoError for a field that is not known."""
+    known: dict[str, Field[Any]] = {recorded_name(entry): entry for entry in fields(kind)}  # type: ignore[arg-type]
     strange = sorted(values.keys() - known.keys())
     if strange:
         raise TtpoError(
             f"this record names options that this ttpo does not know ({', '.join(strange)}): repeat it with the one that wrote it"
         )
-    return kind(**{name: _value(known[name], value) for name, value in values.items()})
+    return kind(**{known[name].name: _value(known[name], value) for name, value in values.items()})
 
 
 def _value(entry: Field[Any], value: Any) -> Any:

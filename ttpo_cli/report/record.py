@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ttpo_cli import __version__
 from ttpo_cli.preference.outcome import BEST_OF_N, Contender
+from ttpo_cli.settings.option import recorded_values
 from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.sha256 import file_sha256
 
@@ -64,7 +64,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "seconds": {stage: round(seconds, 3) for stage, seconds in timings.seconds.items()},
             "peak_memory": timings.peak_memory,
             "notes": [*photo.notes, *outcome.notes],
-            "settings": asdict(result.settings),
+            "settings": recorded_values(result.settings),
             "seeds": outcome.seeds,
             "metrics": [_metric(metric) for metric in (engine.tools.metrics if engine.tools else ())],
             "weights": list(weights),

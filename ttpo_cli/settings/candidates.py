@@ -2,21 +2,21 @@
 
 from dataclasses import dataclass
 
+from ttpo_cli.settings.option import option
+
 
 @dataclass(frozen=True)
 class CandidateOptions:
-    """Stage I. The paper's: mode inversion, strengths 0.10 to 0.30, enough seeds for 15 candidates, beside the restored image.
+    """Stage I. The paper inverts the restored image, from strengths 0.10 to 0.30, for 15 candidates."""
 
-    strengths: flow times; seeds: candidates of each strength; eta: how much fresh noise joins an inversion; halving: stop the worse
-    half of the candidates at the middle of the way and give their network calls to the rest; batch: images a network call, 0 = by size.
-    """
-
-    mode: str = "noising"
-    strengths: tuple[float, ...] = (0.10, 0.15, 0.20, 0.25, 0.30)
-    seeds: int = 1
-    eta: float = 0.7
-    steps: int = 5
-    solver: str = "euler"
-    sigma_min: float = 0.01
-    halving: bool = False
-    batch: int = 0
+    mode: str = option("noising", "noising of the restored image (SDEdit), or inversion of it (the paper).")
+    strengths: tuple[float, ...] = option((0.10, 0.15, 0.20, 0.25, 0.30), "Flow times to start from, 0 to 1.")
+    per_strength: int = option(
+        1, "Candidates of each strength (the paper: 15 candidates in all).", aliases=("--candidates-seeds",), recorded="seeds"
+    )
+    eta: float = option(0.7, "Fresh noise added to an inversion, 0 to 1; 0 returns the restored image.")
+    steps: int = option(5, "Denoising steps of each candidate.")
+    solver: str = option("euler", "euler, or heun at two network calls a step.")
+    sigma_min: float = option(0.01, "Noise level of the last step but one.")
+    halving: bool = option(False, "Stop the worse half midway and give their network calls to the others.")
+    batch: int = option(0, "Images a network call; 0: as many as the size allows.")

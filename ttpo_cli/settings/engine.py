@@ -1,27 +1,31 @@
 """What an engine is made of."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
+from ttpo_cli.settings.option import COMPUTE, MODEL, option
 from ttpo_cli.settings.prior import EMBEDDED
 
 
 @dataclass(frozen=True)
 class EngineOptions:
-    """What an engine is made of, as values that travel to another process.
+    """What an engine is made of, as values that travel to another process. precision: that of RestoreOptions, for the prior."""
 
-    backbone: a name or a file. prior: a name, a folder in diffusers layout, or a file of `ttpo train prior`. metrics: that select.
-    scale, task: of the backbone, where its family knows several; blend: of LFC-SR's two outputs. metric_files: a file in place of a
-    metric's own.
-    """
-
-    backbone: str = "lfc-sr-small"
-    prior: str = EMBEDDED
-    metrics: tuple[str, ...] = ("ranker", "niqe")
-    device: str = "auto"
+    backbone: str = option(
+        "lfc-sr-small",
+        "A built-in name (lfc-sr-small, bicubic, none), a name of `ttpo models list`, or a checkpoint file that spandrel reads.",
+        panel=MODEL,
+    )
+    prior: str = option(EMBEDDED, "The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", panel=MODEL)
+    metrics: tuple[str, ...] = option(
+        ("ranker", "niqe"), "Metrics that select, by commas; paper, paper-8bit, paper-4bit: the paper's three.", panel=MODEL
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", panel=COMPUTE)
     precision: str = "auto"
-    scale: int | None = None
-    task: str | None = None
-    blend: float = 1.0
-    metric_files: Mapping[str, Path] = field(default_factory=dict)
+    scale: int | None = option(None, "Factor for a backbone that takes any (bicubic), or is a family.", panel=MODEL, minimum=1)
+    task: str | None = option(None, "For a backbone's name that does several: denoise, deblur, derain, ...", panel=MODEL)
+    blend: float = option(1.0, "LFC-SR's two outputs: 0 the objective one, 1 the perceptual one, or a mixture (Eq. 14).", panel=MODEL)
+    metric_files: Mapping[str, Path] = option(
+        {}, "A file in place of a metric's own; repeat for several.", flag="--metric-weights", panel=MODEL
+    )

@@ -2,21 +2,17 @@
 
 from dataclasses import dataclass
 
+from ttpo_cli.settings.option import option
+
 
 @dataclass(frozen=True)
 class GuardOptions:
-    """What a result may change. enabled: mend and refuse at all.
+    """What a result may change: its low band is corrected towards the restored image's, and what strays too far is refused."""
 
-    low_band: how much of the deviation of the low band from the restored image's is put back, 0 to 1, in each of `rounds`. band: its size,
-    a fraction of the image's own resolution; 0 = 1 / scale of the task (what the input could show), or 1/4 for a task without a scale.
-    consistency_margin: dB the agreement with the input may fall below the restored image's. fidelity: least PSNR to the restored image, dB.
-    grain: largest growth of the high-band energy of smooth regions, as a factor on the restored image's own.
-    """
-
-    enabled: bool = True
-    low_band: float = 1.0
-    band: float = 0.0
-    rounds: int = 3
-    consistency_margin: float = 1.0
-    fidelity: float = 24.0
-    grain: float = 2.4
+    enabled: bool = option(True, "Correct the low band of results, and refuse what strays.")
+    low_band: float = option(1.0, "How much of the low band is put back to the restored image's, 0 to 1.")
+    band: float = option(0.0, "Size of the low band, a fraction of the resolution; 0: 1 / scale, or 1/4 without a scale.")
+    rounds: int = option(3, "How often the low band is put back.")
+    consistency_margin: float = option(1.0, "dB that agreement with the input may fall below the restored image's.")
+    fidelity: float = option(24.0, "Least PSNR to the restored image, dB.")
+    grain: float = option(2.4, "Largest growth of high-band energy in smooth regions, a factor.")

@@ -2,33 +2,32 @@
 
 from dataclasses import dataclass
 
+from ttpo_cli.settings.option import option
+
 EMBEDDED = "haar-prior"
 
 
 @dataclass(frozen=True)
 class PriorOptions:
-    """How a prior is used. The embedded prior reads `scale` alone; all else is for latent priors.
+    """How a prior is used. The embedded prior reads `cfg` alone; everything else is for latent priors."""
 
-    scale: classifier-free guidance, 1 = none, at half the cost. told: the guidance a distilled network (FLUX dev) is told.
-    vae: another autoencoder, a folder, or tiny:FOLDER for an AutoencoderTiny; vae_tiles: encode and decode in tiles.
-    controlnet: the folder of a tile ControlNet that sees the restored image, `control` its strength. lora: a file of `ttpo train lrpo`.
-    tile, overlap: cells of latents denoised at a time and shared by neighbours; tile 0: the native size, for latents above twice that.
-    attention: sdpa | xformers. offload: none | model | sequential. colour_fix: wavelet | none.
-    """
-
-    scale: float = 1.0
-    prompt: str = ""
-    negative: str = ""
-    told: float = 3.5
-    vae: str = ""
-    vae_tiles: bool = False
-    controlnet: str = ""
-    control: float = 1.0
-    lora: str = ""
-    tile: int = 0
-    overlap: int = 16
-    attention: str = "sdpa"
-    offload: str = "none"
-    compile: bool = False
-    channels_last: bool = True
-    colour_fix: str = "wavelet"
+    cfg: float = option(
+        1.0, "Classifier-free guidance of the prior; 1: none, at half the cost.", aliases=("--prior-scale",), recorded="scale"
+    )
+    prompt: str = option("", "Latent priors: what the photo shows.")
+    negative: str = option("", "Latent priors: what it should not look like; used where --prior-cfg is not 1.")
+    distilled_guidance: float = option(
+        3.5, "Guidance given as input to a distilled network (FLUX dev).", aliases=("--prior-told",), recorded="told"
+    )
+    vae: str = option("", "Another autoencoder: a folder, or tiny:FOLDER for an AutoencoderTiny.")
+    vae_tiles: bool = option(False, "Encode and decode in tiles: less memory.")
+    controlnet: str = option("", "A folder with a tile ControlNet, which sees the restored image (SD 1.5, 2.1, XL).")
+    control: float = option(1.0, "Strength of the ControlNet.")
+    lora: str = option("", "A LoRA file of `ttpo train lrpo` for this prior.")
+    tile: int = option(0, "Side of latent tiles, cells; 0: the native size, for latents above twice that.")
+    overlap: int = option(16, "Cells that neighbouring latent tiles share.")
+    attention: str = option("sdpa", "sdpa, or xformers where a build that fits PyTorch is installed.")
+    offload: str = option("none", "What waits in the computer's memory: none, model (parts take turns) or sequential (layers).")
+    compile: bool = option(False, "torch.compile the network: minutes at first, then faster calls.")
+    channels_last: bool = option(True, "The memory format of a UNet.")
+    colour_fix: str = option("wavelet", "wavelet: tones and colours of the restored image; or none.")

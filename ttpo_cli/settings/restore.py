@@ -3,17 +3,22 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ttpo_cli.settings.option import COMPUTE, option
+
 Precision = Literal["fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """precision: auto is fp16 on a CUDA device for networks known to bear it, else fp32; bf16 and fp16 run under autocast.
+    """How the backbone runs.
 
-    tile: longest side of a tile in input pixels, overlap included; auto is one piece if the device's memory affords it; 0 is one piece.
-    overlap: input pixels that neighbouring tiles share, at most a quarter of the tile.
+    precision: auto is fp16 on a CUDA device for networks known to bear it, else fp32; bf16 and fp16 run under autocast.
+    tile: the longest side, overlap included; auto is one piece if the device's memory affords it.
+    overlap: at most a quarter of the tile.
     """
 
-    precision: Literal["auto"] | Precision = "auto"
-    tile: int | Literal["auto"] = "auto"
-    overlap: int = 32
+    precision: Literal["auto"] | Precision = option("auto", "Number format of the networks.", flag="--precision", panel=COMPUTE)
+    tile: int | Literal["auto"] = option(
+        "auto", "Side of the backbone's tiles in pixels of the input; auto, or 0 for one piece.", flag="--tile", panel=COMPUTE
+    )
+    overlap: int = option(32, "Overlap of neighbouring tiles, pixels.", flag="--overlap", panel=COMPUTE, minimum=0)

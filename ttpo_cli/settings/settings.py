@@ -1,10 +1,11 @@
-"""Everything that a result depends on beside the photo and the weights."""
+"""Everything that a result depends on, apart from the photo and the weights."""
 
 from dataclasses import dataclass, field
 
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
+from ttpo_cli.settings.option import COMPUTE, MODEL, option
 from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.selection import SelectionOptions
@@ -12,24 +13,23 @@ from ttpo_cli.settings.selection import SelectionOptions
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a result depends on beside the photo and the weights.
+    """Everything a result depends on, apart from the photo and the weights.
 
-    ttpo: go beyond the restored image at all. region: photos whose longer side (after restoration) is above it go through the
-    three stages in overlapping regions of that side, each with candidates and a choice of its own, so memory stays bounded; 0 = never.
-    Where memory is short nevertheless, the region that failed is split, and those that are finished stay.
-    compare: also make the best of N at equal network calls, the `rival` that guidance must beat (not for photos done in regions).
-    pick: (preferred, dispreferred) as a person chose them, rows of `candidates`; in every region alike; () where the metrics choose.
+    region: each region has candidates and a choice of its own, so memory stays bounded. Where memory is short nevertheless, the region
+    that failed is split, and finished ones are kept.
+    compare: not for photos done in regions.
+    pick: (preferred, dispreferred) as a person chose them, rows of `candidates`, in every region alike; () where the metrics choose.
     """
 
-    seed: int = 0
-    ttpo: bool = True
+    seed: int = option(0, "Each photo's seeds derive from this and its content.", panel=COMPUTE)
+    ttpo: bool = option(True, "Improve the restored image, or stop at it.", flag="--ttpo/--no-ttpo", panel=MODEL)
     prior: PriorOptions = field(default_factory=PriorOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     selection: SelectionOptions = field(default_factory=SelectionOptions)
     guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
     guard: GuardOptions = field(default_factory=GuardOptions)
     restore: RestoreOptions = field(default_factory=RestoreOptions)
-    region: int = 1024
-    region_overlap: int = 64
-    compare: bool = False
+    region: int = option(1024, "A result whose longer side is above this goes through the stages in regions of this side; 0: never.", panel=COMPUTE, minimum=0)
+    region_overlap: int = option(64, "Overlap of neighbouring regions, pixels.", panel=COMPUTE, minimum=0)
+    compare: bool = option(False, "Also make the best of N at guidance's network calls, to compare.", flag="--compare", panel=MODEL)
     pick: tuple[int, ...] = ()

@@ -106,7 +106,7 @@ def load_or_make_candidates(path: Path, bank: Bank, prior: Prior, options: Ranke
     """uint8 (M, strengths, 3, side, side): the prior's candidates for each restored crop, low band kept, as `ttpo restore` makes them."""
     if path.exists():
         return load_file(path)["candidates"]
-    settings = CandidateOptions(mode="noising", strengths=options.strengths, seeds=1, steps=options.denoising_steps)
+    settings = CandidateOptions(mode="noising", strengths=options.strengths, per_strength=1, steps=options.denoising_steps)
     guard = GuardOptions()
     made = []
     for index, crop in enumerate(bank.restored):

@@ -4,11 +4,11 @@ import inspect
 from dataclasses import fields
 
 import pytest
+from ttpo_cli.cli.options.stages import KNOBS, as_text, build_settings, parse_knobs
 
 from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.options.pipeline import with_pipeline
-from ttpo_cli.cli.options.stages import KNOBS, as_text, build_settings, parse_knobs
 from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.errors import UsageError
 from ttpo_cli.settings.candidates import CandidateOptions

@@ -185,7 +185,7 @@ def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     assert program(["restore", str(photo), *flags, *more]) == 0
     ((made_of, settings, store), named), *others = engine
     assert made_of == pipeline.EngineOptions("b", "p", ("m", "n"), "cpu", "fp32", 3, "deblur", 0.25, {"m": Path("file")})
-    assert settings.prior == PriorOptions(scale=2.0) and store.offline and not named and not others
+    assert settings.prior == PriorOptions(cfg=2.0) and store.offline and not named and not others
 
 
 @pytest.mark.parametrize(

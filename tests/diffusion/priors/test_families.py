@@ -15,7 +15,7 @@ from ttpo_cli.settings.prior import PriorOptions
 CPU = torch.device("cpu")
 UNETS = ("sd15", "sd21", "sd-turbo", "sdxl")
 FLOWS = ("sd3", "flux-dev", "flux-schnell", "flux2")
-OPTIONS = PriorOptions(prompt="a street, rain", negative="blurry", told=2.5)
+OPTIONS = PriorOptions(prompt="a street, rain", negative="blurry", distilled_guidance=2.5)
 GUIDED = replace(OPTIONS, scale=2.0)
 
 
@@ -169,7 +169,7 @@ def test_a_batch_of_levels_is_denoised_as_each_alone(models):
 def test_the_guidance_a_distilled_network_is_told_acts_on_dev_and_not_on_schnell(models):
     for name, acts in (("flux-dev", True), ("flux-schnell", False)):
         latent = noise(torch.empty(1, 4, 16, 16))
-        told = [models.prior(name, replace(OPTIONS, told=value)).denoise(latent, torch.tensor([0.4]), None) for value in (1.0, 7.0)]
+        told = [models.prior(name, replace(OPTIONS, distilled_guidance=value)).denoise(latent, torch.tensor([0.4]), None) for value in (1.0, 7.0)]
         assert torch.equal(*told) != acts
 
 

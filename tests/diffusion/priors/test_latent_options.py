@@ -262,4 +262,4 @@ def test_the_embedded_prior_refuses_what_it_could_only_ignore():
     asked = PriorOptions(prompt="a street", controlnet="controlnet-tile-sd15")
     with pytest.raises(UsageError, match="--prior-prompt and --prior-controlnet: the embedded prior has no use for that"):
         load_prior(Located(None), CPU, "fp32", asked)
-    assert load_prior(Located(None), CPU, "fp32", PriorOptions(scale=2.0)).denoise is not None
+    assert load_prior(Located(None), CPU, "fp32", PriorOptions(cfg=2.0)).denoise is not None

@@ -13,7 +13,7 @@ from ttpo_cli.diffusion.priors.latent import load_latent_prior
 from ttpo_cli.settings.prior import PriorOptions
 
 CPU = torch.device("cpu")
-OPTIONS = PriorOptions(prompt="a street", negative="rain", scale=2.0, tile=64)
+OPTIONS = PriorOptions(prompt="a street", negative="rain", cfg=2.0, tile=64)
 X, SIGMA = torch.randn(1, 4, 8, 8, generator=torch.Generator().manual_seed(0)), torch.tensor([0.4])
 
 
@@ -63,7 +63,7 @@ def test_sdxl_without_a_negative_text_takes_what_its_pipeline_takes_and_keeps_th
     encoded = []
     for zeros in (True, False):
         (folder / "model_index.json").write_text(json.dumps(index | {"force_zeros_for_empty_prompt": zeros}))
-        options = PriorOptions(prompt="a street", negative=negative, scale=2.0)
+        options = PriorOptions(prompt="a street", negative=negative, cfg=2.0)
         _, dropped = latent.load_parts(folder, CPU, "fp32", options, tmp_path / "kept").prompts
         pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder)
         _, tokens, _, pooled = pipeline.encode_prompt("a street", device=CPU, negative_prompt=negative or None)

@@ -1,4 +1,4 @@
-"""Options that several commands share, with one wording each, and how their text is read."""
+"""Options that several commands share and that are not part of the settings, and how their text is read."""
 
 import os
 import sys
@@ -7,47 +7,17 @@ from typing import Annotated, Literal
 
 import typer
 
+from ttpo_cli.cli.options.flags import FLAGS, name_files, names
 from ttpo_cli.cli.terminal.console import Terminal
-from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.settings.option import COMPUTE, MODEL
 
-_MODEL, _COMPUTE, _FILES = "What restores", "How it computes", "Files"
+_FILES = "Files"
 
-Backbone = Annotated[
-    str,
-    typer.Option(
-        help="A built-in name (lfc-sr-small, bicubic, none), a name of `ttpo models list`, or a checkpoint file that spandrel reads.",
-        rich_help_panel=_MODEL,
-    ),
-]
-Scale = Annotated[
-    int | None, typer.Option(min=1, help="Factor for a backbone that takes any (bicubic), or is a family.", rich_help_panel=_MODEL)
-]
-Task = Annotated[
-    str | None, typer.Option(help="For a backbone's name that does several: denoise, deblur, derain, ...", rich_help_panel=_MODEL)
-]
-Blend = Annotated[
-    float,
-    typer.Option(help="LFC-SR's two outputs: 0 the objective one, 1 the perceptual one, or a mixture (Eq. 14).", rich_help_panel=_MODEL),
-]
-Prior = Annotated[
-    str,
-    typer.Option(help="The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", rich_help_panel=_MODEL),
-]
-Metrics = Annotated[
-    str,
-    typer.Option(
-        help="Metrics that select, by commas; paper, paper-8bit, paper-4bit: the paper's three.", metavar="A,B,..", rich_help_panel=_MODEL
-    ),
-]
-MetricWeights = Annotated[
-    list[str] | None,
-    typer.Option(help="A file in place of a metric's own; repeat for several.", metavar="NAME=FILE", rich_help_panel=_MODEL),
-]
-Ttpo = Annotated[bool, typer.Option("--ttpo/--no-ttpo", help="Improve the restored image, or stop at it.", rich_help_panel=_MODEL)]
-
-Compare = Annotated[
-    bool, typer.Option("--compare", help="Also make the best of N at guidance's network calls, to compare.", rich_help_panel=_MODEL)
-]
+Device = Annotated[str, FLAGS["device"].typer_option()]
+Devices = Annotated[str, FLAGS["device"].typer_option(more=" For folders also several, by commas, or all GPUs: all.")]
+Task = Annotated[str | None, FLAGS["task"].typer_option()]
+MetricWeights = Annotated[list[str] | None, FLAGS["metric_files"].typer_option()]
 
 
 def _forbid_network(wanted: bool) -> None:
@@ -87,14 +57,9 @@ Manifest = Annotated[
     ),
 ]
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", rich_help_panel=_COMPUTE)]
-Devices = Annotated[
-    str,
-    typer.Option(help="auto, cpu, cuda, cuda:N or mps; for folders also several, by commas, or all GPUs: all.", rich_help_panel=_COMPUTE),
-]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes that share a folder's photos; without it one a device named.", rich_help_panel=_COMPUTE),
+    typer.Option(min=1, help="Processes that share a folder's photos; without it one a device named.", rich_help_panel=COMPUTE),
 ]
 Threads = Annotated[
     int | None,
@@ -103,27 +68,16 @@ Threads = Annotated[
         help="CPU threads of each process (so does OMP_NUM_THREADS); the same number, the same bytes.",
         callback=_use_threads,
         is_eager=True,
-        rich_help_panel=_COMPUTE,
+        rich_help_panel=COMPUTE,
     ),
 ]
 ExecutorName = Annotated[
-    Literal["local", "ray"], typer.Option(help="Where a folder is restored: this machine, or a Ray cluster.", rich_help_panel=_COMPUTE)
+    Literal["local", "ray"], typer.Option(help="Where a folder is restored: this machine, or a Ray cluster.", rich_help_panel=COMPUTE)
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Of the Ray cluster; without it that of RAY_ADDRESS, or one started here for the run.", rich_help_panel=_COMPUTE),
+    typer.Option(help="Of the Ray cluster; without it that of RAY_ADDRESS, or one started here for the run.", rich_help_panel=COMPUTE),
 ]
-Precision = Annotated[Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Of the networks.", rich_help_panel=_COMPUTE)]
-Tile = Annotated[
-    str, typer.Option(help="Side of the backbone's tiles in pixels of the input; auto, or 0 for one piece.", rich_help_panel=_COMPUTE)
-]
-Overlap = Annotated[int, typer.Option(min=0, help="Overlap of neighbouring tiles, pixels.", rich_help_panel=_COMPUTE)]
-Region = Annotated[
-    int, typer.Option(min=0, help="Larger results go through the three stages in regions of this side; 0: never.", rich_help_panel=_COMPUTE)
-]
-RegionOverlap = Annotated[int, typer.Option(min=0, help="Overlap of neighbouring regions, pixels.", rich_help_panel=_COMPUTE)]
-Seed = Annotated[int, typer.Option(help="Each photo's seeds derive from this and its content.", rich_help_panel=_COMPUTE)]
-
 Output = Annotated[
     str | None,
     typer.Option(
@@ -144,7 +98,7 @@ Exclude = Annotated[
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
 Select = Annotated[
     Literal["metrics", "ask", "later"],
-    typer.Option(help="Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", rich_help_panel=_MODEL),
+    typer.Option(help="Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", rich_help_panel=MODEL),
 ]
 FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
 Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
@@ -180,11 +134,6 @@ Mark = Annotated[
 Strict = Annotated[bool, typer.Option("--strict", help="Fail (exit 5) where the guard refused every change.", rich_help_panel=_FILES)]
 
 
-def names(text: str) -> tuple[str, ...]:
-    """The entries of "a,b", without blanks."""
-    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
-
-
 def metric_names(text: str, terminal: Terminal) -> tuple[str, ...]:
     """The metrics of "a,b", panels such as `paper` spelt out; what a large one will hold of the memory is said before it loads."""
     from ttpo_cli.metrics.large_models import memory_notice
@@ -197,21 +146,8 @@ def metric_names(text: str, terminal: Terminal) -> tuple[str, ...]:
 
 
 def metric_files(given: list[str] | None) -> dict[str, Path]:
-    """NAME=FILE, as often as given. Raises UsageError for another shape."""
-    pairs = [entry.partition("=") for entry in given or ()]
-    for name, equals, file in pairs:
-        if not (name and equals and file):
-            raise UsageError(f"--metric-weights '{name}{equals}{file}': give NAME=FILE, such as niqe=pristine.safetensors")
-    return {name: Path(file) for name, _, file in pairs}
-
-
-def tile_size(text: str) -> int | Literal["auto"]:
-    """ "auto", or a number of pixels, 0 for one piece. Raises UsageError for anything else."""
-    if text == "auto":
-        return "auto"
-    if not text.isdecimal():
-        raise UsageError(f"--tile '{text}': give auto, 0 for one piece, or a number of pixels")
-    return int(text)
+    """What --metric-weights names. Raises UsageError for another shape than NAME=FILE."""
+    return name_files(given, FLAGS["metric_files"].spelling)
 
 
 def metadata_kinds(text: str) -> frozenset[str]:

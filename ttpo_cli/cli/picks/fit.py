@@ -1,4 +1,4 @@
-"""`ttpo picks fit`: the weights of the metrics that a person's picks speak for, with error bars, as a table and as a file for --weights."""
+"""`ttpo picks fit`: the metric weights that best explain a person's picks, with error bars, as a table and a file."""
 
 import json as json_text
 from pathlib import Path
@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 def fit(
     folders: Annotated[list[Path], typer.Argument(metavar="OUT", help="Output folders of `ttpo restore`.", show_default=False)],
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A file.json for --weights; without it: only the table.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File.json for --selection-weights; without it only a table.")
+    ] = None,
     metrics: Annotated[str | None, typer.Option(help="Metrics to weigh, by commas; without it: all that scored.", metavar="A,B,..")] = None,
     ceiling: Annotated[bool, typer.Option("--ceiling/--no-ceiling", help="As --selection-ceiling is to be.")] = True,
     overwrite: options.Overwrite = False,

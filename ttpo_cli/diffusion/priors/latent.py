@@ -92,7 +92,7 @@ def load_parts(folder: Path, device: torch.device, precision: str, options: Prio
 
 def _prompts(layout: Layout, device: torch.device, dtype: torch.dtype, options: PriorOptions, kept: Path | None) -> Prompts:
     """The encoded texts of the options, from the folder `kept` where an earlier command left them there."""
-    asked = (options.prompt, options.negative, options.scale != 1, dtype)
+    asked = (options.prompt, options.negative, options.cfg != 1, dtype)
     tokens = _text_length(layout)
     key = prompt_key(layout, *asked, tokens)
     found = None if kept is None else cached_prompts(kept, key)
@@ -130,7 +130,7 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
         raise WeightsError(f"{message}: give --prior-vae one that belongs to this model")
     prompt, negative = parts.prompts
     placed = prompt.to(device, dtype), None if negative is None else negative.to(device, dtype)
-    denoise = with_guidance(family.prompted, placed, options.scale)
+    denoise = with_guidance(family.prompted, placed, options.cfg)
     denoise = _in_tiles(denoise, family, options)
     return Prior(
         parts.name,
@@ -206,12 +206,12 @@ def _sd3(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -
 
 
 def _flux(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
-    prompted = flow_denoiser(flux_velocity(parts.network, options.told), dtype)
+    prompted = flow_denoiser(flux_velocity(parts.network, options.distilled_guidance), dtype)
     return Family(prompted, parts.network.config.in_channels // 4, 2, 1024 // factor)
 
 
 def _flux2(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
-    prompted = flow_denoiser(flux2_velocity(parts.network, options.told), dtype)
+    prompted = flow_denoiser(flux2_velocity(parts.network, options.distilled_guidance), dtype)
     return Family(prompted, parts.network.config.in_channels, 2, 1024 // factor)
 
 

@@ -1,0 +1,77 @@
+"""An option declared in one line of a dataclass: its default, its help, and what else its flag needs. Imports no torch and no Typer."""
+
+from collections.abc import Iterator
+from dataclasses import Field, dataclass, field, fields, is_dataclass
+from typing import Any
+
+# Panels of --help for options that belong to no stage.
+MODEL, COMPUTE = "What restores", "How it computes"
+_KEY = "option"
+
+
+@dataclass(frozen=True)
+class Option:
+    """What a field says of its flag beyond its name, type and default.
+
+    Attributes:
+        help: one line for --help and the reference page.
+        flag: the flag where it does not follow from stage and field; a bool with a flag of its own is a switch, any other is on|off.
+        aliases: former flags, which keep working and are hidden.
+        recorded: the field's name in sidecars and journals where that is another.
+        panel: where --help shows it; None: with its stage.
+        minimum: the least number allowed.
+    """
+
+    help: str
+    flag: str | None = None
+    aliases: tuple[str, ...] = ()
+    recorded: str | None = None
+    panel: str | None = None
+    minimum: int | None = None
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    flag: str | None = None,
+    aliases: tuple[str, ...] = (),
+    recorded: str | None = None,
+    panel: str | None = None,
+    minimum: int | None = None,
+) -> Any:
+    """A dataclass field that the command line, --help and docs/reference/options.md know too. See Option for the arguments."""
+    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum)}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=metadata)  # pyright: ignore[reportUnknownArgumentType]
+    return field(default=default, metadata=metadata)
+
+
+def option_of(entry: Field[Any]) -> Option | None:
+    """What a field says of its flag; None for a field without one."""
+    return entry.metadata.get(_KEY)
+
+
+def recorded_name(entry: Field[Any]) -> str:
+    """The name of a field in files."""
+    described = option_of(entry)
+    return entry.name if described is None or described.recorded is None else described.recorded
+
+
+def recorded_values(options: Any) -> dict[str, Any]:
+    """What a sidecar says of options: `dataclasses.asdict` under the recorded names."""
+    return {name: recorded_values(value) if is_dataclass(value) else value for name, value in _recorded(options)}
+
+
+def recorded_texts(settings: Any) -> dict[str, Any]:
+    """What a folder's journal hashes: each stage's options as text, under the recorded names; other options as they are."""
+    return {name: _text(value) if is_dataclass(value) else value for name, value in _recorded(settings)}
+
+
+def _text(options: Any) -> str:
+    """`repr` under the recorded names."""
+    return f"{type(options).__name__}({', '.join(f'{name}={value!r}' for name, value in _recorded(options))})"
+
+
+def _recorded(options: Any) -> Iterator[tuple[str, Any]]:
+    return ((recorded_name(entry), getattr(options, entry.name)) for entry in fields(options))
