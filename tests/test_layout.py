@@ -64,6 +64,69 @@ def test_the_program_starts_without_what_is_heavy():
     assert set(done.stdout.split()) & heavy == set()
 
 
+def module_name(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def arrows(sources):
+    """module -> the modules of the package it imports, wherever in the file, TYPE_CHECKING and functions included.
+
+    Importing a submodule through its package counts as importing the submodule.
+    """
+    modules = {module_name(path) for path in sources}
+    graph = {}
+    for path in sources:
+        own = module_name(path)
+        package = own if path.stem == "__init__" else own.rpartition(".")[0]
+        seen = graph.setdefault(own, set())
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                seen |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                above = package.rsplit(".", node.level - 1)[0] if node.level else ""
+                source = ".".join(part for part in (above, node.module) if part)
+                for alias in node.names:
+                    inside = f"{source}.{alias.name}"
+                    seen.add(inside if inside in modules else source)
+        seen &= modules - {own}
+    return graph
+
+
+def circles(graph):
+    """The strongly connected components of more than one module: those that reach each other."""
+
+    def reached(start):
+        seen, waiting = set(), [start]
+        while waiting:
+            for module in graph[waiting.pop()] - seen:
+                seen.add(module)
+                waiting.append(module)
+        return seen
+
+    reach = {module: reached(module) for module in graph}
+    return {tuple(sorted(other for other in reach[module] if module in reach[other])) for module in graph if module in reach[module]}
+
+
+def test_a_circle_of_imports_is_found(tmp_path, monkeypatch):
+    monkeypatch.setitem(globals(), "ROOT", tmp_path)
+    texts = {
+        "one": "if TYPE_CHECKING:\n    from house import two\n",
+        "two": "def f():\n    import house.three\n",
+        "three": "from .one import x\n",
+        "four": "from house.one import x\n",
+    }
+    (tmp_path / "house").mkdir()
+    for name, text in {"__init__": "", **texts}.items():
+        (tmp_path / "house" / f"{name}.py").write_text(text)
+    found = circles(arrows(sorted((tmp_path / "house").glob("*.py"))))
+    assert found == {("house.one", "house.three", "house.two")}
+
+
+def test_no_module_imports_in_a_circle():
+    assert circles(arrows(SOURCES)) == set()
+
+
 def test_no_file_names_a_place_on_one_machine():
     machine = re.compile(r"(?<![\w.~])/(?:home|root|Users|wor" + r"k|far" + r"m)/")
     found = []

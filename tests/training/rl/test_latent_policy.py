@@ -14,8 +14,9 @@ from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions
+from ttpo_cli.training.rl.load_policy import load_policy
 from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
-from ttpo_cli.training.rl.policy import PolicyOptions, load_policy, wearing
+from ttpo_cli.training.rl.policy import PolicyOptions, wearing
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, roll_out, seeded
 from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy

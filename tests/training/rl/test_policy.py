@@ -5,7 +5,9 @@ import torch
 
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, load_haar_prior
 from ttpo_cli.errors import UsageError, WeightsError
-from ttpo_cli.training.rl.policy import PolicyOptions, embedded_policy, load_policy
+from ttpo_cli.training.rl.embedded_policy import embedded_policy
+from ttpo_cli.training.rl.load_policy import load_policy
+from ttpo_cli.training.rl.policy import PolicyOptions
 
 CPU = torch.device("cpu")
 

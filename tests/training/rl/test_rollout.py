@@ -11,9 +11,10 @@ from ttpo_cli.diffusion.ancestral import step_mean
 from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize
 from ttpo_cli.errors import UsageError
 from ttpo_cli.training.distributed import alone
+from ttpo_cli.training.rl.embedded_policy import embedded_policy
 from ttpo_cli.training.rl.finetune import finetune_update
 from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
-from ttpo_cli.training.rl.policy import PolicyOptions, embedded_policy
+from ttpo_cli.training.rl.policy import PolicyOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, check, levels, roll_out, sample, seeded, trained_steps
 from ttpo_cli.training.rl.update import Updater
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.rl.data import load_restorer, read_policy_pairs, read_unseen_pairs
-from ttpo_cli.training.rl.policy import load_policy
+from ttpo_cli.training.rl.load_policy import load_policy
 from ttpo_cli.training.rl.rewards import Term, load_judge, load_terms, rewards
 from ttpo_cli.training.rl.train import OnPolicyOptions, check, check_crop
 from ttpo_cli.training.rl.validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ttpo_cli.diffusion.denoiser import Prior
-from ttpo_cli.diffusion.priors.catalog import locate
-from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, haar_denoise, haar_prior, load_denoiser, prior_metadata
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.training.rl.lora import inject, merged
-from ttpo_cli.training.run import channels_last
-from ttpo_cli.weights.checkpoint import save_checkpoint
-from ttpo_cli.weights.manifest import embedded_path
 
 KINDS = ("all", "lora", "controlnet")
 
@@ -76,38 +69,3 @@ def check(options: PolicyOptions) -> None:
         raise unknown_name("precision", options.precision, ("fp32", "bf16"))
     if options.rank < 1:
         raise UsageError(f"policy.rank must be 1 or more, got {options.rank}")
-
-
-def load_policy(options: PolicyOptions, device: torch.device) -> Policy:
-    """The policy that the options name. Raises UsageError for a kind of training the prior does not have, WeightsError for its weights."""
-    check(options)
-    path = locate(options.prior).path
-    if path is not None and path.is_dir():
-        from ttpo_cli.training.rl.latent_policy import load_latent_policy
-
-        return load_latent_policy(path, options, device)
-    return embedded_policy(load_denoiser(path or embedded_path("haar-prior")), options, device)
-
-
-def embedded_policy(denoiser: HaarDenoiser, options: PolicyOptions, device: torch.device) -> Policy:
-    """All weights of the embedded prior's network, or LoRA beside its convolutions."""
-    if options.train == "controlnet":
-        raise UsageError("policy.train=controlnet needs a latent prior: the embedded one sees the restored image by itself")
-    denoiser = channels_last(denoiser.to(device))
-    if options.checkpointing:
-        denoiser.unet.enable_gradient_checkpointing()  # type: ignore[operator]
-    adapted = options.train == "lora"
-    network = inject(denoiser, EMBEDDED_TARGETS, options.rank, options.alpha) if adapted else denoiser.requires_grad_(True)
-    denoise = haar_denoise(denoiser, device, options.precision == "bf16")
-    metadata = prior_metadata(denoiser)
-
-    def write(folder: Path, stem: str, facts: Mapping[str, Any]) -> Path:
-        state: Mapping[str, Tensor] = merged(denoiser) if adapted else denoiser.state_dict()
-        save_checkpoint(folder / f"{stem}.safetensors", state, {**metadata, **facts})
-        return folder / f"{stem}.safetensors"
-
-    return Policy(haar_prior("haar", denoise, denoiser.multiple), network, write)
-
-
-# The convolutions and time projections inside the UNet's residual blocks.
-EMBEDDED_TARGETS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj")

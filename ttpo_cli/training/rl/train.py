@@ -22,6 +22,7 @@ from ttpo_cli.training.rl import data as inputs
 from ttpo_cli.training.rl import policy as policies
 from ttpo_cli.training.rl import rollout as rolling
 from ttpo_cli.training.rl.finetune import finetune_update
+from ttpo_cli.training.rl.load_policy import load_policy
 from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
 from ttpo_cli.training.rl.lrpo import check as check_lrpo
 from ttpo_cli.training.rl.reward_hacking import REWARD, Alarm, AlarmOptions
@@ -102,7 +103,7 @@ def train_policy(
     judges = Judges(terms, metrics)
     check_judges(judges, not options.data.blind)
     torch.manual_seed(options.seed)
-    trained = policies.load_policy(options.policy, processes.device)
+    trained = load_policy(options.policy, processes.device)
     check_crop(options, trained)
     scale, restore = inputs.load_restorer(options.data, processes.device)
     pairs, validation, unused = inputs.read_policy_pairs(photos, options.data, scale)
