@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ttpo_cli.settings.settings import Settings
     from ttpo_cli.weights.store import Store
 
-SCHEMA_VERSION = 1
+EVALUATION_SCHEMA = 1
 OF_PAIRS = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe"
 OF_PHOTOS = "niqe,piqe"
 SELECTING = "ranker,niqe"
@@ -92,7 +92,7 @@ def evaluate(
     records = _follow(items, run, judges, what, resume, save, sheet, terminal)
     if json:
         report = {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": EVALUATION_SCHEMA,
             "command": command_line(context, frozenset({"resume", "save", "sheet"})),
             "dataset": str(dataset),
         }

@@ -9,6 +9,8 @@ from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_prior
 from ttpo_cli.cli.terminal.console import Terminal, write_json
 
+INVERSION_SCHEMA = 1
+
 
 @with_prior()
 def invert(
@@ -42,7 +44,9 @@ def invert(
     restored = restore(load_backbone(made_of.backbone, scale=made_of.scale), lq, place).image.clamp(0, 1)
     network = load_prior(locate(made_of.prior), place, "fp32", settings.prior)
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
-    write_json({"schema_version": 1, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]})
+    write_json(
+        {"schema_version": INVERSION_SCHEMA, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]}
+    )
     if plot is not None:
         series = {solver: [(trip.steps, trip.rms) for trip in trips if trip.solver == solver] for solver in ("euler", "heun")}
         axes = Axis("steps each way", True), Axis("RMS error, 1/255", True)

@@ -15,7 +15,10 @@ from ttpo_cli.errors import TtpoError, UsageError
 if TYPE_CHECKING:
     from ttpo_cli.metrics.metric import Metric
 
-SCHEMA_VERSION = 1
+# Versions of the JSON of scores, of --levels and of --list-metrics.
+SCORES_SCHEMA = 1
+LEVELS_SCHEMA = 1
+METRIC_LIST_SCHEMA = 1
 
 WITHOUT_REFERENCE = "niqe,piqe,ranker"
 
@@ -114,7 +117,7 @@ def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges
     mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
     if json:
         facts = [describe(judge) for judge in judges]
-        write_json(jsonable({"schema_version": SCHEMA_VERSION, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
+        write_json(jsonable({"schema_version": SCORES_SCHEMA, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
         return
     names = [judge.name for judge in judges]
     rows: list[list[Cell]] = [[entry["photo"], *(entry["scores"][name] for name in names)] for entry in entries]
@@ -135,13 +138,10 @@ def _write_levels(judges: "Sequence[Metric]", paths: list[Path], json: bool, csv
     measured = {judge.name: pristine_level(judge, paths) for judge in judges}
     if json:
         write_json(
-            {"schema_version": SCHEMA_VERSION, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}
+            {"schema_version": LEVELS_SCHEMA, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}
         )
         return
     write_sheet(["metric", "pristine", "scale"], [[name, level.pristine, level.scale] for name, level in measured.items()], as_csv=csv)
-
-
-SCHEMA_VERSION = 1
 
 
 def write_metrics(json: bool, csv: bool, markdown: bool) -> None:
@@ -150,7 +150,7 @@ def write_metrics(json: bool, csv: bool, markdown: bool) -> None:
 
     listed = list_metrics()
     if json:
-        write_json({"schema_version": SCHEMA_VERSION, "metrics": [vars(metric) for metric in listed]})
+        write_json({"schema_version": METRIC_LIST_SCHEMA, "metrics": [vars(metric) for metric in listed]})
     elif markdown:
         for row in (COLUMNS, ["---"] * len(COLUMNS), *(metric.cells() for metric in listed)):
             write_line(f"| {' | '.join(row)} |")

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError
 
 
@@ -66,3 +68,20 @@ def score(metric: Metric, image: Tensor, reference: Tensor | None = None) -> Ten
         wanted, given = "x".join(map(str, reference.shape[:1:-1])), "x".join(map(str, image.shape[:1:-1]))
         raise UsageError(f"metric '{metric.name}': the image has {given} px, its reference {wanted}: give a reference of the same size")
     return metric.function(image, reference.clamp(0, 1))
+
+
+@torch.no_grad()
+def batched_scores(metric: Metric, images: Tensor, reference: Tensor | None = None, notes: list[str] | None = None) -> Tensor:
+    """The scores (N,) of images under one metric, float64 on the CPU, in batches that the metric and memory take.
+
+    notes: gains a line for every batch that memory did not allow. Raises what `score` raises.
+    """
+    batch = Batch(metric.batch, f"images for {metric.name}")
+
+    def one(part: slice) -> Tensor:
+        return score(metric, images[part], None if reference is None else reference[part]).double().cpu()
+
+    scores = batch.run(one, len(images), images.device)
+    if notes is not None:
+        notes += batch.notes
+    return scores

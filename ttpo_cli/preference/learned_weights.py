@@ -12,7 +12,7 @@ from ttpo_cli.preference.bradley_terry import RIDGE, agreement, bootstrap, fit, 
 from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.selection import cap_at_pristine, oriented, z_scores
 
-SCHEMA_VERSION = 1
+LEARNED_WEIGHTS_SCHEMA = 1
 # With fewer, learned weights foretell an unsteady person no better than equal ones do: the table in docs/guide/picking.md.
 LEAST_PICKS, PICKS_A_METRIC = 20, 10
 
@@ -95,13 +95,13 @@ def learn(pairs: Pairs, names: Sequence[str], ceiling: bool) -> Learned:
 
 def learned_record(learned: Learned) -> dict[str, Any]:
     """JSON-able, and back by `learned_of`."""
-    return {"schema_version": SCHEMA_VERSION, **asdict(learned)}
+    return {"schema_version": LEARNED_WEIGHTS_SCHEMA, **asdict(learned)}
 
 
 def learned_of(values: Any) -> Learned:
     """From what JSON made of a record. Raises TtpoError for anything else."""
     wanted = {entry.name for entry in fields(Learned)}
-    if not isinstance(values, dict) or values.get("schema_version") != SCHEMA_VERSION or not wanted <= values.keys():
+    if not isinstance(values, dict) or values.get("schema_version") != LEARNED_WEIGHTS_SCHEMA or not wanted <= values.keys():
         raise TtpoError("no weights of `ttpo picks fit`")
     numbers = values["weights"].values() if isinstance(values["weights"], dict) else ()
     if not numbers or not all(isinstance(value, (int, float)) for value in numbers):

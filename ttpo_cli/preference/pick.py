@@ -10,7 +10,7 @@ from typing import Any
 
 from ttpo_cli.errors import TtpoError
 
-SCHEMA_VERSION = 1
+PICK_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Pick:
 
 def pick_line(pick: Pick) -> str:
     """The line, with its end."""
-    return json.dumps({"schema_version": SCHEMA_VERSION, **asdict(pick)}, ensure_ascii=False) + "\n"
+    return json.dumps({"schema_version": PICK_SCHEMA, **asdict(pick)}, ensure_ascii=False) + "\n"
 
 
 def read_picks(lines: Iterable[str], name: str) -> dict[tuple[str, str, str], Pick]:
@@ -88,8 +88,8 @@ def proposal_of(values: Mapping[str, Any]) -> Proposal:
 
 
 def _pick(values: Any) -> Pick:
-    if values.pop("schema_version") != SCHEMA_VERSION:
-        raise ValueError(f"its schema_version is not {SCHEMA_VERSION}")
+    if values.pop("schema_version") != PICK_SCHEMA:
+        raise ValueError(f"its schema_version is not {PICK_SCHEMA}")
     pick = Pick(**values)
     rows = (pick.preferred, pick.dispreferred)
     whole = all(isinstance(row, int) and not isinstance(row, bool) and row >= 0 for row in rows) and rows[0] != rows[1]

@@ -6,9 +6,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.metrics.metric import Metric, score
+from ttpo_cli.metrics.metric import Metric, batched_scores
 from ttpo_cli.settings.selection import SelectionOptions
 
 
@@ -35,8 +34,7 @@ def score_images(images: Tensor, panel: Panel, notes: list[str] | None = None) -
 
     notes: gains a line for every batch that memory did not allow.
     """
-    with torch.no_grad():
-        columns = [_column(metric, images, [] if notes is None else notes) for metric in panel.metrics]
+    columns = [batched_scores(metric, images, notes=notes) for metric in panel.metrics]
     scores = torch.stack(columns, dim=1) if columns else torch.zeros(len(images), 0, dtype=torch.float64)
     for column, metric in enumerate(panel.metrics):
         finite = torch.isfinite(scores[:, column])
@@ -44,13 +42,6 @@ def score_images(images: Tensor, panel: Panel, notes: list[str] | None = None) -
         worst = 0.0 if not len(known) else float(known.max() if metric.lower_is_better else known.min())
         scores[~finite, column] = worst
     return scores
-
-
-def _column(metric: Metric, images: Tensor, notes: list[str]) -> Tensor:
-    batch = Batch(metric.batch, f"images for {metric.name}")
-    column = batch.run(lambda part: score(metric, images[part]).double().cpu(), len(images), images.device)
-    notes += batch.notes
-    return column
 
 
 def fused_scores(scores: Tensor, panel: Panel, options: SelectionOptions) -> Tensor:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ttpo_cli.metrics.metric import Metric
     from ttpo_cli.pipeline import Engine, Result
 
-SCHEMA_VERSION = 1
+SIDECAR_SCHEMA = 1
 _MADE = ("restore", "candidates", "selection")
 # Each row of the comparison, and the stages it costs. The best of N spends guidance's network calls on further candidates; it is not timed.
 ROWS = {
@@ -51,7 +51,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
     pair = outcome.preferred != outcome.dispreferred  # none without the stages; of a photo done in regions, each region has its own
     return jsonable(
         {
-            "schema_version": SCHEMA_VERSION,
+            "schema_version": SIDECAR_SCHEMA,
             "source": _source(photo),
             "size": {"width": outcome.final.shape[-1], "height": outcome.final.shape[-2]},
             "chosen": outcome.chosen,

@@ -15,6 +15,8 @@ from ttpo_cli.report.provenance import describe_machine
 
 _PROGRAM = (sys.executable, "-c", "from ttpo_cli.cli.app import main; main()")
 
+FOLDER_BENCH_SCHEMA = 1
+
 
 def bench_folder(
     folder: Annotated[Path, typer.Argument(help="Photos, from which squares are cut.", show_default=False)],
@@ -43,7 +45,7 @@ def bench_folder(
     columns = ["way", "processes", "seconds", "CPU seconds", "times as fast"]
     terminal.table(f"{photos} photos of {side}x{side}, the same bytes", columns, rows)
     made = {"photos": photos, "side": side, "workers": workers, "executor": executor, "options": options}
-    write_json({"schema_version": 1, **made, "machine": describe_machine(), "ways": [asdict(one) for one in timings]})
+    write_json({"schema_version": FOLDER_BENCH_SCHEMA, **made, "machine": describe_machine(), "ways": [asdict(one) for one in timings]})
 
 
 def _shared_out(workers: int, executor: str) -> dict[str, list[str]]:

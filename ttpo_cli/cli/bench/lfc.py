@@ -7,6 +7,8 @@ import typer
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
 
+LFC_BENCH_SCHEMA = 1
+
 
 def bench_lfc(
     side: Annotated[int, typer.Option(min=16, help="Side of the low-resolution image, pixels.")] = 128,
@@ -32,4 +34,4 @@ def bench_lfc(
     training = list(training_rows(LfcOptions(preset=preset, batch=batch, crop=crop, admm=AdmmOptions(crops=4 * batch)), chosen, repeats))
     title = f"a training step of {preset}, batch {batch}, crop {crop}"
     terminal.table(title, ["phase", "seconds"], [[row["phase"], f"{row['seconds']:.3f}"] for row in training])
-    write_json({"schema_version": 1, "device": str(chosen), "inference": inference, "training": training})
+    write_json({"schema_version": LFC_BENCH_SCHEMA, "device": str(chosen), "inference": inference, "training": training})

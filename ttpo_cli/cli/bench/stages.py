@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ttpo_cli.settings.engine import EngineOptions
     from ttpo_cli.settings.settings import Settings
 
-SCHEMA_VERSION = 1
+BENCH_SCHEMA = 1
 STAGES = ("load", "restore", "candidates", "selection", "guidance", "choice", "total")
 
 
@@ -53,7 +53,7 @@ def bench(
     for row in rows:
         _tell(row, terminal)
     what = {"backbone": engine.backbone, "prior": engine.prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
-    write_json({"schema_version": SCHEMA_VERSION, **what, "rows": rows})
+    write_json({"schema_version": BENCH_SCHEMA, **what, "rows": rows})
     if any("error" in row for row in rows):
         raise typer.Exit(MemoryExhausted.exit_code)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ttpo_cli.weights.entry import ManifestEntry
     from ttpo_cli.weights.store import Store
 
-SCHEMA_VERSION = 1
+MODEL_LIST_SCHEMA = 1
 COLUMNS = ("name", "role", "task", "architecture", "scale", "licence", "commercial use", "bytes", "sha256")
 
 
@@ -43,7 +43,7 @@ def list_models(
         and (not here or store.is_here(entry))
     ]
     if json:
-        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
+        write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
     elif markdown:
         for row in (COLUMNS, ["---"] * len(COLUMNS), *map(_row, entries)):
             write_line(f"| {' | '.join(row)} |")
@@ -63,7 +63,7 @@ def info(
     store = open_store()
     entries = _meant(store, name)
     if json:
-        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
+        write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
         return
     for number, entry in enumerate(entries):
         if number:

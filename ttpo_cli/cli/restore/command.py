@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from ttpo_cli.folder.plan import Job
     from ttpo_cli.imaging.photo import Photo
 
-SCHEMA_VERSION = 1
+RESTORE_SCHEMA = 1
 
 
 @with_pipeline("device")
@@ -125,7 +125,7 @@ def restore(
         write_folder_report(roots, report, overwrite, terminal)
         terminal.say(f"report: {report.resolve()}")
     if json:
-        write_json({"schema_version": SCHEMA_VERSION, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
+        write_json({"schema_version": RESTORE_SCHEMA, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
     raise typer.Exit(summary.exit_code())
 
 

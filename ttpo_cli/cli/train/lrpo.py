@@ -45,6 +45,7 @@ def lrpo(
     On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
     """
     from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
+    from ttpo_cli.progress import TrainingObserver
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
@@ -65,10 +66,9 @@ def lrpo(
         choose_training_device(device),
         resume=resume,
         every=every,
-        left_out=name_left_out,
         find=open_store().find,
     )
-    show_training(lambda on_step: training(on_step=on_step), options.steps, output)
+    show_training(lambda on_step: training(observer=TrainingObserver(on_step, name_left_out)), options.steps, output)
     if plot and speaks():
         from ttpo_cli.cli.train.plot import draw_curves
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.metrics.catalog import load_metric
-from ttpo_cli.metrics.metric import Metric, score
+from ttpo_cli.metrics.metric import Metric, batched_scores
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.haar_similarity import judge
 
@@ -106,19 +105,9 @@ class Rewards:
 @torch.no_grad()
 def rewards(images: Tensor, truth: Tensor | None, terms: Sequence[Term]) -> Rewards:
     """The rewards of images (N, 3, H, W) in [0, 1], truth alike. Raises UsageError for images that a metric cannot judge."""
-    scores = {term.metric.name: metric_scores(term.metric, images, truth) for term in terms}
+    scores = {term.metric.name: batched_scores(term.metric, images, truth) for term in terms}
     earned = {term.metric.name: term.weight * term.mapped(scores[term.metric.name]) for term in terms}
     return Rewards(torch.stack(list(earned.values())).sum(dim=0), scores, earned)
-
-
-@torch.no_grad()
-def metric_scores(metric: Metric, images: Tensor, truth: Tensor | None) -> Tensor:
-    """The scores (N,) of images under one metric, float64 on the CPU, in batches that it takes."""
-
-    def one(part: slice) -> Tensor:
-        return score(metric, images[part], None if truth is None else truth[part]).double().cpu()
-
-    return Batch(metric.batch, f"images for {metric.name}").run(one, len(images), images.device)
 
 
 def load_terms(options: RewardOptions, device: torch.device, has_truth: bool, find: FindWeights = not_stored) -> tuple[Term, ...]:

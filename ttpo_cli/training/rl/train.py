@@ -3,7 +3,7 @@
 Roll-out, reward, advantage and validation know nothing of the objective, which is one function in a file of its own.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.progress import OnTrainingStep
+from ttpo_cli.progress import SILENT, TrainingObserver
 from ttpo_cli.training.data import Pair, fingerprints, step_generator
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.loop import Method, Pace, set_rate, train
@@ -85,15 +85,15 @@ def train_policy(
     *,
     resume: bool = False,
     every: int = 10,
-    left_out: Callable[[Sequence[str]], None] = lambda names: None,
     find: FindWeights = not_stored,
-    on_step: OnTrainingStep = lambda step: None,
+    observer: TrainingObserver = SILENT,
 ) -> Iterator[Record]:
     """`options.steps` roll-outs with their updates; yields a record before the first and then every `every` steps.
 
-    Writes two priors into `folder`: `best` by the alarm's rule, and `last`, both of the moving average. left_out is told which photos
-    cannot be used, and why; find: where weights of metrics come from. Raises UsageError for a run that exists or differs and for options
-    that cannot be meant, WeightsError for weights that are missing, TtpoError for a loss that is not finite.
+    Writes two priors into `folder`: `best` by the alarm's rule, and `last`, both of the moving average.
+    `find` gives the weight files of metrics.
+    Raises UsageError for a run that exists or differs and for invalid options, WeightsError for weights that are missing, TtpoError for a
+    loss that is not finite.
     """
     check(options)
     processes = launched(device)
@@ -108,7 +108,7 @@ def train_policy(
     scale, restore = inputs.load_restorer(options.data, processes.device)
     pairs, validation, unused = inputs.read_policy_pairs(photos, options.data, scale)
     if processes.main:
-        left_out(unused)
+        observer.left_out(unused)
     state = run.prepare(resume)
     run.check_photos(state, fingerprints(pairs, validation))
     processes.wait()
@@ -137,7 +137,7 @@ def train_policy(
     method = Method[nn.Module](
         trained.network, parts, on_policy.step, judged, write, from_start=True, ended=lambda: options.alarm.stop and bool(guard.raised)
     )
-    yield from train(run, state, pace, method, on_step)
+    yield from train(run, state, pace, method, observer.on_step)
 
 
 def check_crop(options: OnPolicyOptions, trained: policies.Policy) -> None:

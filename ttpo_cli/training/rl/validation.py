@@ -12,11 +12,12 @@ from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.metrics.metric import Metric
+from ttpo_cli.metrics.metric import Metric, batched_scores
+from ttpo_cli.preference.guard import agreement
 from ttpo_cli.training.data import Pair, step_generator, to_float
 from ttpo_cli.training.rl.data import PolicyDataOptions, Restore, Wear, draw_wear
 from ttpo_cli.training.rl.reward_hacking import REWARD, AlarmOptions, Watch
-from ttpo_cli.training.rl.rewards import Term, metric_scores, rewards
+from ttpo_cli.training.rl.rewards import Term, rewards
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, sample, seeded
 from ttpo_cli.training.run import Images, Record
 
@@ -88,7 +89,7 @@ def watches(judges: Judges, options: AlarmOptions, held: Held) -> list[Watch]:
     for metric in judges.metrics:
         level = None if metric.needs_reference else metric.pristine
         if held.truth is not None and not metric.needs_reference:
-            level = float(metric_scores(metric, held.truth, None).nanmean())
+            level = float(batched_scores(metric, held.truth, None).nanmean())
         watched.append(Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target, level))
     watched.append(Watch("held_consistency", False, options.psnr, False))
     if held.truth is not None:
@@ -130,9 +131,9 @@ def judge_images(drawn: Tensor, held: Held, judges: Judges) -> Record:
     record: Record = {REWARD: float(earned.total.nanmean())}
     record |= {f"held_{name}": float(scores.nanmean()) for name, scores in earned.scores.items()}
     for metric in judges.metrics:
-        record[f"held_{metric.name}"] = float(metric_scores(metric, images, truth).nanmean())
+        record[f"held_{metric.name}"] = float(batched_scores(metric, images, truth).nanmean())
     if truth is not None:
-        record["held_psnr"] = float(decibels(images, truth).mean())
+        record["held_psnr"] = float(agreement(images, truth).mean())
         record["held_low_error"] = float(255 * dual_tree_low_band(images - truth).abs().mean() / 4)
     record["held_consistency"] = float(torch.stack([consistency(image, held) for image in drawn]).mean())
     if seeds > 1:
@@ -146,11 +147,6 @@ def consistency(images: Tensor, held: Held) -> Tensor:
     size = (held.lq.shape[-2], held.lq.shape[-1])
     if held.wears:
         worn = torch.cat([wear.without_noise(image[None], size) for wear, image in zip(held.wears, images, strict=True)])
-        return decibels(worn, held.lq)
+        return agreement(worn, held.lq)
     small = (max(1, size[0] // 4), max(1, size[1] // 4))
-    return decibels(imresize(images, size=small), imresize(held.lq, size=small))
-
-
-def decibels(image: Tensor, reference: Tensor) -> Tensor:
-    """PSNR (N,) of (N, 3, H, W) in [0, 1], at most 100 dB."""
-    return -10 * torch.log10((image - reference).square().mean(dim=(1, 2, 3)).clamp(min=1e-10))
+    return agreement(imresize(images, size=small), imresize(held.lq, size=small))
