@@ -17,21 +17,23 @@ from ttpo_cli.diffusion.priors.embedded import load_haar_prior
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.psnr import psnr_y
 from ttpo_cli.metrics.ranker import ranker_metric
-from ttpo_cli.training.crop_bank import Bank, draw_bank_crops, load_or_make_bank, restorers
+from ttpo_cli.training.cache import file_fingerprints
+from ttpo_cli.training.crop_bank import Bank, BankOptions, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import find_photos
 from ttpo_cli.training.lfc.admm import AdmmOptions
 from ttpo_cli.training.lfc.data import read_pairs
 from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 from ttpo_cli.training.lfc.validation import centre
-from ttpo_cli.training.prior import PriorOptions, train_prior
-from ttpo_cli.training.ranker import RankerOptions, train_ranker
+from ttpo_cli.training.prior import PriorTrainingOptions, train_prior
+from ttpo_cli.training.ranker import RankerData, RankerOptions, train_ranker
 from ttpo_cli.training.run import Record
 from ttpo_cli.weights.checkpoint import load_checkpoint
 
 CPU = torch.device("cpu")
 # A step of pretraining, then three of PD-ADMM: a run killed at step 2 must find its dual variable and discriminator again.
 LFC = LfcOptions(steps=1, batch=2, crop=8, admm=AdmmOptions(steps=3, crops=2, dual="crop", rho=1.0))
-PRIOR = PriorOptions(channels=(16, 16), steps=4, batch=2, crop=32, bank=8, side=48)
+PRIOR = PriorTrainingOptions(channels=(16, 16), steps=4, batch=2, crop=32, bank=8, side=48)
+BANK = BankOptions(10, 48, 0)
 RANKER = RankerOptions(width=8, crops=4, strengths=(0.1, 0.3), denoising_steps=2, steps=4, batch=2, crop=32)
 
 
@@ -43,7 +45,7 @@ def photos(photo_folder: Path) -> list[Path]:
 @pytest.fixture(scope="module")
 def bank(photos: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Bank:
     ways = restorers([load_backbone("bicubic", scale=4)], CPU)
-    return load_or_make_bank(tmp_path_factory.mktemp("bank") / "bank.safetensors", photos, ways, 10, 48, 0)
+    return load_or_make_bank(tmp_path_factory.mktemp("bank") / "bank.safetensors", photos, ways, BANK, file_fingerprints(photos))
 
 
 Method = tuple[str, Callable[[Path, bool], Iterator[Record]]]
@@ -55,7 +57,7 @@ def method(request: pytest.FixtureRequest, photos: list[Path], bank: Bank) -> Me
     methods: dict[str, Callable[[Path, bool], Iterator[Record]]] = {
         "lfc-sr": lambda folder, resume: train_lfc(photos, folder, LFC, CPU, resume=resume, every=2),
         "haar-prior": lambda folder, resume: train_prior(photos, [], folder, PRIOR, CPU, resume=resume, every=2),
-        "ranker": lambda folder, resume: train_ranker(bank, bank, prior, prior, folder, RANKER, CPU, resume=resume, every=2),
+        "ranker": lambda folder, resume: train_ranker(RankerData(bank, bank, prior, prior), folder, RANKER, CPU, resume=resume, every=2),
     }
     return request.param, methods[request.param]
 
@@ -77,7 +79,7 @@ def test_a_run_killed_and_resumed_equals_an_undisturbed_one_bit_for_bit(method: 
 
 def test_the_prior_learns_to_denoise_and_loads(photos: list[Path], tmp_path: Path) -> None:
     sizes = {"channels": (16, 16), "batch": 4, "crop": 32, "bank": 8, "side": 48}
-    options = PriorOptions(**sizes, steps=80, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
+    options = PriorTrainingOptions(**sizes, steps=80, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
     records = list(train_prior(photos, [], tmp_path, options, CPU, every=20))
     # A loss of 1 is what the preconditioning alone reaches, with a network that answers 0.
     assert records[-1]["held_loss_0.1"] < min(0.95, records[0]["held_loss_0.1"])
@@ -208,7 +210,7 @@ def test_the_steps_of_the_second_phase_draw_other_crops(photos: list[Path], tmp_
 
 def test_the_ranker_learns_the_judges_order_and_carries_its_pristine_level(bank: Bank, tmp_path: Path) -> None:
     options = RankerOptions(width=8, crops=10, strengths=(0.1, 0.4), denoising_steps=2, steps=40, batch=4, crop=32, learning_rate=3e-3)
-    records = list(train_ranker(bank, bank, gaussian_prior(0.1), None, tmp_path, options, CPU, every=20))
+    records = list(train_ranker(RankerData(bank, bank, gaussian_prior(0.1)), tmp_path, options, CPU, every=20))
     assert records[-1]["loss"] < records[0]["loss"]
     assert records[-1]["accuracy_photos"] > 0.6
     metric = ranker_metric(CPU, tmp_path / "ranker.safetensors")
@@ -216,17 +218,22 @@ def test_the_ranker_learns_the_judges_order_and_carries_its_pristine_level(bank:
     assert metric.function(torch.rand(2, 3, 40, 56)).shape == (2,)
 
 
+def never(lq: torch.Tensor) -> torch.Tensor:
+    raise AssertionError("restored again")
+
+
 def test_a_bank_holds_each_restorer_and_is_read_again_unchanged(bank: Bank, photos: list[Path], tmp_path: Path) -> None:
     assert {"bicubic", "bicubic-x2", "bicubic-x4", "photo", "photo-soft"} == set(bank.kinds)
     ways = restorers([load_backbone("bicubic", scale=4)], CPU)
-    first = load_or_make_bank(tmp_path / "bank.safetensors", photos, ways, 10, 48, 0)
-    again = load_or_make_bank(tmp_path / "bank.safetensors", [], [], 10, 48, 0)
+    lines = file_fingerprints(photos)
+    first = load_or_make_bank(tmp_path / "bank.safetensors", photos, ways, BANK, lines)
+    again = load_or_make_bank(tmp_path / "bank.safetensors", [], [replace(way, apply=never) for way in ways], BANK, lines)
     assert torch.equal(first.restored, bank.restored)
     assert torch.equal(again.truth, bank.truth)
     assert again.kinds == bank.kinds
 
 
 def test_bank_crops_stay_aligned_under_flips(bank: Bank) -> None:
-    same = Bank(bank.truth, bank.truth, bank.kinds)
+    same = replace(bank, restored=bank.truth)
     restored, truth = draw_bank_crops(same, 8, 16, torch.Generator().manual_seed(1))
     assert torch.equal(restored, truth)

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.resize import shrink_as_benchmarks
+
+Photo = TypeVar("Photo", Path, str)
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
 
@@ -46,10 +49,10 @@ def _walk(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-def hold_back(paths: Sequence[Path], every: int = 10) -> tuple[list[Path], list[Path]]:
+def hold_back(photos: Sequence[Photo], every: int = 10) -> tuple[list[Photo], list[Photo]]:
     """Split into (training, held back): each `every`-th photo of the sorted list is never trained on."""
-    held = [path for index, path in enumerate(paths) if index % every == every - 1]
-    kept = [path for index, path in enumerate(paths) if index % every != every - 1]
+    held = [photo for index, photo in enumerate(photos) if index % every == every - 1]
+    kept = [photo for index, photo in enumerate(photos) if index % every != every - 1]
     return kept, held
 
 

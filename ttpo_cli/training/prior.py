@@ -11,7 +11,8 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, precondition, prior_metadata
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.progress import OnTrainingStep
-from ttpo_cli.training.crop_bank import Bank, draw_bank_crops, load_or_make_bank, restorers
+from ttpo_cli.training.cache import file_fingerprints
+from ttpo_cli.training.crop_bank import Bank, BankOptions, Restorer, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import hold_back, step_generator, to_float
 from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.run import Record, RunFolder, channels_last
@@ -21,7 +22,7 @@ VALIDATION_SIGMAS = (0.05, 0.1, 0.2, 0.4)
 
 
 @dataclass(frozen=True)
-class PriorOptions:
+class PriorTrainingOptions:
     """What a training depends on. sigma is drawn log-normally: ln sigma ~ N(p_mean, p_std^2), on images in [-1, 1]."""
 
     channels: tuple[int, ...] = (48, 96, 128)
@@ -45,7 +46,7 @@ def train_prior(
     photos: Sequence[Path],
     backbones: Sequence[Backbone],
     folder: Path,
-    options: PriorOptions,
+    options: PriorTrainingOptions,
     device: torch.device,
     *,
     resume: bool = False,
@@ -55,14 +56,14 @@ def train_prior(
     """Train the prior on restored images of many kinds; yields a record every `every` steps.
 
     Writes `haar-prior.safetensors` (the moving average) into `folder`. Every tenth photo is held back for validation.
-    Raises UsageError for a run that exists or differs, TtpoError for a loss that is not finite.
+    Raises UsageError for a run that exists or differs in options or photos, TtpoError for a loss that is not finite.
     """
     run = RunFolder(folder, options)
     state = run.prepare(resume)
-    training, held = hold_back(photos)
+    fingerprints = file_fingerprints(photos)
+    run.check_photos(state, fingerprints)
     ways = restorers(backbones, device)
-    bank = load_or_make_bank(folder / "bank.safetensors", training, ways, options.bank, options.side, options.seed)
-    validation = load_or_make_bank(folder / "held.safetensors", held or training, ways, 4 * len(ways), options.side, options.seed + 1)
+    bank, validation = _banks(photos, fingerprints, ways, folder, options, resumed=state is not None)
     torch.manual_seed(options.seed)
     denoiser = channels_last(HaarDenoiser(UNetSize(options.channels, options.layers), band_deviations(bank)).to(device))
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=options.learning_rate)
@@ -83,6 +84,26 @@ def train_prior(
     yield from train(run, state, pace, method, on_step)
 
 
+def _banks(
+    photos: Sequence[Path],
+    fingerprints: Sequence[str],
+    ways: Sequence[Restorer],
+    folder: Path,
+    options: PriorTrainingOptions,
+    *,
+    resumed: bool,
+) -> tuple[Bank, Bank]:
+    """The crops to train on and those to validate on, of held-back photos where there are any."""
+    training, held = hold_back(photos)
+    of_training, of_held = hold_back(fingerprints)
+    first = BankOptions(options.bank, options.side, options.seed)
+    second = BankOptions(4 * len(ways), options.side, options.seed + 1)
+    return (
+        load_or_make_bank(folder / "bank.safetensors", training, ways, first, of_training, resumed=resumed),
+        load_or_make_bank(folder / "held.safetensors", held or training, ways, second, of_held or of_training, resumed=resumed),
+    )
+
+
 def band_deviations(bank: Bank, most: int = 400) -> Tensor:
     """sigma_data (2, 12) of the Haar bands on [-1, 1] images: row 0 about zero, row 1 about the restored image."""
     stride = max(1, len(bank.truth) // most)
@@ -91,12 +112,12 @@ def band_deviations(bank: Bank, most: int = 400) -> Tensor:
     return torch.stack([bands.square().mean(dim=(0, 2, 3)).sqrt() for bands in (truth, residual)])
 
 
-def draw_sigma(batch: int, options: PriorOptions, generator: torch.Generator) -> Tensor:
+def draw_sigma(batch: int, options: PriorTrainingOptions, generator: torch.Generator) -> Tensor:
     """(batch,) noise levels, log-normal."""
     return torch.exp(options.p_mean + options.p_std * torch.randn(batch, generator=generator))
 
 
-def denoising_loss(denoiser: HaarDenoiser, bank: Bank, options: PriorOptions, step: int, device: torch.device) -> Tensor:
+def denoising_loss(denoiser: HaarDenoiser, bank: Bank, options: PriorTrainingOptions, step: int, device: torch.device) -> Tensor:
     """EDM's loss with lambda(sigma) = 1 / c_out^2: the network's own output has unit weight in every band and at every level."""
     generator = step_generator(options.seed, step)
     restored, truth = draw_bank_crops(bank, options.batch, options.crop, generator)
@@ -117,7 +138,7 @@ def weighted_error(denoiser: HaarDenoiser, x0_hat: Tensor, truth: Tensor, sigma:
 
 
 @torch.no_grad()
-def validate(denoiser: HaarDenoiser, bank: Bank, options: PriorOptions, device: torch.device) -> Record:
+def validate(denoiser: HaarDenoiser, bank: Bank, options: PriorTrainingOptions, device: torch.device) -> Record:
     """The conditional loss on held-back photos at fixed noise levels and fixed noise."""
     restored, truth = (to_float(crops).to(device) * 2 - 1 for crops in (bank.restored[:24], bank.truth[:24]))
     noise = torch.randn(truth.shape, generator=torch.Generator().manual_seed(options.seed)).to(device)

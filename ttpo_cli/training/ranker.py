@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +15,7 @@ from ttpo_cli.preference.guard import keep_low_band
 from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.training.cache import checksum, read_cached, write_cached
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
@@ -44,11 +44,25 @@ class RankerOptions:
     precision: str = "bf16"
 
 
+@dataclass(frozen=True)
+class RankerData:
+    """What a ranker is trained and validated on.
+
+    Attributes:
+        bank: The crops to train on.
+        held: Crops of photos never trained on.
+        prior: Whose candidates for the crops are ordered.
+        held_prior: A prior whose candidates are only validated on, or None.
+    """
+
+    bank: Bank
+    held: Bank
+    prior: Prior
+    held_prior: Prior | None = None
+
+
 def train_ranker(
-    bank: Bank,
-    held: Bank,
-    prior: Prior,
-    held_prior: Prior | None,
+    data: RankerData,
     folder: Path,
     options: RankerOptions,
     device: torch.device,
@@ -59,17 +73,19 @@ def train_ranker(
 ) -> Iterator[Record]:
     """Train on the bank's crops and the prior's candidates for them; yields a record every `every` steps.
 
-    held: crops of photos never trained on; held_prior: a prior whose candidates are only validated on.
-    Writes `ranker.safetensors` into `folder`. Raises UsageError for a run that exists or differs, TtpoError for a loss not finite.
+    Writes `ranker.safetensors` into `folder`. Raises UsageError for a run that exists or differs in options or crops, TtpoError for a
+    loss that is not finite.
     """
     run = RunFolder(folder, options)
     state = run.prepare(resume)
-    bank = spread(bank, options.crops)
-    made = load_or_make_candidates(folder / "candidates.safetensors", bank, prior, options, device)
-    held_made = load_or_make_candidates(folder / "held.safetensors", held, prior, options, device)
-    other_made = None
-    if held_prior is not None:
-        other_made = load_or_make_candidates(folder / "held_prior.safetensors", held, held_prior, options, device)
+    run.check_photos(state, [bank_fingerprint("bank", data.bank), bank_fingerprint("held", data.held)])
+    bank, held = spread(data.bank, options.crops), data.held
+
+    def candidates(name: str, crops: Bank, prior: Prior) -> Tensor:
+        return load_or_make_candidates(folder / f"{name}.safetensors", crops, prior, options, device, resumed=state is not None)
+
+    made, held_made = candidates("candidates", bank, data.prior), candidates("held", held, data.prior)
+    other_made = None if data.held_prior is None else candidates("held_prior", held, data.held_prior)
     torch.manual_seed(options.seed)
     ranker = channels_last(Ranker(options.width).to(device))
     optimizer = torch.optim.AdamW(ranker.parameters(), lr=options.learning_rate, weight_decay=1e-3)
@@ -99,29 +115,43 @@ def spread(bank: Bank, count: int) -> Bank:
     if count >= len(bank.truth):
         return bank
     chosen = torch.linspace(0, len(bank.truth) - 1, count).long()
-    return Bank(bank.restored[chosen], bank.truth[chosen], tuple(bank.kinds[index] for index in chosen.tolist()))
+    kinds, scales = (tuple(values[index] for index in chosen.tolist()) for values in (bank.kinds, bank.scales))
+    return Bank(bank.restored[chosen], bank.truth[chosen], kinds=kinds, scales=scales)
 
 
-def load_or_make_candidates(path: Path, bank: Bank, prior: Prior, options: RankerOptions, device: torch.device) -> Tensor:
-    """uint8 (M, strengths, 3, side, side): the prior's candidates for each restored crop, low band kept, as `ttpo restore` makes them."""
-    if path.exists():
-        return load_file(path)["candidates"]
+def bank_fingerprint(name: str, bank: Bank) -> str:
+    """A line that changes with any crop of the bank, as `RunFolder.check_photos` compares them."""
+    return f"{name} {len(bank.truth)} {checksum(bank.restored, bank.truth, str(bank.scales))}"
+
+
+def load_or_make_candidates(
+    path: Path, bank: Bank, prior: Prior, options: RankerOptions, device: torch.device, *, resumed: bool = False
+) -> Tensor:
+    """uint8 (M, strengths, 3, side, side): the prior's candidates for each restored crop, low band kept, as `ttpo restore` makes them.
+
+    Those stored at `path` are used again. Raises UsageError for stored ones of another bank, another prior or other options.
+    """
+    facts = {
+        "crops": f"{len(bank.restored)} ({checksum(bank.restored, str(bank.scales))})",
+        "prior": prior.sha256 or prior.name,
+        "strengths": options.strengths,
+        "denoising_steps": options.denoising_steps,
+        "seed": options.seed,
+    }
+    cached = read_cached(path, facts, resumed=resumed)
+    if cached is not None:
+        return cached[0]["candidates"]
     settings = CandidateOptions(mode="noising", strengths=options.strengths, per_strength=1, steps=options.denoising_steps)
     guard = GuardOptions()
     made = []
     for index, crop in enumerate(bank.restored):
         restored = to_float(crop[None]).to(device)
         candidates = generate(prior.denoise, prior.encode(restored), Seeds(f"crop {index}", options.seed), settings)
-        images = keep_low_band(prior.decode(candidates.latents), restored, restorer_scale(bank.kinds[index]), guard)
+        images = keep_low_band(prior.decode(candidates.latents), restored, bank.scales[index], guard)
         made.append(to_uint8(images).cpu())
     candidates = torch.stack(made)
-    save_checkpoint(path, {"candidates": candidates}, {"ttpo": "candidates"})
+    write_cached(path, {"candidates": candidates}, {"ttpo": "candidates"}, facts)
     return candidates
-
-
-def restorer_scale(kind: str) -> int:
-    """The scale a restorer's name states: x4 where it says nothing else, 1 for the photo itself."""
-    return 1 if kind.startswith("photo") else 2 if "x2" in kind else 4
 
 
 def draw_versions(

@@ -69,7 +69,7 @@ class RunFolder:
         its dual variables and what it held back would be others."""
         self.photos = list(photos)
         before = None if state is None else state.get("photos")
-        if before is None or before == self.photos:
+        if not before or before == self.photos:  # older versions recorded nothing, or for some methods an empty list
             return
         gone, new = (list((Counter(some) - Counter(others)).elements()) for some, others in ((before, photos), (photos, before)))
         changes = [f"{len(lines)} {kind} ({_names(lines)})" for kind, lines in (("gone", gone), ("new", new)) if lines]
@@ -154,11 +154,16 @@ def load_state(path: Path) -> dict[str, Any]:
 
 def refuse_other_options(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
     """Raise UsageError listing every option in which a resumed run differs from the one it continues, nested ones as `a.b`."""
-    before, now = flat(saved), flat(current)
-    names = sorted(set(before) | set(now))
-    differing = [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
+    differing = differences(saved, current)
     if differing:
         raise UsageError(f"the run was started with other options ({'; '.join(differing)}): use the same, or another folder")
+
+
+def differences(saved: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """Each value that differs between two nested mappings, as `a.b: before -> now`."""
+    before, now = flat(saved), flat(current)
+    names = sorted(set(before) | set(now))
+    return [f"{name}: {before.get(name)} -> {now.get(name)}" for name in names if before.get(name) != now.get(name)]
 
 
 def flat(options: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

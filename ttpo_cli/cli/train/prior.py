@@ -33,12 +33,26 @@ def prior(
     from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.cli.train.progress import choose_training_device, show_training
     from ttpo_cli.training.data import find_photos
-    from ttpo_cli.training.prior import PriorOptions, train_prior
+    from ttpo_cli.training.prior import PriorTrainingOptions, train_prior
 
     widths = tuple(int(width) for width in channels.split(","))
-    rates = (learning_rate, final_learning_rate, ema)
-    noise = (condition_dropout, p_mean, p_std)
-    options = PriorOptions(widths, layers, steps, batch, crop, *rates, *noise, bank, side, seed, precision)
+    options = PriorTrainingOptions(
+        channels=widths,
+        layers=layers,
+        steps=steps,
+        batch=batch,
+        crop=crop,
+        learning_rate=learning_rate,
+        final_learning_rate=final_learning_rate,
+        ema=ema,
+        condition_dropout=condition_dropout,
+        p_mean=p_mean,
+        p_std=p_std,
+        bank=bank,
+        side=side,
+        seed=seed,
+        precision=precision,
+    )
     backbones = [load_backbone(name) for name in backbone or ("lfc-sr-small",)]
     found, place = find_photos(photos, without=output), choose_training_device(device)
     show_training(

@@ -26,15 +26,16 @@ def ranker(
     from ttpo_cli.cli.train.progress import choose_training_device, show_training
     from ttpo_cli.diffusion.priors.embedded import load_haar_prior
     from ttpo_cli.training.crop_bank import read_bank
-    from ttpo_cli.training.ranker import RankerOptions, train_ranker
+    from ttpo_cli.training.ranker import RankerData, RankerOptions, train_ranker
 
     place = choose_training_device(device)
-    options = RankerOptions(width, crops, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed, precision=precision)
+    options = RankerOptions(width=width, crops=crops, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed, precision=precision)
     main = load_haar_prior(prior or banks / "haar-prior.safetensors", place)
     other = None if held_prior is None else load_haar_prior(held_prior, place)
     bank, held = (read_bank(banks / f"{name}.safetensors") for name in ("bank", "held"))
+    data = RankerData(bank=bank, held=held, prior=main, held_prior=other)
     show_training(
-        lambda on_step: train_ranker(bank, held, main, other, output, options, place, resume=resume, every=every, on_step=on_step),
+        lambda on_step: train_ranker(data, output, options, place, resume=resume, every=every, on_step=on_step),
         steps,
         output,
     )
