@@ -1,6 +1,6 @@
 """One HTML page for a folder: a card a photo, sorted and filtered by script, outliers first, and a before/after divider for each.
 
-Its pictures lie beside it and are loaded when they come into view, so that a thousand photos open at once. All text is escaped.
+Its pictures are files next to it, loaded when they come into view, so that a thousand photos open at once. All text is escaped.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
-from string import Template
 from typing import Any
 
+from ttpo_cli.report.document import Document, template
 from ttpo_cli.report.outliers import Outlier, outliers
 from ttpo_cli.report.table import IDENTICAL
 
@@ -25,8 +24,18 @@ _NO_QUALITY = frozenset({"seconds a megapixel", "result pixels"})
 
 @dataclass(frozen=True)
 class FolderPhoto:
-    """One card. record: of a photo that was restored, None of one that failed. thumbnail, before, after, link: addresses relative to
-    the page, empty where there is no such picture."""
+    """One card.
+
+    The four addresses are relative to the page, and empty where there is no such picture.
+
+    Attributes:
+        name: what the card is titled.
+        record: of a photo that was restored; None of one that failed.
+        error: why it failed.
+        seconds: of the whole restoration.
+        thumbnail, before, after: addresses of pictures.
+        link: address of the restored file.
+    """
 
     name: str
     record: Mapping[str, Any] | None
@@ -46,17 +55,26 @@ def folder_page(photos: Sequence[FolderPhoto], title: str) -> str:
     columns = list(dict.fromkeys(name for values in measured for name in values))
     data = [{"name": photos[index].name, "outlier": _rank(photos[index], standing_out[index]), **measured[index]} for index in order]
     kinds = sorted({_kind(photo) for photo in photos})
-    return Template(_file("folder_page.html")).substitute(
-        generator=GENERATOR,
-        title=escape(title),
-        summary=escape(_summary(photos)),
-        style=_file("page.css") + "\n" + _file("folder_page.css"),
-        script=_file("folder_page.js"),
-        orders="".join(f'<option value="{escape(column)}">{escape(column)}</option>' for column in ("name", *columns)),
-        kinds="".join(f'<option value="{escape(kind)}">{escape(kind)}</option>' for kind in kinds),
+    body = template("folder_body.html").substitute(
         data=json.dumps(data, ensure_ascii=False).replace("<", "\\u003c"),
         cards="\n".join(_card(photos[index], standing_out[index], place) for place, index in enumerate(order)),
     )
+    controls = template("folder_controls.html").substitute(orders=_options(["name", *columns]), kinds=_options(kinds))
+    return Document(
+        title=title,
+        summary=_summary(photos),
+        without_scripts="Sorting, filtering and the divider need scripts; the photos below stand in order, outliers first.",
+        body=body,
+        script="folder_page.js",
+        styles=("page.css", "folder_page.css"),
+        images="'self' file: data:",
+        generator=GENERATOR,
+        controls=controls,
+    ).html()
+
+
+def _options(names: Sequence[str]) -> str:
+    return "".join(f'<option value="{escape(name)}">{escape(name)}</option>' for name in names)
 
 
 def _measured(photo: FolderPhoto) -> dict[str, float | None]:
@@ -86,7 +104,7 @@ def _below_identical(decibel: float | None) -> float | None:
 
 
 def _kind(photo: FolderPhoto) -> str:
-    """What became of a photo; one candidate is like another."""
+    """What became of a photo. All candidates are one kind."""
     if photo.record is None:
         return "failed"
     chosen = photo.record["chosen"]
@@ -102,8 +120,8 @@ def _summary(photos: Sequence[FolderPhoto]) -> str:
     counts: dict[str, int] = {}
     for photo in photos:
         counts[_kind(photo)] = counts.get(_kind(photo), 0) + 1
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), key=lambda entry: -entry[1]))
-    return f"{len(photos)} photo{'' if len(photos) == 1 else 's'}: {told}" if photos else "no photo"
+    listed = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items(), key=lambda entry: -entry[1]))
+    return f"{len(photos)} photo{'' if len(photos) == 1 else 's'}: {listed}" if photos else "no photo"
 
 
 def _card(photo: FolderPhoto, outlier: Outlier, place: int) -> str:
@@ -131,10 +149,6 @@ def _facts(photo: FolderPhoto, outlier: Outlier) -> str:
         escape(scores),
         escape(f"refused by the guard: {', '.join(refused)}") if refused else "",
     ]
-    told = "".join(f"<p>{line}</p>" for line in lines if line)
+    facts = "".join(f"<p>{line}</p>" for line in lines if line)
     notable = outlier.distance >= 3.5  # the bound that Iglewicz and Hoaglin recommend
-    return told + (f'<p class="warning">stands out: {escape(outlier.why)}</p>' if notable else "")
-
-
-def _file(name: str) -> str:
-    return resources.files("ttpo_cli.report").joinpath(name).read_text("utf-8").rstrip("\n")
+    return facts + (f'<p class="warning">stands out: {escape(outlier.why)}</p>' if notable else "")

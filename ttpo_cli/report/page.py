@@ -1,4 +1,7 @@
-"""One self-contained HTML page: a before/after divider, the candidates, the scores. No network, no file beside it; all text escaped."""
+"""One self-contained HTML page: a before/after divider, the candidates, the scores.
+
+It needs no network and no other file. All text is escaped.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib import resources
-from string import Template
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
+from ttpo_cli.report.document import Document
 from ttpo_cli.report.table import Table, candidates, comparison, refusals
 
 if TYPE_CHECKING:
@@ -33,7 +35,14 @@ _DETAILS = ("settings", "seeds", "network_calls", "seconds", "peak_memory", "wei
 
 @dataclass(frozen=True)
 class PagePhoto:
-    """One photo of the page, its pictures already encoded: name -> data URI, in the order in which they are offered."""
+    """One photo of the page, its pictures already encoded.
+
+    Attributes:
+        record: what the sidecar says of the photo.
+        images: name -> data URI, in the order of the menus.
+        sheet: data URI of the contact sheet of the candidates.
+        lossless: whether the pictures are PNG, and not JPEG.
+    """
 
     record: Mapping[str, Any]
     images: Mapping[str, str]
@@ -42,13 +51,13 @@ class PagePhoto:
 
 
 def page_photo(result: Result, lq: Tensor, record: Mapping[str, Any]) -> PagePhoto:
-    """Encode one photo's pictures: PNG up to 1.5 megapixels, JPEG beyond. lq: (1, 3, h, w) in [0, 1], the photo as it was given."""
+    """Encode one photo's pictures: PNG up to 1.5 megapixels, JPEG beyond. lq: (1, 3, h, w) in [0, 1], the photo before restoration."""
     outcome = result.outcome
     pictures = {"input": lq, **{row: outcome.image(row) for row in ("restored", "best candidate", BEST_OF_N, "guided", "result")}}
     lossless = outcome.final.shape[-1] * outcome.final.shape[-2] <= LOSSLESS_PIXELS
     images = {name: data_uri(image, lossless) for name, image in pictures.items() if image is not None}
     sheet = contact_sheet(outcome.candidates, outcome.candidate_labels, cell=SHEET_CELL, whole=False)
-    return PagePhoto(record, images, data_uri(sheet, lossless=False), lossless)
+    return PagePhoto(record=record, images=images, sheet=data_uri(sheet, lossless=False), lossless=lossless)
 
 
 def page(photos: Sequence[PagePhoto], title: str) -> str:
@@ -56,14 +65,15 @@ def page(photos: Sequence[PagePhoto], title: str) -> str:
     names = [escape(photo.record["source"]["name"]) for photo in photos]
     links = "".join(f'<li><a href="#photo-{index}">{name}</a></li>' for index, name in enumerate(names))
     version = photos[0].record["versions"]["ttpo"] if photos else ""
-    return _template().substitute(
-        title=escape(title),
-        summary=f"{len(photos)} photo{'' if len(photos) == 1 else 's'}, ttpo {escape(version)}",
-        style=_file("page.css"),
-        script=_file("page.js"),
-        contents=f'<nav aria-label="Photos"><ol>{links}</ol></nav>' if len(photos) > 1 else "",
-        articles="\n".join(_article(photo, index) for index, photo in enumerate(photos)),
-    )
+    contents = f'<nav aria-label="Photos"><ol>{links}</ol></nav>' if len(photos) > 1 else ""
+    articles = "\n".join(_article(photo, index) for index, photo in enumerate(photos))
+    return Document(
+        title=title,
+        summary=f"{len(photos)} photo{'' if len(photos) == 1 else 's'}, ttpo {version}",
+        without_scripts="The divider and the choice of pictures need scripts; the tables do not.",
+        body=f"{contents}\n<main>\n{articles}\n</main>",
+        script="page.js",
+    ).html()
 
 
 def data_uri(image: Tensor, lossless: bool) -> str:
@@ -74,14 +84,6 @@ def data_uri(image: Tensor, lossless: bool) -> str:
     else:
         to_pillow(image).save(stream, "JPEG", quality=_JPEG_QUALITY, subsampling="4:4:4")
     return f"data:image/{'png' if lossless else 'jpeg'};base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _template() -> Template:
-    return Template(_file("page.html"))
-
-
-def _file(name: str) -> str:
-    return resources.files("ttpo_cli.report").joinpath(name).read_text("utf-8").rstrip("\n")
 
 
 def _article(photo: PagePhoto, index: int) -> str:
