@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from candidate_folders import propose, shade
 from PIL import Image
-from proposals import propose, shade
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.folder.pick_store import picks_path

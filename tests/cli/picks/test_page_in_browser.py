@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
+from candidate_folders import propose
 from fakes import tiny_engine, tiny_photo
-from proposals import propose
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
