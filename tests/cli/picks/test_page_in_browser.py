@@ -71,7 +71,7 @@ def eventually(page, condition):
         if condition():
             return
         page.wait_for_timeout(50)
-    raise AssertionError(text(page, "told"))
+    raise AssertionError(text(page, "message"))
 
 
 def text(page, name):
@@ -79,7 +79,7 @@ def text(page, name):
 
 
 def says(page, words):
-    eventually(page, lambda: words in text(page, "told"))
+    eventually(page, lambda: words in text(page, "message"))
 
 
 def lines(out):
