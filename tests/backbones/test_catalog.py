@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from analytic import smooth_image
+from analytic_prior import smooth_image
 from torch import nn
 
 from ttpo_cli.backbones.catalog import BACKBONES, load_backbone

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from analytic import gaussian_denoiser, gaussian_prior, smooth_image
+from analytic_prior import gaussian_denoiser, gaussian_prior, smooth_image
 
 from ttpo_cli.benchmarks.inversion import round_trips
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from analytic import gaussian_denoiser
+from analytic_prior import gaussian_denoiser
 
 from ttpo_cli.diffusion.ancestral import ancestral, deviation, step_mean
 from ttpo_cli.diffusion.sampler import integrate

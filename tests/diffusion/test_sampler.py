@@ -1,6 +1,6 @@
 import pytest
 import torch
-from analytic import exact_ode, gaussian_denoiser
+from analytic_prior import exact_ode, gaussian_denoiser
 
 from ttpo_cli.diffusion.denoiser import CallCounter
 from ttpo_cli.diffusion.sampler import integrate, invert, mix_noise, network_calls, seeded_noise

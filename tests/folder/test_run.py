@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from album_runs import AlbumRuns, make_album
 from fakes import tiny_photo
-from folder_life import Life, make_album
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder import journal as folder_journal
@@ -18,7 +18,7 @@ from ttpo_cli.imaging.writing import write_photo
 @pytest.fixture
 def life(tmp_path):
     make_album(tmp_path / "album", 4)
-    return Life(tmp_path / "album", tmp_path / "out")
+    return AlbumRuns(tmp_path / "album", tmp_path / "out")
 
 
 def outcomes(run):

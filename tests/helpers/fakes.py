@@ -3,7 +3,7 @@
 from functools import cache
 
 import torch
-from analytic import gaussian_prior
+from analytic_prior import gaussian_prior
 
 from ttpo_cli.backbones.catalog import bicubic
 from ttpo_cli.imaging.photo import Metadata, Photo

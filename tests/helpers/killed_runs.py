@@ -76,10 +76,10 @@ def main():
             os.write(writing, str(moments).encode())
             os._exit(code)
         os.close(writing)
-        told = os.read(reading, 100).decode()
+        moments = os.read(reading, 100).decode()
         os.close(reading)
         _, status = os.waitpid(child, 0)
-        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)} {told or 0}\n")
+        sys.stdout.write(f"{os.waitstatus_to_exitcode(status)} {moments or 0}\n")
         sys.stdout.flush()
 
 

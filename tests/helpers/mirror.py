@@ -1,4 +1,4 @@
-"""A web server on this machine that misbehaves as told: it serves files, and enough of a hub for huggingface_hub's own client."""
+"""A web server on this machine that misbehaves on request: it serves files, and enough of a hub for huggingface_hub's own client."""
 
 import hashlib
 import json
@@ -114,8 +114,8 @@ class Handler(BaseHTTPRequestHandler):
             self.reply(404, b"{}", {"X-Error-Code": "RevisionNotFound"})
         else:
             siblings = [sibling(name, content) for name, content in self.mirror.repositories[repo].items()]
-            told = {"id": repo, "modelId": repo, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings}
-            self.reply(200, json.dumps(told).encode(), {"Content-Type": "application/json"})
+            description = {"id": repo, "modelId": repo, "sha": COMMIT, "private": False, "tags": [], "siblings": siblings}
+            self.reply(200, json.dumps(description).encode(), {"Content-Type": "application/json"})
 
     def resolve(self, path, body):
         repo, _, rest = path[1:].partition("/resolve/")
@@ -140,10 +140,10 @@ class Handler(BaseHTTPRequestHandler):
 
 def sibling(name, content):
     """A file as the hub's API tells it."""
-    told = {"rfilename": name, "size": len(content), "blobId": hashlib.sha1(content).hexdigest()}
+    description = {"rfilename": name, "size": len(content), "blobId": hashlib.sha1(content).hexdigest()}
     if name.endswith((".safetensors", ".bin")):
-        told["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
-    return told
+        description["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 130}
+    return description
 
 
 @contextmanager

@@ -12,7 +12,7 @@ TOKEN = "token-of-the-tests"
 
 
 class Served:
-    """What answers at `address`, and a client that says exactly what it is told to."""
+    """What answers at `address`, and a client that sends exactly what it is given."""
 
     def __init__(self, gate):
         self.gate = gate
@@ -34,9 +34,9 @@ class Served:
                 connection.putheader(name, value)
         connection.endheaders(data)
         answer = connection.getresponse()
-        told = (answer.status, dict(answer.getheaders()), answer.read())
+        answered = (answer.status, dict(answer.getheaders()), answer.read())
         connection.close()
-        return told
+        return answered
 
     def json(self, path, **named):
         """(status, what the JSON says)."""

@@ -1,4 +1,4 @@
-"""pyiqa's metrics by name with weights from a store: forged files of each architecture, and every name accounted for."""
+"""pyiqa's metrics by name with weights from a store: random ones of each architecture, and every name accounted for."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from forged_weights import BACKBONES, Forgery
+from random_metric_weights import BACKBONES, RandomWeights
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
 from ttpo_cli.metrics import networks
@@ -29,8 +29,8 @@ slow = pytest.mark.skipif("TTPO_SLOW" not in os.environ, reason="minutes; TTPO_S
 
 
 @pytest.fixture
-def forgery(tmp_path, monkeypatch):
-    return Forgery(tmp_path, monkeypatch)
+def weights(tmp_path, monkeypatch):
+    return RandomWeights(tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -52,13 +52,13 @@ def scored(metric, pictures):
 
 
 @pytest.mark.parametrize("name", [*USUAL, *(pytest.param(name, marks=slow) for name in SLOW)])
-def test_a_metric_by_name_reads_its_files_from_the_store_and_scores(name, forgery, no_sockets, capsys):
+def test_a_metric_by_name_reads_its_files_from_the_store_and_scores(name, weights, no_sockets, capsys):
     random = torch.get_rng_state()
-    metric = forgery.load(name)
+    metric = weights.load(name)
     assert [path.name for path in metric.files] == list(files_of(name))
-    assert set(forgery.asked) == set(entries_of(name)) and torch.equal(torch.get_rng_state(), random)
+    assert set(weights.asked) == set(entries_of(name)) and torch.equal(torch.get_rng_state(), random)
     loaded = metric.function.network.net.state_dict()
-    for file, state in forgery.states.items():
+    for file, state in weights.states.items():
         if file not in BACKBONES:
             assert all(torch.equal(loaded[key], value) for key, value in state.items() if key in loaded)
             assert len(state.keys() & loaded.keys()) > 0 or file.startswith("DBCNN_scnn")
@@ -72,8 +72,8 @@ def test_a_metric_by_name_reads_its_files_from_the_store_and_scores(name, forger
 
 
 @pytest.mark.parametrize("name", ["cnniqa", "stlpips", "lpips", "clipiqa"])
-def test_the_smallest_photo_a_network_can_judge_is_judged_and_a_smaller_one_is_told_the_size(name, forgery):
-    metric = forgery.load(name)
+def test_the_smallest_photo_a_network_can_judge_is_judged_and_a_smaller_one_is_told_the_size(name, weights):
+    metric = weights.load(name)
     least = metric.minimum_size
     picture = torch.rand(1, 3, least, least + 9, generator=torch.Generator().manual_seed(0))
     assert torch.isfinite(scored(metric, picture)).all()
@@ -83,8 +83,8 @@ def test_the_smallest_photo_a_network_can_judge_is_judged_and_a_smaller_one_is_t
         metric.function(*[picture[..., 1:, :]] * (2 if metric.needs_reference else 1))
 
 
-def test_a_batch_that_ran_out_of_memory_leaves_nothing_behind_in_maniqa(forgery):
-    metric = forgery.load("maniqa")
+def test_a_batch_that_ran_out_of_memory_leaves_nothing_behind_in_maniqa(weights):
+    metric = weights.load("maniqa")
     picture = images("maniqa", 1)
     alone = scored(metric, picture)
 
@@ -101,8 +101,8 @@ def test_a_batch_that_ran_out_of_memory_leaves_nothing_behind_in_maniqa(forgery)
 
 @slow
 @pytest.mark.parametrize("name", ["maniqa"])
-def test_half_precision_changes_a_score_by_less_than_a_thousandth(name, forgery):
-    metric = forgery.load(name)
+def test_half_precision_changes_a_score_by_less_than_a_thousandth(name, weights):
+    metric = weights.load(name)
     assert pyiqa_metrics.network_of(name) in networks.HALF
     exact = scored(metric, images(name, 1))
     for module in metric.function.network.modules():
@@ -115,39 +115,39 @@ def test_half_precision_changes_a_score_by_less_than_a_thousandth(name, forgery)
 
 
 @pytest.mark.parametrize(("name", "key"), [("lpips", "net.slice1.0.weight"), ("dists", "stage1.0.weight")])
-def test_a_backbone_that_is_published_apart_is_read_from_its_own_file(name, key, forgery):
-    metric = forgery.load(name)
-    (published,) = (state for file, state in forgery.states.items() if file in BACKBONES)
+def test_a_backbone_that_is_published_apart_is_read_from_its_own_file(name, key, weights):
+    metric = weights.load(name)
+    (published,) = (state for file, state in weights.states.items() if file in BACKBONES)
     assert torch.equal(metric.function.network.net.state_dict()[key], published["features.0.weight"])
 
 
-def test_a_file_given_by_hand_takes_the_place_of_the_stored_one(forgery, tmp_path):
-    stored = forgery.load("niqe")
+def test_a_file_given_by_hand_takes_the_place_of_the_stored_one(weights, tmp_path):
+    stored = weights.load("niqe")
     given = tmp_path / "by_hand.mat"
-    given.write_bytes(forgery.find("iqa-niqe-modelparameters").read_bytes())
-    forgery.asked.clear()
-    metric = load_metric("pyiqa:niqe", CPU, given, forgery.find)
-    assert forgery.asked == [] and "by_hand.mat" in metric.source
+    given.write_bytes(weights.find("iqa-niqe-modelparameters").read_bytes())
+    weights.asked.clear()
+    metric = load_metric("pyiqa:niqe", CPU, given, weights.find)
+    assert weights.asked == [] and "by_hand.mat" in metric.source
     assert torch.equal(score(metric, images("niqe", 1)), score(stored, images("niqe", 1)))
 
 
-def test_a_file_that_lacks_its_backbone_is_refused(forgery, monkeypatch):
+def test_a_file_that_lacks_its_backbone_is_refused(weights, monkeypatch):
     def without_backbone(state):
         return {key: value for key, value in state.items() if not key.startswith("semantic_model")}
 
-    monkeypatch.setattr("forged_weights.forged", without_backbone)
+    monkeypatch.setattr("random_metric_weights.randomised", without_backbone)
     with pytest.raises(WeightsError, match="topiq_nr.*semantic_model"):
-        forgery.load("topiq_nr")
+        weights.load("topiq_nr")
 
 
-def test_the_caches_of_the_libraries_are_neither_read_nor_filled(forgery, tmp_path, monkeypatch):
+def test_the_caches_of_the_libraries_are_neither_read_nor_filled(weights, tmp_path, monkeypatch):
     home = tmp_path / "home"
     (home / "pyiqa").mkdir(parents=True)
     (home / "pyiqa" / "niqe_modelparameters.mat").write_bytes(b"stale")
     monkeypatch.setattr("pyiqa.utils.download_util.DEFAULT_CACHE_DIR", str(home / "pyiqa"))
     monkeypatch.setattr("torch.hub._hub_dir", str(home))
-    forgery.load("niqe")
-    forgery.load("lpips")
+    weights.load("niqe")
+    weights.load("lpips")
     assert [path.name for path in home.rglob("*") if path.is_file()] == ["niqe_modelparameters.mat"]
     assert torch.hub.get_dir() == str(home)
 
@@ -199,7 +199,7 @@ def test_bounds_are_read_from_pyiqas_words():
     assert networks.bounds("0, ~") == (0, None) and networks.bounds("~, 2") == (None, 2)
 
 
-def test_clip_is_imported_without_the_module_that_setuptools_gave_up(forgery):
+def test_clip_is_imported_without_the_module_that_setuptools_gave_up(weights):
     before = sys.modules.get("pkg_resources")
-    forgery.load("clipiqa")
+    weights.load("clipiqa")
     assert sys.modules.get("pkg_resources") is before

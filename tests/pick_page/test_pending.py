@@ -5,7 +5,7 @@ import os
 import shutil
 
 import pytest
-from proposals import png, propose, shade
+from candidate_folders import png, propose, shade
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.journal import FOLDER, open_folder_journal

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 import pyvips
+from candidate_folders import png
 from PIL import Image
-from proposals import png
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.pick_page.previews import SIZES, Previews

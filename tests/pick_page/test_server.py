@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from candidate_folders import propose, shade
 from PIL import Image
-from proposals import propose, shade
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.folder.pick_store import picks_path
@@ -213,6 +213,6 @@ def test_the_page_names_no_other_host_that_a_browser_would_ask(shared):
     assert page.addresses and all(
         not re.match(r"(?:[a-z]+:)?//", address) for address in page.addresses if not address.startswith(f"http://{shared.host}")
     )
-    for name in ("page.css", "page.js", "view.js"):
+    for name in ("page.css", "page.js", "drawing.js", "server.js", "state.js", "view.js"):
         status, _, body = shared.ask(f"/pick/{name}")
         assert status == 200 and b"//" not in re.sub(rb"(?m)^\s*//.*|[;{]\s*//.*", b"", body)

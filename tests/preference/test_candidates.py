@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from analytic import gaussian_denoiser, smooth_image
+from analytic_prior import gaussian_denoiser, smooth_image
 from torch import Tensor
 
 from ttpo_cli.diffusion.denoiser import CallCounter

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 import torch
-from analytic import smooth_image
+from analytic_prior import smooth_image
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize

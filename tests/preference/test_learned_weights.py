@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 from fakes import tiny_engine, tiny_photo
-from picked_folder import NAMES, picked_folder
+from folder_with_picks import NAMES, picked_folder
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.pick_store import picked_pairs

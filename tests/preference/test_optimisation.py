@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from analytic import gaussian_prior, smooth_image
+from analytic_prior import gaussian_prior, smooth_image
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError

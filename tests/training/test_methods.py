@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from analytic import gaussian_prior
+from analytic_prior import gaussian_prior
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.lfc_sr import build_lfc_sr

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
+from weight_stores import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.weights.bundle import bundle

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 from mirror import COMMIT
-from shelves import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
+from weight_stores import CONTENT, FACTS, OTHER, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights.entry import HubSource

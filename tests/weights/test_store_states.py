@@ -5,7 +5,7 @@ import json
 
 import pytest
 from mirror import COMMIT
-from shelves import CONTENT, SNAPSHOT, entry, remote, snapshot, store
+from weight_stores import CONTENT, SNAPSHOT, entry, remote, snapshot, store
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import TtpoError, WeightsError

@@ -77,7 +77,7 @@ def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
         backlog.choose(wish.address, wish.pair, wish.held)
         return JSONResponse({})
 
-    for name in ("page.css", "page.js", "view.js"):
+    for name in ("page.css", "page.js", "drawing.js", "server.js", "state.js", "view.js"):
         app.add_api_route(f"/pick/{name}", _asset(name), methods=["GET"])
 
 

@@ -10,7 +10,7 @@ from diffusers.loaders import single_file_model, single_file_utils
 from fakes import tiny_photo
 from mirror import running_mirror
 from safetensors.torch import load_file, save_file
-from single_files import write_bare_flux, write_single_file
+from single_file_models import write_bare_flux, write_single_file
 from tiny_models import XL_UNET, clip, flux, quiet, save_family, stable_diffusion, stable_diffusion_v, unet, xl
 
 from ttpo_cli.cli.app import program

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 from fakes import tiny_engine, tiny_photo
-from picked_folder import picked_folder
+from folder_with_picks import picked_folder
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from proposals import propose
+from candidate_folders import propose
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.cli.picks import page as pick

@@ -4,8 +4,8 @@ import json
 import shutil
 
 import pytest
+from candidate_folders import propose
 from fakes import tiny_engine, tiny_photo
-from proposals import propose
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
@@ -71,7 +71,7 @@ def eventually(page, condition):
         if condition():
             return
         page.wait_for_timeout(50)
-    raise AssertionError(text(page, "told"))
+    raise AssertionError(text(page, "message"))
 
 
 def text(page, name):
@@ -79,7 +79,7 @@ def text(page, name):
 
 
 def says(page, words):
-    eventually(page, lambda: words in text(page, "told"))
+    eventually(page, lambda: words in text(page, "message"))
 
 
 def lines(out):

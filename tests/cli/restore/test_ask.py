@@ -31,18 +31,18 @@ def album(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def desk():
-    from asked_run import Desk
+def runner():
+    from terminal_run import TerminalRunner
 
-    made = Desk()
+    made = TerminalRunner()
     yield made
     made.close()
 
 
-def choose(sitting, *keys):
+def choose(session, *keys):
     for pressed in keys:
-        sitting.read_until(CHOICE)
-        sitting.type(pressed)
+        session.read_until(CHOICE)
+        session.type(pressed)
 
 
 def picks_of(folder):
@@ -51,14 +51,14 @@ def picks_of(folder):
 
 
 @on_a_terminal
-def test_keys_become_picks_that_replay_and_are_not_asked_for_again(desk, album, monkeypatch, capsys):
-    sitting = desk.sit(album, *FOLDER)
-    sheet = re.search(r"looked at: (\S+\.png)", sitting.read_until(CHOICE)).group(1)
+def test_keys_become_picks_that_replay_and_are_not_asked_for_again(runner, album, monkeypatch, capsys):
+    session = runner.start(album, *FOLDER)
+    sheet = re.search(r"looked at: (\S+\.png)", session.read_until(CHOICE)).group(1)
     assert Image.open(sheet).size[0] > 3 * 64
-    sitting.type("3!\r")
-    choose(sitting, "s", "2d4\n")
-    code, told = sitting.end()
-    assert code == 0 and len(told.splitlines()) == 3
+    session.type("3!\r")
+    choose(session, "s", "2d4\n")
+    code, stdout = session.end()
+    assert code == 0 and len(stdout.splitlines()) == 3
     assert picks_of(album) == {"1.png": [3, 1], "2.png": [], "3.png": [2, 4]}
     held = {pick.target: (pick.preferred, pick.dispreferred) for pick in read_folder_picks(album / "out").values()}
     assert held == {"1.png": (3, 1), "3.png": (2, 4)}
@@ -71,10 +71,10 @@ def test_keys_become_picks_that_replay_and_are_not_asked_for_again(desk, album, 
 
 
 @on_a_terminal
-def test_the_metrics_choose_after_a_skip_as_without_the_question(desk, album, monkeypatch):
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "s", "s", "s")
-    assert sitting.end()[0] == 0 and not picks_path(album / "out").exists()
+def test_the_metrics_choose_after_a_skip_as_without_the_question(runner, album, monkeypatch):
+    session = runner.start(album, *FOLDER)
+    choose(session, "s", "s", "s")
+    assert session.end()[0] == 0 and not picks_path(album / "out").exists()
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
     assert program(["restore", "album", "-o", "unasked", "-q"]) == 0
     for name in ("1.png", "2.png", "3.png"):
@@ -85,10 +85,10 @@ def test_the_metrics_choose_after_a_skip_as_without_the_question(desk, album, mo
 
 
 @on_a_terminal
-def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(desk, album, monkeypatch):
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "3!\r", "s", "s")
-    assert sitting.end()[0] == 0
+def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(runner, album, monkeypatch):
+    session = runner.start(album, *FOLDER)
+    choose(session, "3!\r", "s", "s")
+    assert session.end()[0] == 0
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
     later = ["restore", "album", "-o", "waited", "--select", "later", "-q"]
     assert program(later) == 0
@@ -100,51 +100,51 @@ def test_an_answer_is_the_same_picture_as_the_same_pick_made_later(desk, album, 
 
 
 @on_a_terminal
-def test_stopping_keeps_what_is_finished_and_the_next_run_asks_for_the_rest(desk, album):
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "3!\r", "q")
-    assert sitting.end()[0] == 130
+def test_stopping_keeps_what_is_finished_and_the_next_run_asks_for_the_rest(runner, album):
+    session = runner.start(album, *FOLDER)
+    choose(session, "3!\r", "q")
+    assert session.end()[0] == 130
     assert picks_of(album) == {"1.png": [3, 1]}
     assert list((album / "out").glob("*.part")) == []
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "1@\r", "1@\r")
-    assert sitting.end()[0] == 0
+    session = runner.start(album, *FOLDER)
+    choose(session, "1@\r", "1@\r")
+    assert session.end()[0] == 0
     assert picks_of(album) == {"1.png": [3, 1], "2.png": [1, 2], "3.png": [1, 2]}
 
 
 @on_a_terminal
-def test_undo_before_any_key_takes_the_pick_before_back_and_the_next_run_asks_again(desk, album):
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "3!\r", "u")
-    assert "1.png: its pick is taken back" in sitting.read_until(CHOICE)
-    sitting.type("u")
-    assert "no pick of this run" in sitting.read_until(CHOICE)
-    sitting.type("s")
-    choose(sitting, "1@\r")
-    assert sitting.end()[0] == 0
+def test_undo_before_any_key_takes_the_pick_before_back_and_the_next_run_asks_again(runner, album):
+    session = runner.start(album, *FOLDER)
+    choose(session, "3!\r", "u")
+    assert "1.png: its pick is taken back" in session.read_until(CHOICE)
+    session.type("u")
+    assert "no pick of this run" in session.read_until(CHOICE)
+    session.type("s")
+    choose(session, "1@\r")
+    assert session.end()[0] == 0
     assert {pick.target for pick in read_folder_picks(album / "out").values()} == {"3.png"}
-    sitting = desk.sit(album, *FOLDER)
-    choose(sitting, "2@3\r")
-    assert sitting.end()[0] == 0
+    session = runner.start(album, *FOLDER)
+    choose(session, "2@3\r")
+    assert session.end()[0] == 0
     assert picks_of(album) == {"1.png": [3, 2], "2.png": [], "3.png": [1, 2]}
 
 
 @on_a_terminal
-def test_an_arrow_key_is_no_answer(desk, album):
-    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
-    choose(sitting, "3!")
-    sitting.read_until("worst 1 ")
-    sitting.type("\x1b[4~")
-    sitting.read_until("best 3, worst 1 ")
-    sitting.type("\r")
-    assert sitting.end()[0] == 0 and picks_of(album) == {"1.png": [3, 1]}
+def test_an_arrow_key_is_no_answer(runner, album):
+    session = runner.start(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
+    choose(session, "3!")
+    session.read_until("worst 1 ")
+    session.type("\x1b[4~")
+    session.read_until("best 3, worst 1 ")
+    session.type("\r")
+    assert session.end()[0] == 0 and picks_of(album) == {"1.png": [3, 1]}
 
 
 @on_a_terminal
-def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(desk, album, monkeypatch):
-    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
-    choose(sitting, "4@\r")
-    assert sitting.end()[0] == 0 and picks_of(album) == {"1.png": [4, 2]} and not (album / "out" / ".ttpo").exists()
+def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(runner, album, monkeypatch):
+    session = runner.start(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask")
+    choose(session, "4@\r")
+    assert session.end()[0] == 0 and picks_of(album) == {"1.png": [4, 2]} and not (album / "out" / ".ttpo").exists()
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
     assert program(["replay", "out/1.png.ttpo.json", "-q"]) == 0
     source = read_photo(album / "album" / "1.png")
@@ -153,10 +153,10 @@ def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(desk, 
 
 
 @on_a_terminal
-def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(desk, album):
-    sitting = desk.sit(album, *FOLDER, "--region", "32", "--region-overlap", "8")
-    assert sitting.end()[0] == 0
-    alone = desk.sit(album, "restore", "album/1.png", "-o", "alone/1.png", "--select", "ask", "--region", "32", "--region-overlap", "8")
+def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(runner, album):
+    session = runner.start(album, *FOLDER, "--region", "32", "--region-overlap", "8")
+    assert session.end()[0] == 0
+    alone = runner.start(album, "restore", "album/1.png", "-o", "alone/1.png", "--select", "ask", "--region", "32", "--region-overlap", "8")
     assert alone.end()[0] == 0
     for place in ("out", "alone"):
         notes = json.loads((album / place / "1.png.ttpo.json").read_text())["notes"]
@@ -164,31 +164,31 @@ def test_a_photo_in_regions_is_not_asked_about_and_a_note_says_so(desk, album):
 
 
 @on_a_terminal
-def test_z_shows_a_part_at_full_size_and_the_whole_again(desk, album):
+def test_z_shows_a_part_at_full_size_and_the_whole_again(runner, album):
     write_photo(album / "large.png", tiny_photo(160, 150))
-    sitting = desk.sit(album, "restore", "large.png", "-o", "out/1.png", "--select", "ask")
+    session = runner.start(album, "restore", "large.png", "-o", "out/1.png", "--select", "ask")
     sheets = []
     for key in ("z", "z", "s"):
-        path = re.search(r"looked at: (\S+\.png)", sitting.read_until(CHOICE)).group(1)
+        path = re.search(r"looked at: (\S+\.png)", session.read_until(CHOICE)).group(1)
         sheets.append(Image.open(path).convert("RGB").tobytes())
-        sitting.type(key)
-    assert sitting.end()[0] == 0 and sheets[0] == sheets[2] != sheets[1]
+        session.type(key)
+    assert session.end()[0] == 0 and sheets[0] == sheets[2] != sheets[1]
 
 
 @on_a_terminal
-def test_a_terminal_that_shows_images_is_sent_one(desk, album):
-    sitting = desk.sit(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask", TERM_PROGRAM="iTerm.app")
-    shown = sitting.read_until(CHOICE)
-    sitting.type("s")
-    assert sitting.end()[0] == 0 and "looked at" not in shown
+def test_a_terminal_that_shows_images_is_sent_one(runner, album):
+    session = runner.start(album, "restore", "album/1.png", "-o", "out/1.png", "--select", "ask", TERM_PROGRAM="iTerm.app")
+    shown = session.read_until(CHOICE)
+    session.type("s")
+    assert session.end()[0] == 0 and "looked at" not in shown
     picture = base64.b64decode(re.search(r"\x1b\]1337;File=[^:]*:([^\x07]*)\x07", shown).group(1))
     assert Image.open(io.BytesIO(picture)).size[0] > 3 * 64
 
 
 @on_a_terminal
-def test_nothing_is_asked_where_no_candidates_are_made(desk, album):
-    sitting = desk.sit(album, *FOLDER, "--no-ttpo")
-    assert "leave out one of them" in sitting.read_until("of them") and sitting.end()[0] == 2
+def test_nothing_is_asked_where_no_candidates_are_made(runner, album):
+    session = runner.start(album, *FOLDER, "--no-ttpo")
+    assert "leave out one of them" in session.read_until("of them") and session.end()[0] == 2
 
 
 def test_without_a_terminal_nobody_can_be_asked(album, capsys):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from analytic import gaussian_prior
+from analytic_prior import gaussian_prior
 
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import step_mean

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from analytic import gaussian_prior
+from analytic_prior import gaussian_prior
 from PIL import Image
 
 from ttpo_cli.device.batching import Batch

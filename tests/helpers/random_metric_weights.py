@@ -20,8 +20,8 @@ BACKBONES = {"alexnet-owt-7be5be79.pth": "alexnet", "vgg16-397923af.pth": "vgg16
 PUBLISHED_APART = {"LPIPS": "net.", "DISTS": "stage"}
 
 
-class Forgery:
-    """A store of forged files: give `find` to `load_metric`. states: what each file holds, by its name."""
+class RandomWeights:
+    """A store of such files: give `find` to `load_metric`. states: what each file holds, by its name."""
 
     def __init__(self, folder: Path, monkeypatch):
         self.folder, self.states, self.asked = folder, {}, []
@@ -37,14 +37,14 @@ class Forgery:
         file = next(file for name in pyiqa_metrics.pyiqa_names() for file in files_of(name) if entry_name(file) == entry)
         path = self.folder / file
         if file in BACKBONES and not path.exists():
-            self.states[file] = forged(getattr(torchvision.models, BACKBONES[file])().state_dict())
+            self.states[file] = randomised(getattr(torchvision.models, BACKBONES[file])().state_dict())
             torch.save(self.states[file], path)
         elif file in MAKERS and not path.exists():
             MAKERS[file](path)
         return path
 
     def load(self, name):
-        """The metric, its own networks' files forged in the moment they are read."""
+        """The metric, its own networks' files written in the moment they are read."""
         kind = pyiqa_metrics.network_of(name)
         if kind == "MANIQA":
             self.monkeypatch.setattr(timm, "create_model", partial(timm.create_model, depth=10, mlp_ratio=0.1))
@@ -56,18 +56,18 @@ class Forgery:
         if "load_pretrained_network" in vars(arch):
             read = arch.load_pretrained_network
 
-            def forge_and_read(network, url, strict=True, weight_keys=None):
+            def write_and_read(network, url, strict=True, weight_keys=None):
                 file = url.rsplit("/", 1)[-1]
                 own = {key: value for key, value in network.state_dict().items() if not key.startswith(PUBLISHED_APART.get(kind, "-"))}
-                self.states[file] = forged(own)
+                self.states[file] = randomised(own)
                 torch.save(self.states[file] if weight_keys is None else {weight_keys: self.states[file]}, self.folder / file)
                 read(network, url, strict, weight_keys)
 
-            self.monkeypatch.setattr(arch, "load_pretrained_network", forge_and_read)
+            self.monkeypatch.setattr(arch, "load_pretrained_network", write_and_read)
         return pyiqa_metrics.load_pyiqa(name, torch.device("cpu"), find=self.find)
 
 
-def forged(state):
+def randomised(state):
     """Other numbers than those of a fresh network, of the same size and spread."""
     generator = torch.Generator().manual_seed(7)
     return {key: repeated(value, generator) if value.numel() > LARGE else moved(value) for key, value in state.items()}
@@ -112,7 +112,7 @@ def clip_resnet(path):
         context_length=77, vocab_size=49408, transformer_width=64, transformer_heads=1, transformer_layers=1,
     )  # fmt: skip
     archive = torch.nn.Module()
-    for name, value in forged(model.state_dict()).items():
+    for name, value in randomised(model.state_dict()).items():
         *places, last = name.split(".")
         owner = archive
         for place in places:

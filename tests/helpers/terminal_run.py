@@ -1,7 +1,7 @@
-"""`ttpo` with the tiny engine on a pseudo terminal, and a person's hands and eyes on the other side.
+"""`ttpo` with the tiny engine on a pseudo terminal, and what types the keys and reads the screen of a person.
 
-python asked_run.py reads runs from stdin, a JSON object a line with words, folder, environment, terminal, told (a file for stdout), makes
-each in a fork, since libraries load slowly, and answers with its exit code.
+python terminal_run.py reads runs from standard input, one JSON object a line: words, folder, environment, terminal, and stdout, a file for
+standard output. It makes each run in a fork, since libraries load slowly, and answers with its exit code.
 """
 
 import json
@@ -16,7 +16,7 @@ PATIENCE = 60.0
 _HIDDEN = ("DISPLAY", "WAYLAND_DISPLAY", "KITTY_WINDOW_ID", "TERM_PROGRAM", "LC_TERMINAL", "TMUX", "STY", "NO_COLOR")
 
 
-class Desk:
+class TerminalRunner:
     """The process that makes the runs."""
 
     def __init__(self):
@@ -30,21 +30,21 @@ class Desk:
         self.process.wait(timeout=PATIENCE)
         self.process.stdout.close()
 
-    def sit(self, folder, *words, **environment):
-        return Sitting(self.process, folder, words, environment)
+    def start(self, folder, *words, **environment):
+        return TerminalRun(self.process, folder, words, environment)
 
 
-class Sitting:
+class TerminalRun:
     """One run: `type` presses keys, `read_until` waits for words on the terminal, `end` returns (exit code, stdout)."""
 
-    def __init__(self, desk, folder, words, environment):
-        self.desk, self.seen, self.code = desk, "", None
+    def __init__(self, runner, folder, words, environment):
+        self.runner, self.seen, self.code = runner, "", None
         self.ours, self.theirs = os.openpty()
-        self.told = Path(folder) / "told.txt"
+        self.stdout = Path(folder) / "stdout.txt"
         run = {"words": words, "folder": str(folder), "environment": {"TERM": "xterm", **environment}}
-        run |= {"terminal": os.ttyname(self.theirs), "told": str(self.told)}
-        desk.stdin.write((json.dumps(run) + "\n").encode())
-        desk.stdin.flush()
+        run |= {"terminal": os.ttyname(self.theirs), "stdout": str(self.stdout)}
+        runner.stdin.write((json.dumps(run) + "\n").encode())
+        runner.stdin.flush()
 
     def type(self, keys):
         os.write(self.ours, keys.encode())
@@ -54,7 +54,7 @@ class Sitting:
         deadline = time.monotonic() + PATIENCE
         while words not in self.seen:
             if time.monotonic() > deadline or not self._more():
-                self.desk.kill()
+                self.runner.kill()
                 raise AssertionError(f"no '{words}' in: {self.seen}")
         head, _, self.seen = self.seen.partition(words)
         return head + words
@@ -64,21 +64,21 @@ class Sitting:
             pass
         os.close(self.ours)
         os.close(self.theirs)
-        return self.code, self.told.read_text()
+        return self.code, self.stdout.read_text()
 
     def _more(self):
         """Read on; False once the run has ended and all was read."""
         readable = select.select(
-            [self.ours, *([self.desk.stdout] if self.code is None else [])], [], [], PATIENCE if self.code is None else 0
+            [self.ours, *([self.runner.stdout] if self.code is None else [])], [], [], PATIENCE if self.code is None else 0
         )[0]
         if self.ours in readable:
             self.seen += os.read(self.ours, 65536).decode(errors="replace")
         elif readable:
-            self.code = int(self.desk.stdout.readline())
+            self.code = int(self.runner.stdout.readline())
         return bool(readable)
 
 
-def run(words, folder, environment, terminal, told):
+def run(words, folder, environment, terminal, stdout):
     """In a fork: never returns."""
     from ttpo_cli.cli.app import program
 
@@ -89,7 +89,7 @@ def run(words, folder, environment, terminal, told):
     shown = os.open(terminal, os.O_RDWR)
     os.dup2(shown, 0)
     os.dup2(shown, 2)
-    os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
+    os.dup2(os.open(stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), 1)
     code = program(words)
     sys.stdout.flush()
     os._exit(code)

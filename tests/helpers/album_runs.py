@@ -20,7 +20,7 @@ def make_album(folder: Path, count: int) -> list[str]:
     return [f"{index}.png" for index in range(count)]
 
 
-class Life:
+class AlbumRuns:
     """Runs over one album; `restored` lists the photos that went through the work, in order."""
 
     def __init__(self, album: Path, out: Path):
