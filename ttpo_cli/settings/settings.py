@@ -29,7 +29,12 @@ class Settings:
     guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
     guard: GuardOptions = field(default_factory=GuardOptions)
     restore: RestoreOptions = field(default_factory=RestoreOptions)
-    region: int = option(1024, "A result whose longer side is above this goes through the stages in regions of this side; 0: never.", panel=COMPUTE, minimum=0)
+    region: int = option(
+        1024,
+        "A result whose longer side is above this goes through the stages in regions of this side; 0: never.",
+        panel=COMPUTE,
+        minimum=0,
+    )
     region_overlap: int = option(64, "Overlap of neighbouring regions, pixels.", panel=COMPUTE, minimum=0)
     compare: bool = option(False, "Also make the best of N at guidance's network calls, to compare.", flag="--compare", panel=MODEL)
     pick: tuple[int, ...] = ()
