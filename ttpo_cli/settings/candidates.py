@@ -19,4 +19,4 @@ class CandidateOptions:
     solver: str = option("euler", "euler, or heun at two network calls a step.")
     sigma_min: float = option(0.01, "Noise level of the last step but one.")
     halving: bool = option(False, "Stop the worse half midway and give their network calls to the others.")
-    batch: int = option(0, "Images a network call; 0: as many as the size allows.")
+    batch: int = option(0, "Images per network call; 0: as many as the size allows.")

@@ -15,7 +15,7 @@ from ttpo_cli.settings.option import COMPUTE, MODEL
 _FILES = "Files"
 
 Device = Annotated[str, FLAGS["device"].typer_option()]
-Devices = Annotated[str, FLAGS["device"].typer_option(more=" For folders also several, by commas, or all GPUs: all.")]
+Devices = Annotated[str, FLAGS["device"].typer_option(more=" For folders also several, by commas, or `all` GPUs.")]
 Task = Annotated[str | None, FLAGS["task"].typer_option()]
 MetricWeights = Annotated[list[str] | None, FLAGS["metric_files"].typer_option()]
 
@@ -50,7 +50,7 @@ Offline = Annotated[
 Manifest = Annotated[
     Path | None,
     typer.Option(
-        help="Entries beside, or in place of, those ttpo knows (so does TTPO_MANIFEST).",
+        help="Weights that ttpo does not know, or other ones for a name (so does TTPO_MANIFEST).",
         callback=_use_manifest,
         is_eager=True,
         rich_help_panel=_FILES,
@@ -59,13 +59,13 @@ Manifest = Annotated[
 
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="Processes that share a folder's photos; without it one a device named.", rich_help_panel=COMPUTE),
+    typer.Option(min=1, help="Processes that share a folder's photos; default: one per device named.", rich_help_panel=COMPUTE),
 ]
 Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="CPU threads of each process (so does OMP_NUM_THREADS); the same number, the same bytes.",
+        help="CPU threads of each process (so does OMP_NUM_THREADS); the same number gives the same bytes.",
         callback=_use_threads,
         is_eager=True,
         rich_help_panel=COMPUTE,
@@ -76,40 +76,45 @@ ExecutorName = Annotated[
 ]
 Address = Annotated[
     str | None,
-    typer.Option(help="Of the Ray cluster; without it that of RAY_ADDRESS, or one started here for the run.", rich_help_panel=COMPUTE),
+    typer.Option(help="Address of the Ray cluster; default: RAY_ADDRESS, or a cluster started here for the run.", rich_help_panel=COMPUTE),
 ]
 Output = Annotated[
     str | None,
     typer.Option(
         "--output",
         "-o",
-        help="File, folder, or - for stdout. Without it: PHOTO_ttpo.EXT beside a file, FOLDER_ttpo/ beside a folder.",
+        help="File, folder, or - for stdout. Without it: PHOTO_ttpo.EXT next to a file, FOLDER_ttpo/ next to a folder.",
         rich_help_panel=_FILES,
     ),
 ]
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders within folders too.", rich_help_panel=_FILES)]
 Include = Annotated[
     list[str] | None,
-    typer.Option(help="Of folders, only photos that match, such as '*.jpg' or '2019/*'; repeat.", metavar="GLOB", rich_help_panel=_FILES),
+    typer.Option(
+        help="In folders, only photos that match, such as '*.jpg' or '2019/*'; may be repeated.", metavar="GLOB", rich_help_panel=_FILES
+    ),
 ]
 Exclude = Annotated[
-    list[str] | None, typer.Option(help="Leave out photos, or folders, that match; repeat.", metavar="GLOB", rich_help_panel=_FILES)
+    list[str] | None,
+    typer.Option(help="Leave out photos, or folders, that match; may be repeated.", metavar="GLOB", rich_help_panel=_FILES),
 ]
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
 Select = Annotated[
     Literal["metrics", "ask", "later"],
     typer.Option(help="Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", rich_help_panel=MODEL),
 ]
-FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one a line; - reads it from stdin.", rich_help_panel=_FILES)]
-Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Of the output.", rich_help_panel=_FILES)]
-BitDepth = Annotated[Literal["keep", "8", "16"], typer.Option(help="Bits a channel.", rich_help_panel=_FILES)]
-Quality = Annotated[int, typer.Option(min=1, max=100, help="Of JPEG and WebP.", rich_help_panel=_FILES)]
+FilesFrom = Annotated[str | None, typer.Option(help="A list of photos, one per line; - reads it from stdin.", rich_help_panel=_FILES)]
+Format = Annotated[Literal["keep", "png", "jpeg", "tiff", "webp"], typer.Option(help="Format of the output.", rich_help_panel=_FILES)]
+BitDepth = Annotated[Literal["keep", "8", "16"], typer.Option(help="Bits per channel of the output.", rich_help_panel=_FILES)]
+Quality = Annotated[int, typer.Option(min=1, max=100, help="Quality of JPEG and WebP.", rich_help_panel=_FILES)]
 Keep = Annotated[str, typer.Option(help="Metadata to keep: exif, icc, xmp by commas, all or none.", rich_help_panel=_FILES)]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.", rich_help_panel=_FILES)]
 SkipExisting = Annotated[
-    bool, typer.Option("--skip-existing/--fail-existing", help="An output that exists: pass over it, or fail.", rich_help_panel=_FILES)
+    bool, typer.Option("--skip-existing/--fail-existing", help="Where an output exists: skip the photo, or fail.", rich_help_panel=_FILES)
 ]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, read the photos, write nothing.", rich_help_panel=_FILES)]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Report what would be done: read the photos, write nothing.", rich_help_panel=_FILES)
+]
 Report = Annotated[
     Path | None, typer.Option(help="One HTML page to look at: before and after, candidates, scores.", rich_help_panel=_FILES)
 ]
@@ -120,7 +125,7 @@ Latents = Annotated[
     bool,
     typer.Option(
         "--latents/--no-latents",
-        help="Candidates that wait for a pick are kept to the last bit, 60 bytes a pixel, or made again.",
+        help="Keep candidates that wait for a pick to the last bit (60 bytes a pixel), or make them again.",
         rich_help_panel=_FILES,
     ),
 ]
