@@ -49,7 +49,7 @@ def test_the_plain_loop_evaluates_the_network_as_often_one_image_a_call(name):
 
 def test_the_papers_numbers_stand_where_ours_were_left_alone():
     sized = paper_size(Settings())
-    assert len(sized.candidates.strengths) * sized.candidates.seeds == 15 and sized.guidance.steps == 50
+    assert len(sized.candidates.strengths) * sized.candidates.per_strength == 15 and sized.guidance.steps == 50
     assert paper_size(FEW) == FEW
     assert paper_size(replace(FEW, guidance=GuidanceOptions())).guidance.steps == 50
 

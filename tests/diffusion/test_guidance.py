@@ -127,7 +127,7 @@ def test_the_masked_mean_counts_what_is_inside_only() -> None:
 
 
 def test_unknown_choices_are_refused_by_name() -> None:
-    with pytest.raises(UsageError, match="step rule"):
+    with pytest.raises(UsageError, match="update rule"):
         guide(torch.zeros(1, 3, 8, 8), _nothing, torch.ones(1, 1, 8, 8), replace(PAPER, update="papre"))
     with pytest.raises(UsageError, match="distance"):
         pair_preference(torch.zeros(1, 3, 8, 8), torch.zeros(1, 3, 8, 8), lambda x: x, torch.ones(1, 1, 8, 8), "l3", 1.0)

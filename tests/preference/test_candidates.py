@@ -64,7 +64,7 @@ def test_stronger_noise_strays_further_from_the_restored_image() -> None:
         {"mode": "inversion", "eta": 0.3},
     ],
 )
-def test_every_knob_changes_the_candidates(change: dict) -> None:
+def test_every_option_changes_the_candidates(change: dict) -> None:
     assert not torch.allclose(_make(OPTIONS), _make(replace(OPTIONS, **change)), atol=1e-6)
 
 

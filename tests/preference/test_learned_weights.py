@@ -68,7 +68,7 @@ def test_a_metric_that_a_person_dislikes_turns_the_choice_round():
 
 
 def test_the_fusion_of_learned_weights_needs_them():
-    with pytest.raises(UsageError, match="needs --weights learned"):
+    with pytest.raises(UsageError, match="needs --selection-weights learned"):
         fuse(torch.rand(3, 1), ("up",), [False], [None], SelectionOptions("learned"))
 
 

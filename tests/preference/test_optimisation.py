@@ -135,12 +135,12 @@ def _guided(changes: tuple[tuple[str, Any], ...]) -> Tensor:
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_every_knob_of_guidance_changes_the_guided_image(change: dict[str, Any]) -> None:
+def test_every_option_of_guidance_changes_the_guided_image(change: dict[str, Any]) -> None:
     base = {"update": "normalised"} if "rate" in change else {}
     assert not torch.equal(_guided(tuple(base.items())), _guided(tuple(change.items())))
 
 
-def test_every_knob_of_guidance_is_among_those_tested() -> None:
+def test_every_option_of_guidance_is_among_those_tested() -> None:
     named = {name for change in CHANGES for name in change}
     assert named == set(GuidanceOptions.__dataclass_fields__)
 

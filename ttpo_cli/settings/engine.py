@@ -26,6 +26,4 @@ class EngineOptions:
     scale: int | None = option(None, "Scale factor, for a backbone that takes any (bicubic) or is a family.", panel=MODEL, minimum=1)
     task: str | None = option(None, "Task, for a backbone that does several: denoise, deblur, derain, ...", panel=MODEL)
     blend: float = option(1.0, "LFC-SR's two outputs: 0 the objective one, 1 the perceptual one, or a mixture (Eq. 14).", panel=MODEL)
-    metric_files: Mapping[str, Path] = option(
-        {}, "A file in place of a metric's own; may be repeated.", flag="--metric-weights", panel=MODEL
-    )
+    metric_files: Mapping[str, Path] = option({}, "A file in place of a metric's own; repeatable.", flag="--metric-weights", panel=MODEL)

@@ -1,4 +1,4 @@
-"""`ttpo picks fit` and `--weights`: from picks to numbers in the settings, which redo what they change and replay without the picks."""
+"""`ttpo picks fit` and `--selection-weights`: from picks to numbers in the settings, redone and replayed."""
 
 import json
 import shutil
@@ -43,13 +43,13 @@ def test_a_fit_is_written_shown_and_used(album, capsys):
     assert f"{fitted['weights']['roughness']:+.2f}" in shown.err and f"{fitted['standard_errors']['calm']:.2f}" in shown.err
     assert program(["picks", "fit", "out", "-o", "mine.json"]) == 1, "never written over unasked"
     capsys.readouterr()
-    assert len(said(capsys, *RESTORE, "--weights", "mine.json")["results"]) == 2
+    assert len(said(capsys, *RESTORE, "--selection-weights", "mine.json")["results"]) == 2
     assert selection(album)["fusion"] == "learned" and selection(album)["weights"] == fitted["weights"]
 
 
 def test_learned_is_what_the_picks_in_the_output_folder_say_and_replays_without_them(album, capsys):
     fitted = said(capsys, "picks", "fit", "out", "--json", "-q")
-    assert len(said(capsys, *RESTORE, "--weights", "learned")["results"]) == 2
+    assert len(said(capsys, *RESTORE, "--selection-weights", "learned")["results"]) == 2
     assert selection(album)["weights"] == fitted["weights"]
     shutil.rmtree(picks_path(album / "out").parent)
     assert program(["replay", "out/1.jpg.ttpo.json", "-q"]) == 0
@@ -57,19 +57,18 @@ def test_learned_is_what_the_picks_in_the_output_folder_say_and_replays_without_
 
 def test_weights_redo_what_they_change_and_nothing_where_they_are_the_same(album, capsys):
     assert len(said(capsys, *RESTORE)["results"]) == 2
-    assert len(said(capsys, *RESTORE, "--weights", "learned")["results"]) == 2
-    assert said(capsys, *RESTORE, "--weights", "learned")["results"] == []
+    assert len(said(capsys, *RESTORE, "--selection-weights", "learned")["results"]) == 2
+    assert said(capsys, *RESTORE, "--selection-weights", "learned")["results"] == []
     picked_folder(album / "out", 31, seed=5)
-    assert len(said(capsys, *RESTORE, "--weights", "learned")["results"]) == 2
+    assert len(said(capsys, *RESTORE, "--selection-weights", "learned")["results"]) == 2
 
 
 def test_a_pick_holds_under_other_weights(album, capsys):
     assert program([*RESTORE, "--select", "later"]) == 0
     assert program(["picks", "add", "out", "1.jpg", "3", "1"]) == 0
     capsys.readouterr()
-    assert (
-        len(said(capsys, *RESTORE, "--select", "later", "--weights", "roughness=1,calm=3", "--selection-fusion", "weights")["results"]) == 1
-    )
+    other = ["--selection-weights", "roughness=1,calm=3", "--selection-fusion", "weights"]
+    assert len(said(capsys, *RESTORE, "--select", "later", *other)["results"]) == 1
     assert json.loads((album / "out" / "1.jpg.ttpo.json").read_text())["settings"]["pick"] == [3, 1]
 
 
@@ -91,12 +90,16 @@ def test_several_folders_are_learned_from_together(album, capsys):
     [
         (["picks", "fit", "few"], 1, "too few"),
         (["picks", "fit", "out", "--metrics", "niqe"], 1, "no pick says anything about niqe"),
-        (["restore", "album", "-o", "few", "--weights", "learned", *METRICS], 1, "too few"),
-        (["restore", "album", "-o", "out", "--weights", "learned"], 1, "no pick says anything about ranker, niqe"),
-        (["restore", "album/1.jpg", "--weights", "learned", *METRICS], 2, "output folder"),
-        (["restore", "album", "-o", "out", "--weights", "none.json", *METRICS], 1, "picks fit"),
-        (["restore", "album", "-o", "out", "--weights", "learned", "--selection-fusion", "rank", *METRICS], 2, "fusion of its own"),
-        (["restore", "album", "-o", "out", "--weights", "niqe"], 2, "niqe=1"),
+        (["restore", "album", "-o", "few", "--selection-weights", "learned", *METRICS], 1, "too few"),
+        (["restore", "album", "-o", "out", "--selection-weights", "learned"], 1, "no pick says anything about ranker, niqe"),
+        (["restore", "album/1.jpg", "--selection-weights", "learned", *METRICS], 2, "output folder"),
+        (["restore", "album", "-o", "out", "--selection-weights", "none.json", *METRICS], 1, "picks fit"),
+        (
+            ["restore", "album", "-o", "out", "--selection-weights", "learned", "--selection-fusion", "rank", *METRICS],
+            2,
+            "fusion of its own",
+        ),
+        (["restore", "album", "-o", "out", "--selection-weights", "niqe"], 2, "niqe=1"),
     ],
 )
 def test_what_cannot_be_learned_or_meant_is_one_line_and_nothing_is_restored(words, code, told, album, capsys):
@@ -108,5 +111,5 @@ def test_what_cannot_be_learned_or_meant_is_one_line_and_nothing_is_restored(wor
 
 def test_weights_fitted_without_the_ceiling_are_used_without_it(album, capsys):
     assert program(["picks", "fit", "out", "--no-ceiling", "-o", "mine.json", "-q"]) == 0
-    assert program([*RESTORE, "--weights", "mine.json"]) == 2 and "ceiling off" in capsys.readouterr().err
-    assert program([*RESTORE, "--weights", "mine.json", "--selection-ceiling", "off"]) == 0
+    assert program([*RESTORE, "--selection-weights", "mine.json"]) == 2 and "ceiling off" in capsys.readouterr().err
+    assert program([*RESTORE, "--selection-weights", "mine.json", "--selection-ceiling", "off"]) == 0

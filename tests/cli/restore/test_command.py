@@ -180,7 +180,7 @@ def test_report_and_candidates_are_written_where_told(photo):
 
 def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     flags = ["--backbone", "b", "--prior", "p", "--metrics", "m, n", "--device", "cpu", "--precision", "fp32", "--scale", "3"]
-    more = ["--metric-weights", "m=file", "--prior-scale", "2", "--task", "deblur", "--blend", "0.25", "--offline", "-q"]
+    more = ["--metric-weights", "m=file", "--prior-cfg", "2", "--task", "deblur", "--blend", "0.25", "--offline", "-q"]
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     assert program(["restore", str(photo), *flags, *more]) == 0
     ((made_of, settings, store), named), *others = engine

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 UNETS = ("sd15", "sd21", "sd-turbo", "sdxl")
 FLOWS = ("sd3", "flux-dev", "flux-schnell", "flux2")
 OPTIONS = PriorOptions(prompt="a street, rain", negative="blurry", distilled_guidance=2.5)
-GUIDED = replace(OPTIONS, scale=2.0)
+GUIDED = replace(OPTIONS, cfg=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ def last_step(pipeline, name, latent, flow, scale, output):
     given = {"num_inference_steps": 1, "sigmas": [flow], "height": side, "width": side, "output_type": output}
     if name.startswith("flux-"):
         x_t = pipeline._pack_latents(x_t, 1, *x_t.shape[1:])
-        given |= {"negative_prompt": OPTIONS.negative, "true_cfg_scale": scale, "guidance_scale": OPTIONS.told}
+        given |= {"negative_prompt": OPTIONS.negative, "true_cfg_scale": scale, "guidance_scale": OPTIONS.distilled_guidance}
         given |= {"max_sequence_length": 512 if name == "flux-dev" else 256}
     else:
         given |= {"guidance_scale": scale}
@@ -166,11 +166,11 @@ def test_a_batch_of_levels_is_denoised_as_each_alone(models):
         assert torch.allclose(together[1:], prior.denoise(latent[1:], sigma[1:], None), atol=1e-5)
 
 
-def test_the_guidance_a_distilled_network_is_told_acts_on_dev_and_not_on_schnell(models):
+def test_distilled_guidance_acts_on_dev_and_not_on_schnell(models):
     for name, acts in (("flux-dev", True), ("flux-schnell", False)):
         latent = noise(torch.empty(1, 4, 16, 16))
-        told = [models.prior(name, replace(OPTIONS, distilled_guidance=value)).denoise(latent, torch.tensor([0.4]), None) for value in (1.0, 7.0)]
-        assert torch.equal(*told) != acts
+        priors = [models.prior(name, replace(OPTIONS, distilled_guidance=value)) for value in (1.0, 7.0)]
+        assert torch.equal(*(prior.denoise(latent, torch.tensor([0.4]), None) for prior in priors)) != acts
 
 
 @torch.no_grad()

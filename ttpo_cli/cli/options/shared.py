@@ -91,12 +91,12 @@ Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Folders with
 Include = Annotated[
     list[str] | None,
     typer.Option(
-        help="In folders, only photos that match, such as '*.jpg' or '2019/*'; may be repeated.", metavar="GLOB", rich_help_panel=_FILES
+        help="In folders, only photos that match, such as '*.jpg' or '2019/*'; repeatable.", metavar="GLOB", rich_help_panel=_FILES
     ),
 ]
 Exclude = Annotated[
     list[str] | None,
-    typer.Option(help="Leave out photos, or folders, that match; may be repeated.", metavar="GLOB", rich_help_panel=_FILES),
+    typer.Option(help="Leave out photos, or folders, that match; repeatable.", metavar="GLOB", rich_help_panel=_FILES),
 ]
 Redo = Annotated[bool, typer.Option("--redo", help="Restore again what a folder's journal says is done.", rich_help_panel=_FILES)]
 Select = Annotated[
@@ -112,9 +112,7 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs th
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing/--fail-existing", help="Where an output exists: skip the photo, or fail.", rich_help_panel=_FILES)
 ]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Report what would be done: read the photos, write nothing.", rich_help_panel=_FILES)
-]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Report what would be done, and write nothing.", rich_help_panel=_FILES)]
 Report = Annotated[
     Path | None, typer.Option(help="One HTML page to look at: before and after, candidates, scores.", rich_help_panel=_FILES)
 ]

@@ -1,0 +1,191 @@
+"""Every option of the settings has a flag with its default and reaches the settings; former flags still work and say so."""
+
+import dataclasses
+import inspect
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from fakes import tiny_engine, tiny_photo
+
+from ttpo_cli import pipeline
+from ttpo_cli.cli.app import program
+from ttpo_cli.cli.bench.stages import bench
+from ttpo_cli.cli.evaluate import evaluate
+from ttpo_cli.cli.invert import invert
+from ttpo_cli.cli.options.flags import FLAGS, PARTS, as_text
+from ttpo_cli.cli.options.pipeline import with_pipeline
+from ttpo_cli.cli.restore.command import restore
+from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.settings import Settings
+
+PACKAGE = Path(__file__).resolve().parents[3] / "ttpo_cli"
+# A value of every type that is not the default of any field.
+OTHER = {str: "x", int: 7, float: 0.125, tuple[float, ...]: (0.4, 0.5), tuple[str, ...]: ("niqe",)}
+# Fields that are no option: stages, the pick of one photo, and the precision that the backbone's option sets too.
+NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision"}}
+# Former flag, the present one, a value, and the field that it sets.
+FORMER = [
+    ("--guidance-step", "--guidance-update", "normalised", ("guidance", "update"), "normalised"),
+    ("--prior-scale", "--prior-cfg", "2", ("prior", "cfg"), 2.0),
+    ("--prior-told", "--prior-distilled-guidance", "2.5", ("prior", "distilled_guidance"), 2.5),
+    ("--candidates-seeds", "--candidates-per-strength", "2", ("candidates", "per_strength"), 2),
+    ("--weights", "--selection-weights", "ranker=2", ("selection", "weights"), {"ranker": 2.0}),
+]
+each_former = pytest.mark.parametrize(("former", "present", "text", "path", "value"), FORMER, ids=[row[0] for row in FORMER])
+
+
+def given(**changes):
+    """(engine, settings) that a command receives when these options are given, everything else left alone."""
+    received = []
+
+    @with_pipeline()
+    def command(*, asked):
+        received.append(asked)
+
+    parameters = inspect.signature(command).parameters
+    command(**{name: parameter.default for name, parameter in parameters.items()} | changes)
+    return received[0].build(Terminal(quiet=True))
+
+
+def at(built, flag):
+    """The value of a flag's field."""
+    engine, settings = built
+    return getattr({"engine": engine, "settings": settings}.get(flag.part) or getattr(settings, flag.part), flag.field)
+
+
+def another(flag):
+    """Another value than the default, as the field holds it."""
+    if flag.kind is bool:
+        return not flag.default
+    if isinstance(flag.default, dict):
+        return {"niqe": Path("file") if flag.name == "metric_files" else 2.0}
+    if flag.name == "restore_precision":
+        return "bf16"
+    kind = flag.kind if flag.kind in OTHER else next(one for one in get_args(flag.kind) if one in OTHER)
+    return OTHER[kind]
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_field_of_the_settings_has_a_flag(part):
+    fields = {entry.name for entry in dataclasses.fields(PARTS[part])} - NO_FLAG.get(part, set())
+    assert {flag.field for flag in FLAGS.values() if flag.part == part} == fields
+
+
+def test_without_a_flag_the_settings_are_the_defaults():
+    assert given() == (EngineOptions(), Settings())
+
+
+@pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)
+def test_a_flag_changes_its_own_field_and_no_other(flag):
+    built = given(**{flag.name: as_text(another(flag), flag)})
+    changed = {name for name, one in FLAGS.items() if at(built, one) != one.default}
+    # Without the three stages nothing is selected by metrics.
+    assert changed == ({"ttpo", "metrics"} if flag.name == "ttpo" else {flag.name})
+    assert at(built, flag) == another(flag)
+
+
+def test_the_precision_is_that_of_the_backbone_and_of_the_prior():
+    engine, settings = given(restore_precision="bf16")
+    assert engine.precision == settings.restore.precision == "bf16"
+
+
+# A measurement needs no best of N; an evaluation names the metrics that select --select.
+@pytest.mark.parametrize(("command", "without"), [(restore, set()), (bench, {"compare"}), (evaluate, {"metrics", "ttpo"})])
+def test_a_command_of_the_pipeline_has_every_flag_with_its_default(command, without):
+    parameters = inspect.signature(command).parameters
+    for name in FLAGS.keys() - without:
+        assert parameters[name].default == as_text(FLAGS[name].default, FLAGS[name]), name
+
+
+def test_invert_has_the_flags_of_the_prior():
+    wanted = {flag.name for flag in FLAGS.values() if flag.part == "prior"} | {"backbone", "scale", "prior", "device"}
+    assert wanted <= inspect.signature(invert).parameters.keys()
+
+
+@pytest.mark.parametrize("changes", [{"candidates_strengths": "0.1,high"}, {"selection_weights": "niqe"}, {"selection_weights": "niqe=a"}])
+def test_a_malformed_list_is_a_usage_error_that_names_the_flag(changes):
+    with pytest.raises(UsageError, match=f"--{next(iter(changes)).replace('_', '-')}"):
+        given(**changes)
+
+
+@pytest.fixture
+def restored(monkeypatch, tmp_path):
+    """A call of `ttpo restore` on a tiny photo with these options: its exit code, and the settings that reached the pipeline."""
+    received = []
+
+    def load(made_of, settings, *_):
+        received.append(settings)
+        return tiny_engine()
+
+    monkeypatch.setattr(pipeline, "load_engine", load)
+    photo = tmp_path / "photo.png"
+    write_photo(photo, tiny_photo())
+
+    def run(*options):
+        code = program(["restore", str(photo), "-o", str(tmp_path / "out.png"), "--dry-run", "-q", *options])
+        return code, received[-1] if received else None
+
+    return run
+
+
+@each_former
+@pytest.mark.parametrize("joined", [False, True])
+def test_a_former_flag_works_and_one_line_names_the_present_one(former, present, text, path, value, joined, restored, capsys):
+    code, settings = restored(*([f"{former}={text}"] if joined else [former, text]))
+    assert code == 0 and getattr(getattr(settings, path[0]), path[1]) == value
+    assert capsys.readouterr().err == f"warning: {former} is now called {present}\n"
+
+
+@each_former
+def test_the_present_flag_says_nothing(former, present, text, path, value, restored, capsys):
+    code, settings = restored(present, text)
+    assert code == 0 and getattr(getattr(settings, path[0]), path[1]) == value
+    assert capsys.readouterr().err == ""
+
+
+@each_former
+def test_both_names_of_an_option_at_once_are_refused(former, present, text, path, value, restored, capsys):
+    assert restored(former, text, present, text)[0] == 2
+    assert f"give only {present}" in capsys.readouterr().err
+
+
+@each_former
+def test_former_flags_are_hidden_from_help(former, present, text, path, value, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert program(["restore", "--help"]) == 0
+    words = capsys.readouterr().out.split()
+    assert present in words and former not in words
+
+
+def test_a_line_in_a_stage_adds_an_option_everywhere(tmp_path):
+    weights = shutil.ignore_patterns("*.safetensors", "__pycache__")
+    copy = shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=weights)
+    with (copy / "settings" / "candidates.py").open("a") as file:
+        file.write('    novelty: float = option(0.5, "How new a candidate is.")\n')
+
+    def run(*command):
+        environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"}
+        done = subprocess.run([sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
+    assert "--candidates-novelty" in shown and "How new a candidate is." in shown
+    assert "| `--candidates-novelty` | `0.5` | How new a candidate is. |" in run("-m", "ttpo_cli.cli.options.reference")
+    reaching = (
+        "from typer import Typer\n"
+        "from ttpo_cli.cli.options.pipeline import with_pipeline\n"
+        "from ttpo_cli.cli.terminal.console import Terminal\n"
+        "app = Typer()\n"
+        "app.command()(with_pipeline()(lambda asked: print(asked.build(Terminal())[1].candidates.novelty)))\n"
+        "app()"
+    )
+    assert run("-c", reaching, "--candidates-novelty", "0.25") == "0.25\n"
