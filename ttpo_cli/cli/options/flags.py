@@ -154,7 +154,7 @@ def as_text(value: Any, flag: Flag) -> Any:
         if _is_files(flag.kind):
             return [f"{name}={file}" for name, file in value.items()] or None
         return ",".join(f"{name}={number}" for name, number in value.items())
-    return value
+    return str(value) if flag.annotation is str else value
 
 
 def _parse(flag: Flag, given: Any) -> Any:
