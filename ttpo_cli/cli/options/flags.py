@@ -75,7 +75,7 @@ class Flag:
         return "A=1,B=2,.." if _is_mapping(self.kind) else "A,B,.." if get_origin(self.kind) is tuple else None
 
     def typer_option(self, *spellings: str, hidden: bool = False, more: str = "") -> Any:
-        """What Typer is told. spellings: others than its own; more: help in addition to the field's."""
+        """The Typer option. spellings: others than its own; more: help in addition to the field's."""
         return typer.Option(
             *(spellings or (self.spelling,)),
             help=self.option.help + more,
