@@ -10,6 +10,7 @@ from fakes import tiny_photo
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.settings.output import Encoding
 
 SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 RECIPES = {
@@ -63,7 +64,7 @@ def test_every_degradation_reaches_the_pixels(photo, flags):
 def test_a_jpeg_output_is_compressed_once(photo):
     once, plain = photo.with_name("once.jpg"), photo.with_name("plain.jpg")
     assert program(["degrade", str(photo), "-o", str(once), "--jpeg", "30", "-q"]) == 0
-    write_photo(plain, replace(read_photo(photo), pixels=degraded(photo)), quality=30)
+    write_photo(plain, replace(read_photo(photo), pixels=degraded(photo)), Encoding(quality=30))
     assert torch.equal(read_photo(once).pixels, read_photo(plain).pixels)
 
 

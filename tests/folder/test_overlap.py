@@ -14,9 +14,9 @@ def test_every_item_goes_through_all_three_stages_in_order():
     assert [one.item for one in ended] == list(range(20)) and all(one.error is None for one in ended)
 
 
-@pytest.mark.parametrize("hands", [1, 3])
+@pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("stage", ["read", "work", "write"])
-def test_an_error_ends_its_own_item_and_says_in_which_stage(stage, hands):
+def test_an_error_ends_its_own_item_and_says_in_which_stage(stage, workers):
     def call(name):
         def run(item, *_):
             if name == stage and item == 2:
@@ -26,9 +26,9 @@ def test_an_error_ends_its_own_item_and_says_in_which_stage(stage, hands):
         return run
 
     stages = (range(5), call("read"), call("work"), call("write"))
-    ended = {one.item: one for one in (overlapped(*stages) if hands == 1 else spread(*stages, hands, list))}
+    ended = {one.item: one for one in (overlapped(*stages) if workers == 1 else spread(*stages, workers, list))}
     whole = [item for item, one in ended.items() if one.error is None]
-    assert (whole if hands == 1 else sorted(whole)) == [0, 1, 3, 4]
+    assert (whole if workers == 1 else sorted(whole)) == [0, 1, 3, 4]
     assert str(ended[2].error) == stage and ended[2].stage == stage
     assert ended[4].value == 4
 
@@ -85,7 +85,7 @@ def test_closing_early_stops_reading():
     assert len(read) < 10
 
 
-def test_several_hands_work_at_once_and_every_item_is_written_once():
+def test_several_workers_work_at_once_and_every_item_is_written_once():
     both, written = threading.Barrier(2, timeout=20), []
 
     def work(item, value):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fakes import tiny_photo
 
-from ttpo_cli.folder.decision import Wish, decide, left_behind
+from ttpo_cli.folder.decision import FolderRequest, decide, left_behind
 from ttpo_cli.folder.journal import open_folder_journal
 from ttpo_cli.folder.plan import plan
 from ttpo_cli.folder.run import Finished, run_folder
@@ -26,16 +26,16 @@ class AlbumRuns:
     def __init__(self, album: Path, out: Path):
         self.album, self.out, self.restored = album, out, []
 
-    def run(self, settings="first", work=None, **wish):
+    def run(self, settings="first", work=None, **request):
         """{target: outcome} of one run. work: called with each photo before its picture is made."""
         jobs = plan([str(self.album)], str(self.out), recursive=True)
         with open_folder_journal(self.out) as journal:
             rows = {row.target: row for row in journal.rows()}
-            decisions = decide(jobs, self.out, rows, Wish({".png": settings}, self.sidecar, **wish))
+            decisions = decide(jobs, self.out, rows, FolderRequest({".png": settings}, self.sidecar, **request))
             for part in left_behind((job.target.parent for job in jobs), journal.mark):
                 part.unlink()
             restore = partial(self.restore, settings=settings, work=work or (lambda name: None))
-            reports = list(run_folder(decisions, journal, restore, lambda error: (str(error), 1), self.beside))
+            reports = list(run_folder(decisions, journal, restore, lambda error: (str(error), 1), self.small_files))
         return {report.decision.target: report.outcome for report in reports}
 
     def restore(self, photo, decision, settings, work):
@@ -43,13 +43,20 @@ class AlbumRuns:
         work(decision.target)
         data = encode_photo(None, photo).data + settings.encode()
         record = {"sha256": hashlib.sha256(data).hexdigest()}
-        return Finished(lambda: (data, record), partial(self.beside, decision.job.target), {}, 1.0, photo.content_hash, settings)
+        return Finished(
+            encode=lambda: (data, record),
+            extra_files=partial(self.small_files, decision.job.target),
+            scores={},
+            seconds=1.0,
+            content_sha256=photo.content_hash,
+            settings_sha256=settings,
+        )
 
     @staticmethod
     def sidecar(target):
         return target.with_name(f"{target.name}.json")
 
-    def beside(self, target, record):
+    def small_files(self, target, record):
         return {self.sidecar(target): json.dumps(record).encode()}
 
     def written(self):

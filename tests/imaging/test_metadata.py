@@ -16,6 +16,7 @@ from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import losses, write_photo
 from ttpo_cli.imaging.xmp import settle_xmp
+from ttpo_cli.settings.output import Encoding
 
 FORMATS = ("png", "jpeg", "tiff", "webp")
 XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -80,7 +81,7 @@ def source_photo(format: str) -> Photo:
 
 
 def reread(photo: Photo, format: str, **options) -> tuple[Image.Image, bytes]:
-    data = write_photo(None, photo, format=format, **options)
+    data = write_photo(None, photo, Encoding(format=format, **options))
     assert isinstance(data, bytes)
     return Image.open(io.BytesIO(data)), data
 
@@ -96,7 +97,7 @@ def test_exif_icc_and_xmp_go_from_every_format_to_every_format(before: str, afte
     assert (read.get_ifd(0x8769)[0xA002], read.get_ifd(0x8769)[0xA003], read.get(0x0112, 1)) == (20, 30, 1)
     larger = with_pixels(photo, torch.rand(1, 3, 60, 40))
     image, data = reread(larger, after)
-    assert losses(larger, format=after) == ()
+    assert losses(larger, Encoding(format=after)) == ()
     assert image.info["icc_profile"] == P3
     expected = as_dict(loaded(exif_blob(camera_exif())))
     found = as_dict(image.getexif())
@@ -233,14 +234,14 @@ def test_exif_and_xmp_too_long_for_jpeg_are_left_out_and_said() -> None:
     exif = camera_exif()
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + b"x" * 70000
     photo = replace(source_photo("png"), metadata=Metadata(exif=exif_blob(exif), xmp=XMP + b" " * 70000))
-    assert losses(photo, format="jpeg") == ("EXIF was left out: JPEG cannot hold it", "XMP was left out: JPEG cannot hold it")
+    assert losses(photo, Encoding(format="jpeg")) == ("EXIF was left out: JPEG cannot hold it", "XMP was left out: JPEG cannot hold it")
     image, _ = reread(photo, "jpeg")
     assert len(image.getexif()) == 0
     for format in ("png", "webp", "tiff"):
-        assert losses(photo, format=format) == ()
+        assert losses(photo, Encoding(format=format)) == ()
         assert reread(photo, format)[0].getexif()[0x010F] == "Maker"
     fits = replace(photo, metadata=Metadata(xmp=XMP + b" " * 64000))
-    assert losses(fits, format="jpeg") == ()
+    assert losses(fits, Encoding(format="jpeg")) == ()
     assert read_photo(reread(fits, "jpeg")[1]).metadata.xmp == XMP.replace(b'"6"', b'"1"').replace(b">4000<", b">20<") + b" " * 64000
 
 
@@ -248,10 +249,10 @@ def test_a_grey_profile_stays_with_grey_and_is_left_out_of_webp_which_has_none()
     grey_profile = b"\0" * 16 + b"GRAY" + b"\0" * 16 + b"acsp" + bytes(88)
     ramp = torch.linspace(0, 1, 64).reshape(1, 1, 8, 8).repeat(1, 3, 1, 1)
     photo = Photo(ramp, None, True, 8, "png", Metadata(icc=grey_profile), "0" * 64, "photo.png")
-    assert losses(photo, format="webp") == ("ICC was left out: WebP cannot hold it",)
+    assert losses(photo, Encoding(format="webp")) == ("ICC was left out: WebP cannot hold it",)
     assert "icc_profile" not in reread(photo, "webp")[0].info
     for format in ("png", "jpeg", "tiff"):
-        assert losses(photo, format=format) == ()
+        assert losses(photo, Encoding(format=format)) == ()
 
 
 def test_xmp_sizes_and_orientation_are_set_as_attributes_and_as_elements_and_nothing_else() -> None:

@@ -20,6 +20,7 @@ from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import encode_photo, losses, write_photo
 from ttpo_cli.imaging.xmp_mark import GENERATIVE, Mark
+from ttpo_cli.settings.output import Encoding
 
 
 def a_photo(height: int = 6, width: int = 8, *, bit_depth: int = 8, alpha: bool = False, grey: bool = False, format: str = "png") -> Photo:
@@ -31,7 +32,7 @@ def a_photo(height: int = 6, width: int = 8, *, bit_depth: int = 8, alpha: bool 
 
 
 def bytes_of(photo: Photo, **options) -> bytes:
-    data = write_photo(None, photo, **options)
+    data = write_photo(None, photo, Encoding(**options))
     assert isinstance(data, bytes)
     return data
 
@@ -107,10 +108,10 @@ def test_transparency_is_laid_over_white_where_the_format_has_none_and_said_so()
     photo = a_photo(16, 16, alpha=True)
     clear = replace(photo, alpha=torch.zeros_like(photo.pixels[:, :1]), pixels=torch.zeros_like(photo.pixels))
     assert read_photo(bytes_of(clear, format="jpeg")).pixels.min() > 0.99
-    assert any("transparency" in loss for loss in losses(clear, format="jpeg"))
+    assert any("transparency" in loss for loss in losses(clear, Encoding(format="jpeg")))
     opaque = replace(clear, alpha=torch.ones_like(photo.pixels[:, :1]))
     assert read_photo(bytes_of(opaque, format="jpeg")).pixels.max() < 0.01
-    assert losses(opaque, format="jpeg") == ()
+    assert losses(opaque, Encoding(format="jpeg")) == ()
 
 
 def test_pixels_that_are_no_numbers_are_a_programmers_error() -> None:
@@ -131,11 +132,11 @@ def test_keep_means_what_the_suffix_promises_and_else_the_photos_own_format(tmp_
 
 def test_a_suffix_that_contradicts_or_means_nothing_is_a_usage_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="named as PNG but JPEG was asked for"):
-        write_photo(tmp_path / "a.png", a_photo(), format="jpeg")
+        write_photo(tmp_path / "a.png", a_photo(), Encoding(format="jpeg"))
     with pytest.raises(UsageError, match=r"\.jpg"):
         write_photo(tmp_path / "a.gif", a_photo())
     with pytest.raises(UsageError, match=r"did you mean webp\?"):
-        write_photo(None, a_photo(), format="webpp")
+        write_photo(None, a_photo(), Encoding(format="webpp"))
     assert files_in(tmp_path) == []
 
 
@@ -143,10 +144,10 @@ def test_16_bits_asked_of_an_8_bit_format_are_refused_and_kept_16_become_8_with_
     photo = a_photo(bit_depth=16)
     for format in ("jpeg", "webp"):
         with pytest.raises(UsageError, match="choose PNG or TIFF"):
-            write_photo(None, photo, format=format, bit_depth=16)
+            write_photo(None, photo, Encoding(format=format, bit_depth=16))
         assert read_photo(bytes_of(photo, format=format)).bit_depth == 8
-        assert "8 bits a channel instead of 16" in losses(photo, format=format)[0]
-        assert losses(photo, format=format, bit_depth="8") == ()
+        assert "8 bits a channel instead of 16" in losses(photo, Encoding(format=format))[0]
+        assert losses(photo, Encoding(format=format, bit_depth="8")) == ()
     assert losses(photo) == ()
     for bit_depth, found in (("8", 8), (8, 8), ("16", 16), (16, 16), ("keep", 16)):
         assert read_photo(bytes_of(photo, bit_depth=bit_depth)).bit_depth == found
@@ -156,17 +157,17 @@ def test_16_bits_asked_of_an_8_bit_format_are_refused_and_kept_16_become_8_with_
 @pytest.mark.parametrize("options", [{"bit_depth": 12}, {"quality": 0}, {"quality": 101}, {"keep": frozenset({"exiv"})}])
 def test_an_option_out_of_range_is_a_usage_error(options: dict) -> None:
     with pytest.raises(UsageError):
-        write_photo(None, a_photo(), **options)
+        write_photo(None, a_photo(), Encoding(**options))
 
 
 def test_a_photo_too_long_for_a_format_is_refused_by_name_and_a_strip_fits_the_others() -> None:
     strip = a_photo(3, 20000)
     with pytest.raises(TtpoError, match="20000x3 pixels do not fit WebP"):
-        write_photo(None, strip, format="webp")
+        write_photo(None, strip, Encoding(format="webp"))
     for format in ("png", "tiff", "jpeg"):
         assert read_photo(bytes_of(strip, format=format)).pixels.shape == (1, 3, 3, 20000)
     with pytest.raises(TtpoError, match="do not fit JPEG"):
-        write_photo(None, a_photo(1, 65501), format="jpeg")
+        write_photo(None, a_photo(1, 65501), Encoding(format="jpeg"))
 
 
 @pytest.mark.parametrize("format", list(FORMATS))
@@ -308,9 +309,9 @@ MARK = Mark(GENERATIVE, "ttpo 1")
 @pytest.mark.parametrize("format", sorted(FORMATS))
 @pytest.mark.parametrize("keep", [frozenset({"exif", "icc", "xmp"}), frozenset()])
 def test_the_mark_is_in_the_files_of_every_format_also_where_no_metadata_is_kept(format, keep):
-    read = read_photo(encode_photo(None, a_photo(), format=format, keep=keep, mark=MARK).data)
+    read = read_photo(encode_photo(None, a_photo(), Encoding(format=format, keep=keep), mark=MARK).data)
     assert read.metadata.xmp is not None and GENERATIVE.encode() in read.metadata.xmp
-    assert losses(a_photo(), format=format, keep=keep, mark=MARK) == ()
+    assert losses(a_photo(), Encoding(format=format, keep=keep), mark=MARK) == ()
 
 
 def test_xmp_without_room_for_the_mark_in_a_jpeg_stays_and_that_is_told():
@@ -318,18 +319,18 @@ def test_xmp_without_room_for_the_mark_in_a_jpeg_stays_and_that_is_told():
     head, tail = b'<x xmlns="adobe:ns:meta/"><r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#">', b"</r:RDF></x>"
     xmp = head + b" " * (room - len(head) - len(tail) - 10) + tail
     photo = replace(a_photo(), metadata=Metadata(xmp=xmp))
-    assert read_photo(encode_photo(None, photo, format="jpeg", mark=MARK).data).metadata.xmp == xmp
-    assert "no mark" in losses(photo, format="jpeg", mark=MARK)[0]
-    assert GENERATIVE.encode() in read_photo(encode_photo(None, photo, format="png", mark=MARK).data).metadata.xmp
+    assert read_photo(encode_photo(None, photo, Encoding(format="jpeg"), mark=MARK).data).metadata.xmp == xmp
+    assert "no mark" in losses(photo, Encoding(format="jpeg"), mark=MARK)[0]
+    assert GENERATIVE.encode() in read_photo(encode_photo(None, photo, Encoding(format="png"), mark=MARK).data).metadata.xmp
 
 
 def test_the_hash_of_the_pixels_depends_on_the_samples_and_on_nothing_else():
     photo = a_photo(bit_depth=16)
     known = encode_photo(None, photo).pixels_sha256
-    assert encode_photo(None, photo, format="tiff", mark=MARK).pixels_sha256 == known
+    assert encode_photo(None, photo, Encoding(format="tiff"), mark=MARK).pixels_sha256 == known
     other = photo.pixels.clone()
     other[0, 0, 0, 0] += (1 if other[0, 0, 0, 0] < 0.5 else -1) / 65535
     assert encode_photo(None, replace(photo, pixels=other)).pixels_sha256 != known
-    assert encode_photo(None, photo, bit_depth=8).pixels_sha256 != known
+    assert encode_photo(None, photo, Encoding(bit_depth=8)).pixels_sha256 != known
     turned = photo.pixels.reshape(1, 3, photo.pixels.shape[3], photo.pixels.shape[2])
     assert encode_photo(None, replace(photo, pixels=turned)).pixels_sha256 != known

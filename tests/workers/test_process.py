@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-import worker_recipes
+import worker_loaders
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.workers.pool import WorkerLost
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
 
 @pytest.fixture
 def worker():
-    made = ProcessWorker("worker", worker_recipes.light, {"OMP_NUM_THREADS": "3"})
+    made = ProcessWorker("worker", worker_loaders.light, {"OMP_NUM_THREADS": "3"})
     yield made
     made.stop()
 
@@ -60,7 +60,7 @@ def test_errors_come_back_as_they_were_and_the_worker_goes_on(worker):
 
 
 def test_an_error_of_loading_comes_back_too():
-    worker = ProcessWorker("worker", worker_recipes.failing, {})
+    worker = ProcessWorker("worker", worker_loaders.failing, {})
     with pytest.raises(UsageError, match="nothing here"):
         worker.start()
     worker.stop()
@@ -99,9 +99,9 @@ def test_stopping_ends_the_work_under_way_and_the_process(worker):
 def test_it_ends_by_itself_in_the_middle_of_its_work_where_its_parent_is_killed():
     parent = f"""
 import sys; sys.path[:] = {sys.path!r}
-import worker_recipes
+import worker_loaders
 from ttpo_cli.workers.process import ProcessWorker
-worker = ProcessWorker("worker", worker_recipes.light, {{}})
+worker = ProcessWorker("worker", worker_loaders.light, {{}})
 worker.start()
 print(worker.work(("echo", 0))[0], flush=True)
 worker.work(("sleep", 60))

@@ -5,11 +5,11 @@ import signal
 from pathlib import Path
 
 import pytest
-import worker_recipes
+import worker_loaders
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.workers.pool import NoRoom, WorkerLost
-from ttpo_cli.workers.runtime import Hand
+from ttpo_cli.workers.runtime import Runtime
 
 ray = pytest.importorskip("ray", reason="Ray comes with the extra `ray`")
 
@@ -31,7 +31,7 @@ def cluster():
 
 @pytest.fixture
 def worker():
-    made = RayWorker("worker", worker_recipes.light, {"OMP_NUM_THREADS": "7"}, ONE, patience=100)
+    made = RayWorker("worker", worker_loaders.light, {"OMP_NUM_THREADS": "7"}, ONE, patience=100)
     yield made
     made.stop()
 
@@ -62,10 +62,10 @@ class Absent:
 
 
 def test_where_the_cluster_is_full_that_is_said_and_later_there_is_room_again(worker):
-    both = [RayWorker(name, worker_recipes.light, {}, ONE, patience=100) for name in "ab"]
+    both = [RayWorker(name, worker_loaders.light, {}, ONE, patience=100) for name in "ab"]
     for one in both:
         one.start()
-    late = RayWorker("late", worker_recipes.light, {}, ONE, patience=2)
+    late = RayWorker("late", worker_loaders.light, {}, ONE, patience=2)
     with pytest.raises(NoRoom, match="no room for a worker of 1 CPU within 2 s .free: 0 CPUs"):
         late.start()
     for one in both:
@@ -88,5 +88,5 @@ def test_places_are_counted_by_machine():
 
 
 def test_another_version_is_refused_before_anything_is_unpickled():
-    _, error = Hand({}).load("ttpo 0.0, Python 2.7", b"not a pickle at all")
+    _, error = Runtime({}).load("ttpo 0.0, Python 2.7", b"not a pickle at all")
     assert isinstance(error, UsageError) and "ttpo 0.0, Python 2.7" in str(error)

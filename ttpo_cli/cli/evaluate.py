@@ -14,7 +14,6 @@ from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import UsageError
-from ttpo_cli.report.provenance import describe_machine
 from ttpo_cli.settings.option import recorded_values
 
 if TYPE_CHECKING:
@@ -170,10 +169,11 @@ def _save_images(folder: Path, item: "Item", photo: "Photo", images: "dict[str, 
     """Write every row's image as `<name>_<row>.png`."""
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.writing import write_photo
+    from ttpo_cli.settings.output import Encoding
 
     for row, image in images.items():
         path = folder / f"{item.name}_{row.replace(' ', '_')}.png"
-        write_photo(path, with_pixels(photo, image.cpu()), format="png", bit_depth="8", overwrite=True)
+        write_photo(path, with_pixels(photo, image.cpu()), Encoding(format="png", bit_depth="8"), overwrite=True)
 
 
 def _crops(item: "Item", photo: "Photo", images: "dict[str, torch.Tensor]", side: int = 256) -> "torch.Tensor":
@@ -198,14 +198,16 @@ def _write_sheet_of_crops(path: Path, crops: "list[torch.Tensor]") -> None:
     from ttpo_cli.imaging.photo import Metadata, Photo
     from ttpo_cli.imaging.writing import write_photo
     from ttpo_cli.report.contact_sheet import stacked
+    from ttpo_cli.settings.output import Encoding
 
-    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), quality=90, overwrite=True)
+    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), Encoding(quality=90), overwrite=True)
 
 
 def _report(report: dict[str, Any], records: "list[Record]", run: Run, judges: "list[Metric]") -> dict[str, Any]:
     from ttpo_cli.evaluation.comparison import compare_rows, mean_facts
     from ttpo_cli.evaluation.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
+    from ttpo_cli.report.provenance import describe_machine
     from ttpo_cli.report.record import jsonable, versions
 
     return jsonable(

@@ -23,8 +23,8 @@ def stored_path(root: Path, target: str) -> Path:
 
 def stored_bytes(made: Candidates, facts: Mapping[str, Any]) -> bytes:
     """A safetensors file of the candidates. facts: all that their bits depend on, machine and versions among them; JSON-able."""
-    told = {"made_under": settings_hash(facts), "calls": made.calls, **{name: getattr(made, name) for name in _LISTS}}
-    return save({"latents": made.latents.detach().cpu().contiguous()}, {"candidates": json.dumps(told)})
+    stored = {"made_under": settings_hash(facts), "calls": made.calls, **{name: getattr(made, name) for name in _LISTS}}
+    return save({"latents": made.latents.detach().cpu().contiguous()}, {"candidates": json.dumps(stored)})
 
 
 def read_stored(path: Path, facts: Mapping[str, Any]) -> Candidates | None:
@@ -34,9 +34,9 @@ def read_stored(path: Path, facts: Mapping[str, Any]) -> Candidates | None:
         return None
     try:
         tensors, metadata = load_checkpoint(path)
-        told = metadata["candidates"]
-        if told["made_under"] != settings_hash(facts):
+        stored = metadata["candidates"]
+        if stored["made_under"] != settings_hash(facts):
             return None
-        return Candidates(tensors["latents"], calls=told["calls"], **{name: tuple(told[name]) for name in _LISTS})
+        return Candidates(tensors["latents"], calls=stored["calls"], **{name: tuple(stored[name]) for name in _LISTS})
     except (TtpoError, LookupError, TypeError):
         return None

@@ -40,40 +40,40 @@ class _Threads(Generic[Item]):
 
     def reader(self, items: Sequence[Item]) -> None:
         for item in items:
-            if self.stop.is_set() or not self._hand_over((item, *_attempt(self.read, item))):
+            if self.stop.is_set() or not self._put((item, *_attempt(self.read, item))):
                 return
-        self._hand_over(None)
+        self._put(None)
 
-    def hand(self, work: Callable[[Item, Any], Any]) -> None:
+    def worker(self, work: Callable[[Item, Any], Any]) -> None:
         """One of several that work at once, until nothing is left or the run ended."""
         while not self.stop.is_set():
             try:
-                handed = self.to_work.get(timeout=_PATIENCE)
+                queued = self.to_work.get(timeout=_PATIENCE)
             except queue.Empty:
                 continue
-            if handed is None:
-                self._hand_over(None)  # for the next hand
+            if queued is None:
+                self._put(None)  # for the next worker
                 return
-            item, value, error = handed
+            item, value, error = queued
             worked, failure = (None, error) if error is not None else _attempt(work, item, value)
             if failure is None:
                 self.to_write.put((item, worked))
             else:
-                self.ended.put(Ended(item, None, failure, "read" if error is not None else "work"))
-            del handed, value, worked  # as below
+                self.ended.put(Ended(item, error=failure, stage="read" if error is not None else "work"))
+            del queued, value, worked  # as below
 
     def writer(self) -> None:
-        while (handed := self.to_write.get()) is not None:
-            item, worked = handed
+        while (queued := self.to_write.get()) is not None:
+            item, worked = queued
             value, error = _attempt(self.write, item, worked)
-            del worked, handed  # a large image is not to wait here for the next
-            self.ended.put(Ended(item, value, error))
+            del worked, queued  # a large image is not to wait here for the next
+            self.ended.put(Ended(item, value=value, error=error))
 
-    def _hand_over(self, handed: Any) -> bool:
+    def _put(self, queued: Any) -> bool:
         """Into the queue to the work, as soon as there is room; False where the run ended meanwhile."""
         while not self.stop.is_set():
             try:
-                self.to_work.put(handed, timeout=_PATIENCE)
+                self.to_work.put(queued, timeout=_PATIENCE)
                 return True
             except queue.Full:
                 continue
@@ -93,17 +93,17 @@ def overlapped(
     for thread in running:
         thread.start()
     try:
-        while (handed := threads.to_work.get()) is not None:
-            item, value, error = handed
+        while (queued := threads.to_work.get()) is not None:
+            item, value, error = queued
             if error is None:
                 worked, failure = _attempt(work, item, value)
                 if failure is None:
                     threads.to_write.put((item, worked))
                 else:
-                    yield Ended(item, None, failure, "work")
+                    yield Ended(item, error=failure, stage="work")
             else:
-                yield Ended(item, None, error, "read")
-            handed = value = worked = None  # as above
+                yield Ended(item, error=error, stage="read")
+            queued = value = worked = None  # as above
             yield from _waiting(threads.ended)
     finally:
         threads.stop.set()
@@ -118,15 +118,17 @@ def spread(
     read: Callable[[Item], Any],
     work: Callable[[Item, Any], Any],
     write: Callable[[Item, Any], Any],
-    hands: int,
+    workers: int,
     give_up: Callable[[], None],
 ) -> Generator[Ended[Item], None, None]:
-    """As `overlapped`, with `hands` items worked on at once, each by a thread that waits for what is done elsewhere; they end in any order.
+    """As `overlapped`, with as many items as `workers` worked on at once, each by a thread that waits for another process.
+
+    They end in any order.
 
     give_up: makes the work that is under way raise; called where the run is interrupted.
     """
     threads = _Threads(read, write)
-    started = [threading.Thread(target=threads.hand, args=(work,)) for _ in range(hands)]
+    started = [threading.Thread(target=threads.worker, args=(work,)) for _ in range(workers)]
     running = [threading.Thread(target=threads.reader, args=(items,)), *started, writer := threading.Thread(target=threads.writer)]
     for thread in running:
         thread.start()
@@ -148,7 +150,7 @@ def spread(
 def _attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, Exception | None]:
     try:
         return call(*arguments), None
-    except Exception as error:  # noqa: BLE001 - handed on as a value: the caller decides what one item's error means for the others
+    except Exception as error:  # noqa: BLE001 - queued on as a value: the caller decides what one item's error means for the others
         return None, error
 
 

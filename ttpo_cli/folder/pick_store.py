@@ -31,8 +31,8 @@ def proposal_path(root: Path, target: str) -> Path:
 def proposal_files(root: Path, proposal: Proposal, others: Mapping[str, bytes]) -> dict[Path, bytes]:
     """The candidates' files, by their names, and last the one that says what they are, so that it never stands without them."""
     folder = candidates_folder(root, proposal.target)
-    told = json.dumps(asdict(proposal), ensure_ascii=False, indent=2) + "\n"
-    return {**{folder / name: data for name, data in others.items()}, proposal_path(root, proposal.target): told.encode()}
+    described = json.dumps(asdict(proposal), ensure_ascii=False, indent=2) + "\n"
+    return {**{folder / name: data for name, data in others.items()}, proposal_path(root, proposal.target): described.encode()}
 
 
 def read_proposal(root: Path, target: str) -> Proposal | None:
@@ -63,7 +63,7 @@ def read_folder_picks(root: Path) -> Picks:
 def add_pick(root: Path, pick: Pick, check: Callable[[Pick | None], None] = lambda held: None) -> None:
     """Append a pick, one process and one thread at a time; a line that a kill cut short goes first.
 
-    check: is told which pick holds until now, and raises where that one shall stay. Raises TtpoError where the line cannot be written;
+    check: called with the pick that holds until now, raises where that one must stay. Raises TtpoError where the line cannot be written;
     the file is what it was then.
     """
     path = picks_path(root)

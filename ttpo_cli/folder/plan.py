@@ -67,7 +67,7 @@ def plan(
 ) -> tuple[Job, ...]:
     """The jobs of one command, in the order given; the photos of a folder by name.
 
-    Without `output`, a file goes to `<stem>_ttpo.<ext>` beside it, a folder to its sibling `<folder>_ttpo/`, its tree mirrored, and "-" to
+    Without `output`, a file goes to `<stem>_ttpo.<ext>` next to it, a folder to its sibling `<folder>_ttpo/`, its tree mirrored, and "-" to
     standard output. `output` is a file for a single photo, "-" for standard output, otherwise a folder. `format` "keep" keeps endings.
     `globs` chooses among the photos of folders and of lists alike; what lies in the output folder, or in hidden folders, is no source.
     Raises UsageError where two photos would share a target, a target is its own source, or one file is asked to take many photos.
@@ -95,8 +95,8 @@ def photos_in(folder: Path, recursive: bool) -> list[Path]:
     return photos
 
 
-def unspeakable(job: Job) -> str | None:
-    """How to show the name of a photo, or of its output, that is not UTF-8, which no journal or record could hold; None for any other."""
+def name_beyond_utf8(job: Job) -> str | None:
+    """How to show the name of a photo, or of its output, that is not UTF-8 and so fits no journal or record; None for any other."""
     for path in (job.source, job.target):
         try:
             str(path).encode()
@@ -123,7 +123,7 @@ def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bo
         for source in sources:
             path = _path(source)
             if path is None:
-                raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo beside it")
+                raise UsageError("standard input needs -o FILE, or -o - for standard output, and no other photo")
             if path.is_dir():
                 yield from _jobs_of_folder(path, output, format, recursive, globs)
             elif globs.choose(Path(path.name)):

@@ -1,100 +1,98 @@
 """Photos of a folder that other processes restore: what travels to a worker, and what it loads."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ttpo_cli.folder.restoration import FolderWork
-from ttpo_cli.report.output import Outputs, Work
-
-if TYPE_CHECKING:
-    from ttpo_cli.folder.decision import Decision
-    from ttpo_cli.folder.pick_store import Picks
-    from ttpo_cli.folder.run import Elsewhere, Finished
-    from ttpo_cli.pipeline import Engine
-    from ttpo_cli.settings.engine import EngineOptions
-    from ttpo_cli.settings.settings import Settings
-    from ttpo_cli.workers.pool import WorkerPool
+from ttpo_cli.folder.candidate_store import stored_path
+from ttpo_cli.folder.decision import Decision
+from ttpo_cli.folder.restoration import FolderContext, FolderRestorer
+from ttpo_cli.folder.run import Finished, RemoteRestorer, with_encoded_files
+from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.pipeline import Engine
+from ttpo_cli.report.output import Session
+from ttpo_cli.report.record import versions, weights_of
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.output import Outputs
+from ttpo_cli.settings.settings import Settings
+from ttpo_cli.workers.pool import WorkerPool
 
 
 @dataclass(frozen=True)
-class Errand:
-    """One photo as it travels: the bytes of its file, and what its folder says of it. label: what errors call it."""
+class PhotoTask:
+    """One photo as it travels to a worker.
+
+    Attributes:
+        data: the bytes of its file.
+        decision: what to do with it; its paths are absolute.
+        label: its name in errors.
+        context: of its folder, with the picks of this photo alone.
+    """
 
     data: bytes
-    decision: "Decision"
+    decision: Decision
     label: str
-    root: Path
-    settings: Mapping[str, str]
-    made_with: Mapping[str, str]
-    picks: "Picks"
-    later: bool
+    context: FolderContext
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """Called in the worker: loads what an Errand needs, and says what all workers must have in common."""
+class SessionLoader:
+    """Called in a worker: loads what a PhotoTask needs, and returns what all workers must have in common. See workers.runtime.Loader."""
 
-    load: "Callable[[EngineOptions, Settings], Engine]"
-    made_of: "EngineOptions"
-    settings: "Settings"
+    load: Callable[[EngineOptions, Settings], Engine]
+    options: EngineOptions
+    settings: Settings
     outputs: Outputs
 
-    def on(self, device: str) -> "Recipe":
+    def on(self, device: str) -> "SessionLoader":
         """The same on another device."""
-        return replace(self, made_of=replace(self.made_of, device=device))
+        return replace(self, options=replace(self.options, device=device))
 
-    def __call__(self) -> "tuple[dict[str, Any], Callable[[Errand], Finished]]":
-        import logging
-
-        from ttpo_cli.report.record import weights_of
-
+    def __call__(self) -> tuple[dict[str, Any], Callable[[PhotoTask], Finished]]:
         logging.getLogger("bitsandbytes").setLevel(logging.ERROR)  # as `program` does
-        engine = self.load(self.made_of, self.settings)
-        weights = weights_of(engine, self.made_of.metric_files)
-        work = Work(self.made_of, engine, weights, self.settings, self.outputs)
-        hashes = {f"sha256 of the {entry['role']} {entry['name']}": entry["sha256"] for entry in weights}
-        return {**_versions(), **hashes, "weights": weights}, work_of(work)
+        engine = self.load(self.options, self.settings)
+        session = self.session(engine, weights_of(engine, self.options.metric_files))
+        hashes = {f"sha256 of the {entry['role']} {entry['name']}": entry["sha256"] for entry in session.weights}
+        return {**computing_versions(), **hashes, "weights": session.weights}, task_runner(session)
+
+    def session(self, engine: Engine | None, weights: list[dict[str, Any]]) -> Session:
+        """What was loaded, as photos are restored with it; without an engine where workers have it."""
+        return Session(options=self.options, loaded=engine, weights=weights, settings=self.settings, outputs=self.outputs)
 
 
-def work_of(work: Work) -> "Callable[[Errand], Finished]":
-    """Carry out an errand with what is loaded."""
-    from ttpo_cli.folder.run import carried_out
-    from ttpo_cli.imaging.reading import read_photo
+def task_runner(session: Session) -> Callable[[PhotoTask], Finished]:
+    """The function of a worker that does a task with what is loaded."""
 
-    def run(errand: Errand) -> "Finished":
-        source = errand.decision.job.source
+    def run(task: PhotoTask) -> Finished:
+        source = task.decision.job.source
         assert source is not None  # a folder has files
-        photo = read_photo(errand.data, name=source.name, label=errand.label)
-        folder = FolderWork(work, errand.root, errand.settings, errand.made_with, errand.picks, errand.later)
-        return carried_out(folder.restore(photo, errand.decision, lambda stage, done, total: None))
+        photo = read_photo(task.data, name=source.name, label=task.label)
+        restorer = FolderRestorer(session, task.context)
+        return with_encoded_files(restorer.restore(photo, task.decision, lambda stage, done, total: None))
 
     return run
 
 
-def sent_to(pool: "WorkerPool", folder: FolderWork) -> "Elsewhere":
-    """The folder's photos as errands for the pool."""
-    from ttpo_cli.folder.candidate_store import stored_path
-    from ttpo_cli.folder.run import Elsewhere
+def pooled(pool: WorkerPool, restorer: FolderRestorer) -> RemoteRestorer:
+    """Restores the folder's photos as tasks of the pool."""
 
-    def restore(data: bytes, decision: "Decision") -> "Finished":
-        job, label = decision.job, str(decision.job.source)
+    def restore(data: bytes, decision: Decision) -> Finished:
+        job, label, context = decision.job, str(decision.job.source), restorer.context
         assert job.source is not None and job.target is not None  # a folder has files
         placed = replace(decision, job=replace(job, source=job.source.resolve(), target=job.target.resolve()))
-        picks = {key: pick for key, pick in folder.picks.items() if key[0] == decision.target}
-        root = folder.root.resolve()
-        finished = pool.work(Errand(data, placed, label, root, folder.settings, folder.made_with, picks, folder.later), label)
-        if finished.encode is not None or not folder.work.outputs.latents:
+        picks = {key: pick for key, pick in context.picks.items() if key[0] == decision.target}
+        root = context.root.resolve()
+        task = PhotoTask(data=data, decision=placed, label=label, context=replace(context, root=root, picks=picks))
+        finished = pool.work(task, label)
+        if finished.encode is not None or not restorer.session.outputs.latents:
             stored_path(root, decision.target).unlink(missing_ok=True)  # the worker may be on a machine where it is not
         return finished
 
-    return Elsewhere(restore, pool.size, pool.stop)
+    return RemoteRestorer(restore=restore, workers=pool.size, stop=pool.stop)
 
 
-def _versions() -> dict[str, str]:
-    """Of all that computes; Python's without its last number, which changes no result."""
-    from ttpo_cli.report.record import versions
-
+def computing_versions() -> dict[str, str]:
+    """The versions that a result depends on; Python's without its last number, which changes no result."""
     found = versions()
     return {f"version of {name}": version.rpartition(".")[0] if name == "python" else version for name, version in found.items()}

@@ -28,13 +28,17 @@ _DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 class Finished:
     """What the network's part leaves of one photo, to be encoded and written by another thread.
 
-    encode: the picture's file, and its record as it will stand in the sidecar; None where only candidates were made, for a person to
-    pick. beside: further files, made once the picture stands.
-    scores: JSON-able, for the journal.
+    Attributes:
+        encode: returns the picture's file, and its record as the sidecar will hold it. None where only candidates were made, to be picked.
+        extra_files: further files of a record, made once the picture stands.
+        scores: JSON-able, for the journal.
+        seconds: of the network's part.
+        content_sha256: of the photo's file.
+        settings_sha256: of all else that the picture depends on.
     """
 
     encode: Callable[[], tuple[bytes, dict[str, Any]]] | None
-    beside: Callable[[dict[str, Any]], Mapping[Path, bytes]]
+    extra_files: Callable[[dict[str, Any]], Mapping[Path, bytes]]
     scores: Mapping[str, Any]
     seconds: float
     content_sha256: str
@@ -54,27 +58,32 @@ class Report:
 
 Restore = Callable[[Photo, Decision], Finished]
 Describe = Callable[[Exception], tuple[str, int]]
-Beside = Callable[[Path, dict[str, Any]], Mapping[Path, bytes]]
+SmallFiles = Callable[[Path, dict[str, Any]], Mapping[Path, bytes]]
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """Other processes that restore `hands` photos at once, each from the bytes of its file. stop: gives up those that are under way."""
+class RemoteRestorer:
+    """Other processes that restore as many photos at once as there are `workers`, each from the bytes of its file.
+
+    stop: gives up those that are under way.
+    """
 
     restore: Callable[[bytes, Decision], Finished]
-    hands: int
+    workers: int
     stop: Callable[[], None]
 
 
-def carried_out(finished: Finished) -> Finished:
-    """The same with every file encoded already: what comes back from another process. What an encoder refuses ends its photo where it would
-    be written, as it does without another process."""
+def with_encoded_files(finished: Finished) -> Finished:
+    """The same with every file encoded already, as it comes back from another process.
+
+    An encoder's UsageError is raised where the file would be written, as it is without another process.
+    """
     try:
         made = None if finished.encode is None else finished.encode()
     except UsageError as error:
-        return replace(finished, encode=partial(_raise, error), beside=partial(_made, {}))
-    files = dict(finished.beside({} if made is None else made[1]))
-    return replace(finished, encode=None if made is None else partial(_made, made), beside=partial(_made, files))
+        return replace(finished, encode=partial(_raise, error), extra_files=partial(_made, {}))
+    files = dict(finished.extra_files({} if made is None else made[1]))
+    return replace(finished, encode=None if made is None else partial(_made, made), extra_files=partial(_made, files))
 
 
 def _raise(error: Exception) -> Any:
@@ -86,18 +95,21 @@ def _made(value: Any, *_: object) -> Any:
 
 
 def run_folder(
-    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore | Elsewhere, describe: Describe, beside: Beside
+    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer, describe: Describe, small_files: SmallFiles
 ) -> Iterator[Report]:
     """Carry out the decisions: first what costs nothing, then the photos to restore, each reported as it ends.
 
-    restore: called in this thread; or who restores elsewhere, while files and journal are written here. describe: an error as one line and
-    an exit code. beside: the small files of a picture whose writing a kill cut short, from its target and record. An error ends its photo
-    only, but for those that would end every other as well: a full disk, a broken journal, no worker left, options that cannot be meant.
-    Raises those as TtpoError.
+    An error ends its photo only. One that would end every other photo as well ends the run: a full disk, a broken journal, no worker left,
+    invalid options. Raises those as TtpoError.
+
+    Args:
+        restore: called in this thread; a RemoteRestorer works in other processes, while files and journal are written here.
+        describe: an error as one line and an exit code.
+        small_files: from target and record, the small files of a picture whose writing a kill cut short.
     """
     for decision in decisions:
         if decision.act == "finish":
-            yield _complete(decision, journal, beside)
+            yield _complete(decision, journal, small_files)
         elif decision.act != "restore":
             if decision.moved is not None:
                 journal.seen_again(decision.target, *decision.moved)
@@ -114,10 +126,10 @@ def run_folder(
                 yield Report(ended.item, "failed", error=ended.error)
 
 
-def _stages(todo: Sequence[Decision], journal: FolderJournal, restore: Restore | Elsewhere) -> Generator[Ended[Decision], None, None]:
-    if isinstance(restore, Elsewhere):
+def _stages(todo: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer) -> Generator[Ended[Decision], None, None]:
+    if isinstance(restore, RemoteRestorer):
         reading, work = _reader(journal, photo_bytes), _worker(restore.restore)
-        return spread(todo, reading, work, _writer(journal), restore.hands, restore.stop)
+        return spread(todo, reading, work, _writer(journal), restore.workers, restore.stop)
     return overlapped(todo, _reader(journal, read_photo), _worker(restore), _writer(journal))
 
 
@@ -144,7 +156,7 @@ def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
         target, name = decision.job.target, decision.target
         assert target is not None  # `decide` looked
         if finished.encode is None:
-            for path, data in finished.beside({}).items():
+            for path, data in finished.extra_files({}).items():
                 atomic_write(path, data, overwrite=True, mark=journal.mark)
             journal.proposed(name, finished.content_sha256, finished.settings_sha256)
             return Report(decision, "proposed", seconds=finished.seconds)
@@ -152,23 +164,23 @@ def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
         facts = (finished.content_sha256, finished.settings_sha256, hashlib.sha256(encoded).hexdigest())
         journal.writing(name, *facts, json.dumps(finished.scores), finished.seconds, json.dumps(record, ensure_ascii=False))
         atomic_write(target, encoded, decision.replace, journal.mark)
-        for path, data in finished.beside(record).items():
+        for path, data in finished.extra_files(record).items():
             atomic_write(path, data, overwrite=True, mark=journal.mark)
         journal.done(name, stamp(target))
-        return Report(decision, "restored", record, finished.seconds)
+        return Report(decision, "restored", record=record, seconds=finished.seconds)
 
     return write
 
 
-def _complete(decision: Decision, journal: FolderJournal, beside: Beside) -> Report:
+def _complete(decision: Decision, journal: FolderJournal, small_files: SmallFiles) -> Report:
     """What was left to do when a kill came between the picture and its last word in the journal."""
     row, target = journal.row(decision.target), decision.job.target
     assert row is not None and row.record is not None and target is not None  # `decide` read them
     record = json.loads(row.record)
-    for path, data in beside(target, record).items():
+    for path, data in small_files(target, record).items():
         atomic_write(path, data, overwrite=True, mark=journal.mark)
     journal.done(decision.target, stamp(target))
-    return Report(decision, "completed", record, row.seconds or 0.0)
+    return Report(decision, "completed", record=record, seconds=row.seconds or 0.0)
 
 
 def _stop_if_all_would_fail(ended: Ended[Decision]) -> None:

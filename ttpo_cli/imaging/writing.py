@@ -19,8 +19,9 @@ from ttpo_cli.imaging.formats import FORMATS, output_format
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.xmp import settle_xmp
 from ttpo_cli.imaging.xmp_mark import Mark, mark_xmp
+from ttpo_cli.settings.output import METADATA, Encoding
 
-METADATA = frozenset({"exif", "icc", "xmp"})
+AS_READ = Encoding()  # what it was read as, unless the path says otherwise
 _SCREEN = (72 / 25.4, 72 / 25.4)  # the resolution written where a photo states none: 72 dots an inch
 _SPACES = {(False, 8): "srgb", (True, 8): "b-w", (False, 16): "rgb16", (True, 16): "grey16"}
 # Quality 100 of WebP is lossless. libvips keeps full chroma in JPEG from quality 90 on.
@@ -43,72 +44,50 @@ class Encoded:
 def write_photo(
     path: Path | None,
     photo: Photo,
+    encoding: Encoding = AS_READ,
     *,
-    format: str = "keep",
-    bit_depth: str | int = "keep",
-    quality: int = 95,
-    keep: frozenset[str] = METADATA,
     overwrite: bool = False,
     source: Path | None = None,
 ) -> bytes | Path:
-    """Write the photo to `path` and return it, or return the encoded bytes where `path` is None. The options are those of `encode_photo`.
+    """Write the photo to `path` and return it, or return the encoded bytes where `path` is None.
 
     Raises UsageError for options that contradict each other, TtpoError where the file cannot be written or would replace `source`.
     """
     if path is not None:
         check_target(path, source=source, overwrite=overwrite)
-    encoded = encode_photo(path, photo, format=format, bit_depth=bit_depth, quality=quality, keep=keep)
+    encoded = encode_photo(path, photo, encoding)
     return encoded.data if path is None else atomic_write(path, encoded.data, overwrite)
 
 
-def encode_photo(
-    path: Path | None,
-    photo: Photo,
-    *,
-    format: str = "keep",
-    bit_depth: str | int = "keep",
-    quality: int = 95,
-    keep: frozenset[str] = METADATA,
-    mark: Mark | None = None,
-) -> Encoded:
-    """The file's bytes.
+def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, mark: Mark | None = None) -> Encoded:
+    """The bytes of the file that `path` names. mark: what XMP is to say of how the pixels were made.
 
-    format: png, jpeg, tiff, webp, or "keep": what the path's suffix names, else the photo's own. bit_depth: 8, 16 or "keep" (8 where
-    the format holds no more). quality: 1 to 100, of JPEG and WebP (100 is lossless WebP). keep: the metadata to carry over.
-    mark: what XMP is to say of how the pixels were made. Values are clipped to [0, 1] and rounded half to even, not dithered. What the
-    format cannot hold is told by `losses`. Raises UsageError for options that contradict each other.
+    Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
+    Raises UsageError for options that contradict each other.
     """
-    chosen = output_format(path, format, photo.format)
-    depth = _depth(photo, chosen, bit_depth)
-    if not 1 <= quality <= 100:
-        raise UsageError(f"quality {quality} is not between 1 and 100: choose one that is")
+    chosen = output_format(path, encoding.format, photo.format)
+    depth = _depth(photo, chosen, encoding.bit_depth)
+    if not 1 <= encoding.quality <= 100:
+        raise UsageError(f"quality {encoding.quality} is not between 1 and 100: choose one that is")
     samples = _samples(photo, chosen, depth)
     digest = hashlib.sha256("x".join(map(str, (*samples.shape, depth))).encode())
     digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).data)
-    return Encoded(_encode(samples, photo, chosen, depth, quality, _kept(photo, chosen, keep, mark)), digest.hexdigest())
+    return Encoded(_encode(samples, photo.grey, chosen, encoding.quality, _kept(photo, chosen, encoding.keep, mark)), digest.hexdigest())
 
 
-def losses(
-    photo: Photo,
-    *,
-    path: Path | None = None,
-    format: str = "keep",
-    bit_depth: str | int = "keep",
-    keep: frozenset[str] = METADATA,
-    mark: Mark | None = None,
-) -> tuple[str, ...]:
-    """What `encode_photo` with these options will leave out because the format cannot hold it, in words for the user."""
-    chosen = output_format(path, format, photo.format)
-    entry, kept = FORMATS[chosen], _kept(photo, chosen, keep, None)
+def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None, mark: Mark | None = None) -> tuple[str, ...]:
+    """What `encode_photo` with these arguments will leave out because the format cannot hold it, in words for the user."""
+    chosen = output_format(path, encoding.format, photo.format)
+    entry, kept = FORMATS[chosen], _kept(photo, chosen, encoding.keep, None)
     said = []
-    if photo.bit_depth == 16 and str(bit_depth) == "keep" and not entry.sixteen_bit:
+    if photo.bit_depth == 16 and str(encoding.bit_depth) == "keep" and not entry.sixteen_bit:
         said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
     if not entry.alpha and photo.alpha is not None and bool((photo.alpha < 1).any()):
         said.append(f"transparency was laid over white: {entry.title} has none")
-    for name in sorted(keep):
+    for name in sorted(encoding.keep):
         if getattr(photo.metadata, name) is not None and getattr(kept, name) is None:
             said.append(f"{name.upper()} was left out: {entry.title} cannot hold it")
-    if mark is not None and _kept(photo, chosen, keep, mark).xmp == kept.xmp:
+    if mark is not None and _kept(photo, chosen, encoding.keep, mark).xmp == kept.xmp:
         said.append("no mark of how it was made: its XMP is damaged or full")
     return tuple(said)
 
@@ -148,13 +127,13 @@ def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) ->
     return Metadata(exif, icc, marked, photo.metadata.resolution)
 
 
-def _encode(samples: np.ndarray, photo: Photo, format: str, depth: int, quality: int, metadata: Metadata) -> bytes:
+def _encode(samples: np.ndarray, grey: bool, format: str, quality: int, metadata: Metadata) -> bytes:
     """The bytes of a file of (H, W, bands) integers."""
-    entry, (height, width) = FORMATS[format], photo.pixels.shape[-2:]
+    entry, (height, width) = FORMATS[format], samples.shape[:2]
     if max(height, width) > entry.largest_side:
         raise TtpoError(f"{width}x{height} pixels do not fit {entry.title}, whose sides end at {entry.largest_side}: choose PNG or TIFF")
     resolution = metadata.resolution or _SCREEN
-    image = pyvips.Image.new_from_array(samples, interpretation=_SPACES[photo.grey, depth])
+    image = pyvips.Image.new_from_array(samples, interpretation=_SPACES[grey, 8 * samples.itemsize])
     image = image.copy(xres=resolution[0], yres=resolution[1])
     blobs: dict[str, Any] = {"icc-profile-data": metadata.icc, "xmp-data": None if format == "jpeg" else metadata.xmp}
     for name, blob in blobs.items():

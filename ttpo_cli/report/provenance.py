@@ -1,4 +1,4 @@
-"""What a record says beside the result so that a restoration can be repeated, and how that is read back."""
+"""What a record says in addition to the result so that a restoration can be repeated, and how that is read back."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ Options = TypeVar("Options")
 
 
 def provenance(
-    made_of: EngineOptions, device: torch.device, machine: Mapping[str, Any], output_options: Mapping[str, Any]
+    options: EngineOptions, device: torch.device, machine: Mapping[str, Any], output_options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The fields of a record that name the parts as the user asked for them, where they ran, and how the file was encoded."""
-    engine = recorded_values(made_of)
+    engine = recorded_values(options)
     engine |= {name: _placed(engine[name]) for name in ("backbone", "prior")}
-    engine["metric_files"] = {name: path.resolve() for name, path in made_of.metric_files.items()}
+    engine["metric_files"] = {name: path.resolve() for name, path in options.metric_files.items()}
     return jsonable({"engine": engine, "device": str(device), "machine": machine, "output_options": output_options})
 
 
@@ -65,7 +65,7 @@ def differences(record: Mapping[str, Any], weights: list[dict[str, Any]], device
 
 def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(record.get(name), Mapping):
-        raise TtpoError(f"this record has no '{name}', so it cannot be repeated: it was written by an older ttpo, or is no record")
+        raise TtpoError(f"this record has no '{name}', so it cannot be repeated: it was written by an older ttpo, or is not a record")
     return record[name]
 
 

@@ -1,4 +1,4 @@
-"""Workers in other processes: a task whose worker is lost goes to another, and a task that ends three of them is a failure."""
+"""Workers in other processes: a task whose worker is lost goes to another, and one that ends three of them is a failure."""
 
 import queue
 import threading
@@ -24,30 +24,32 @@ class NoRoom(TtpoError):
 
 
 class Worker(Protocol):
-    """A process of its own, here or on another machine, that loads once and serves many photos.
-
-    start: returns what it says of itself, facts by name; may be called again after the process was lost. work: the answer to a task, or
-    the error it ended with; raises WorkerLost where no answer will come. stop: from any thread; what is under way raises WorkerLost.
-    """
+    """A process of its own, here or on another machine, that loads once and serves many photos."""
 
     name: str
 
-    def start(self) -> Mapping[str, Any]: ...
+    def start(self) -> Mapping[str, Any]:
+        """Returns facts about the worker by name. May be called again after the process was lost."""
+        ...
 
-    def work(self, task: Any) -> Any: ...
+    def work(self, task: Any) -> Any:
+        """The answer to a task. Raises the error it ended with, WorkerLost where no answer will come."""
+        ...
 
-    def stop(self) -> None: ...
+    def stop(self) -> None:
+        """May be called from any thread; a task under way raises WorkerLost."""
+        ...
 
 
 class WorkerPool:
-    """Workers that agree in all they say of themselves, and with `expected`. tell: hears of workers that were lost.
+    """Workers whose facts agree with each other and with `expected`. warn: called with a line about each worker that was lost.
 
     `work` may be called by as many threads as there are workers.
     """
 
-    def __init__(self, workers: Sequence[Worker], expected: Mapping[str, Any], tell: Callable[[str], None]) -> None:
+    def __init__(self, workers: Sequence[Worker], expected: Mapping[str, Any], warn: Callable[[str], None]) -> None:
         self.facts: dict[str, Any] = dict(expected)
-        self._workers, self._tell = list(workers), tell
+        self._workers, self._warn = list(workers), warn
         self._free: queue.SimpleQueue[Worker | None] = queue.SimpleQueue()
         self._lost: set[str] = set()
         self._turn, self._stopped = threading.Lock(), threading.Event()
@@ -58,7 +60,7 @@ class WorkerPool:
         return len(self._workers)
 
     def start(self) -> None:
-        """Start all at once. Those without room are left out, and that is told; raises NoRoom where there is none for anybody.
+        """Start all at once. Workers without room are left out with a warning. Raises NoRoom where there is room for none.
 
         Raises TtpoError where a worker ends while it loads, what it raised itself, or where two of them disagree.
         """
@@ -68,7 +70,7 @@ class WorkerPool:
                 starting = {executor.submit(worker.start): worker for worker in self._workers}
                 for done in as_completed(starting):
                     try:
-                        self._welcome(starting[done], done.result())
+                        self._admit(starting[done], done.result())
                     except NoRoom as error:
                         self._workers.remove(starting[done])
                         full.append(error)
@@ -81,10 +83,10 @@ class WorkerPool:
         if not self._workers:
             raise full[0]
         if full:
-            self._tell(f"{len(self._workers)} workers instead of {len(self._workers) + len(full)}: {full[0]}")
+            self._warn(f"{len(self._workers)} workers instead of {len(self._workers) + len(full)}: {full[0]}")
 
     def work(self, task: Any, label: str) -> Any:
-        """The answer of the next free worker; a task whose worker is lost is given out again, ATTEMPTS times in all.
+        """The answer of the next free worker; a task whose worker is lost is repeated, ATTEMPTS times in all.
 
         Raises what the work raised; TtpoError for a task that ended every worker that had it; WorkersLost where none is left.
         """
@@ -98,7 +100,7 @@ class WorkerPool:
                     raise
                 self._lost.add(worker.name)
                 self._free.put(worker)
-                self._tell(f"{worker.name} was lost at {label} ({error})")
+                self._warn(f"{worker.name} was lost at {label} ({error})")
                 endings.append(str(error))
             except BaseException:
                 self._free.put(worker)
@@ -116,23 +118,23 @@ class WorkerPool:
             worker.stop()
 
     def _take(self) -> Worker:
-        """A free worker; a lost one is started anew, and left out for good where it does not come back."""
+        """A free worker; a lost one is started again, and left out for good where that fails."""
         while True:
             worker = self._free.get()
             if worker is None:
                 self._free.put(None)  # for the other threads that wait
-                raise WorkersLost("no worker is left, and none can be started: see what was said of each; the next run goes on from here")
+                raise WorkersLost("no worker is left, and none can be started: see the warnings about each; the next run goes on from here")
             if worker.name not in self._lost:
                 return worker
             try:
-                self._welcome(worker, worker.start(), again=True)
+                self._admit(worker, worker.start(), again=True)
                 return worker
             except (TtpoError, WorkerLost) as error:
                 self._dismiss(worker, error)
 
-    def _welcome(self, worker: Worker, greeting: Mapping[str, Any], again: bool = False) -> None:
+    def _admit(self, worker: Worker, facts: Mapping[str, Any], again: bool = False) -> None:
         with self._turn:
-            for name, value in greeting.items():
+            for name, value in facts.items():
                 if self.facts.setdefault(name, value) != value:
                     raise TtpoError(f"{worker.name} has another {name} ({value}, not {self.facts[name]}): all must have the same")
             self._lost.discard(worker.name)
@@ -146,6 +148,6 @@ class WorkerPool:
             nobody = not self._workers
         if self._stopped.is_set():
             raise error
-        self._tell(f"{worker.name} could not be started again: {error}")
+        self._warn(f"{worker.name} could not be started again: {error}")
         if nobody:
             self._free.put(None)

@@ -1,7 +1,7 @@
 """A worker as a process of this machine: tasks go in and answers come out as pickles through pipes that nobody else holds.
 
-It is started afresh, not forked, so that a GPU may be used and threads be counted; it has the parent's sys.path and environment, and it
-ends by itself when the parent does.
+It is started afresh, not forked, so that a GPU may be used and threads be counted. It has the parent's sys.path and environment, and ends
+by itself when the parent does.
 """
 
 import os
@@ -15,17 +15,17 @@ from collections.abc import Mapping
 from typing import Any, BinaryIO
 
 from ttpo_cli.workers.pool import WorkerLost
-from ttpo_cli.workers.runtime import Hand, Recipe, kin, unpacked
+from ttpo_cli.workers.runtime import Loader, Runtime, identity, unpacked
 
 _BEGIN = "import sys; sys.path[:] = {path!r}; from ttpo_cli.workers.process import serve; serve()"
 
 
 class ProcessWorker:
-    """See pool.Worker. environment: what the process has beside, or in place of, that of this one."""
+    """See pool.Worker. environment: variables that the process has in addition to, or in place of, those of this one."""
 
-    def __init__(self, name: str, recipe: Recipe, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, loader: Loader, environment: Mapping[str, str]) -> None:
         self.name = name
-        self._recipe, self._environment = recipe, environment
+        self._loader, self._environment = loader, environment
         self._process: subprocess.Popen[bytes] | None = None
         self._stopped = False
 
@@ -41,7 +41,7 @@ class ProcessWorker:
         )
         if self._stopped:  # meanwhile
             self.stop()
-        return self._ask("load", kin(), pickle.dumps(self._recipe))
+        return self._ask("load", identity(), pickle.dumps(self._loader))
 
     def work(self, task: Any) -> Any:
         return self._ask("work", task)
@@ -82,10 +82,10 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print must not get among the answers
     requests: queue.SimpleQueue[tuple[str, tuple[Any, ...]]] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(source, requests), daemon=True).start()
-    hand = Hand({})
+    runtime = Runtime({})
     while True:
         method, arguments = requests.get()
-        pickle.dump(getattr(hand, method)(*arguments), sink)
+        pickle.dump(getattr(runtime, method)(*arguments), sink)
         sink.flush()
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ttpo_cli import __version__
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.workers.pool import NoRoom, WorkerLost
-from ttpo_cli.workers.runtime import Hand, Recipe, kin, unpacked
+from ttpo_cli.workers.runtime import Loader, Runtime, identity, unpacked
 
 # Seconds within which the cluster must find room for a worker and start its process.
 PATIENCE = 120.0
@@ -24,7 +24,7 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no report over the network
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-# What Ray's long account of a lost worker comes to, by a part of its text.
+# Ray's long account of a lost worker in a few words, by a part of its text.
 _ENDINGS = {
     "node has died": "its machine was lost",
     "running low on memory": "Ray ended it, since its machine ran low on memory",
@@ -60,11 +60,11 @@ def joined_cluster(address: str | None, cpus: int) -> Iterator[None]:
         _check_answers(address)
     own: dict[str, Any] = {"address": "local", "num_cpus": cpus, "include_dashboard": False, "_node_ip_address": "127.0.0.1"}
     # Ray prints its own account of lost workers on standard output, which carries data; this is the switch its debugger uses.
-    setattr(import_module("ray._private.worker"), "_worker_logs_enabled", False)  # noqa: B010 - it is not Ray's to promise
+    setattr(import_module("ray._private.worker"), "_worker_logs_enabled", False)  # noqa: B010 - not a public name of Ray
     terminate = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(**(own if address is None else {"address": address}), log_to_driver=False, logging_level=logging.ERROR)
-    except Exception as error:  # whatever Ray raises here says that there is no cluster to be had
+    except Exception as error:  # whatever Ray raises here says that there is no cluster
         ray.shutdown()
         where = "on this machine" if address is None else f"at {address}"
         reason = " ".join(str(error).split())[:300]
@@ -118,9 +118,9 @@ def _ray() -> Any:
 class RayWorker:
     """See pool.Worker. environment: as of a ProcessWorker, whatever machine it comes to run on; patience: PATIENCE."""
 
-    def __init__(self, name: str, recipe: Recipe, environment: Mapping[str, str], share: Share, patience: float = PATIENCE) -> None:
+    def __init__(self, name: str, loader: Loader, environment: Mapping[str, str], share: Share, patience: float = PATIENCE) -> None:
         self.name = name
-        self._recipe, self._environment, self._share, self._patience = recipe, environment, share, patience
+        self._loader, self._environment, self._share, self._patience = loader, environment, share, patience
         self._actor: Any = None
         self._machine = ""
         self._stopped = False
@@ -132,7 +132,7 @@ class RayWorker:
             raise WorkerLost("stopped")
         options = {"num_cpus": self._share.cpus, "num_gpus": self._share.gpus, "max_restarts": 0, "max_task_retries": 0}
         self._machine = ""
-        self._actor = ray.remote(Hand).options(**options).remote(dict(self._environment), str(Path.cwd()))
+        self._actor = ray.remote(Runtime).options(**options).remote(dict(self._environment), str(Path.cwd()))
         if self._stopped:  # meanwhile
             self.stop()
         try:
@@ -150,7 +150,7 @@ class RayWorker:
                 f"the Ray cluster had no room for a worker of {self._share} within {self._patience:.0f} s ({offered}): "
                 "wait until its other work is done, or give fewer --threads or --workers"
             ) from error
-        return unpacked(self._ask("load", kin(), pickle.dumps(self._recipe)))
+        return unpacked(self._ask("load", identity(), pickle.dumps(self._loader)))
 
     def work(self, task: Any) -> Any:
         return unpacked(self._ask("work", task))

@@ -1,4 +1,4 @@
-"""What runs inside a worker: made able once by a recipe, then one task after the other; errors are answers, so that they travel."""
+"""What runs inside a worker: it loads once, then does one task after the other. Errors are answers, so that they travel."""
 
 import os
 import pickle
@@ -12,44 +12,48 @@ from ttpo_cli import __version__
 from ttpo_cli.errors import UsageError
 
 # Called in the worker: (facts about it by name, the function that does a task).
-Recipe = Callable[[], tuple[Mapping[str, Any], Callable[[Any], Any]]]
+Loader = Callable[[], tuple[Mapping[str, Any], Callable[[Any], Any]]]
 Answer = tuple[Any, Exception | None]
 
 
-def kin() -> str:
+def identity() -> str:
     """What two processes must have in common before one can read what the other pickled."""
     return f"ttpo {__version__}, Python {'.'.join(platform.python_version_tuple()[:2])}"
 
 
-class Hand:
-    """One worker's inside. environment: set before anything that reads it on import is imported. folder: to work in, where it exists, so
-    that relative paths mean what they mean to who sends the work."""
+class Runtime:
+    """The inside of one worker.
+
+    Args:
+        environment: set before anything that reads it on import is imported.
+        folder: to work in, where it exists, so that relative paths mean the same as to the process that sends the work.
+    """
 
     def __init__(self, environment: Mapping[str, str], folder: str = ".") -> None:
         os.environ.update(environment)
         with suppress(OSError):
             os.chdir(folder)
-        self._do: Callable[[Any], Any] | None = None
+        self._run: Callable[[Any], Any] | None = None
 
     def where(self) -> tuple[str, int]:
         """The machine's name and the process."""
         return socket.gethostname(), os.getpid()
 
-    def load(self, sender: str, recipe: bytes) -> Answer:
-        """Carry out a pickled Recipe; the answer is what it says of this worker. sender: the `kin` of who sent it."""
-        if sender != kin():
-            return None, UsageError(f"a worker has {kin()}, and this is {sender}: install the same on all machines")
+    def load(self, sender: str, loader: bytes) -> Answer:
+        """Call a pickled Loader; the answer is what it says of this worker. sender: the `identity` of the process that sent it."""
+        if sender != identity():
+            return None, UsageError(f"a worker has {identity()}, and this is {sender}: install the same on all machines")
         try:
-            facts, self._do = pickle.loads(recipe)()
-        except Exception as error:  # noqa: BLE001 - handed on as a value: who asked decides
+            facts, self._run = pickle.loads(loader)()
+        except Exception as error:  # noqa: BLE001 - returned as a value: the process that sent the task decides
             return None, portable(error)
         return dict(facts), None
 
     def work(self, task: Any) -> Answer:
         """Do a task. Only after `load`."""
-        assert self._do is not None
+        assert self._run is not None
         try:
-            return self._do(task), None
+            return self._run(task), None
         except Exception as error:  # noqa: BLE001 - as above
             return None, portable(error)
 

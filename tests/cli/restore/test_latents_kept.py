@@ -8,12 +8,11 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
-from ttpo_cli.folder import restoration as folder_work
+from ttpo_cli.folder import restoration
 from ttpo_cli.folder.candidate_store import read_stored, stored_bytes, stored_path
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.preference import optimisation
 from ttpo_cli.preference.candidates import Candidates
-from ttpo_cli.report import record
 
 LATER = ["restore", "album", "-o", "out", "-q", "--select", "later"]
 MADE = Candidates(torch.rand(2, 3, 4, 5), (0.1, 0.25), (2**63 - 1, 7), (False, True), ("memory was short",), 12)
@@ -73,9 +72,9 @@ def test_a_photo_that_the_metrics_finish_after_all_uses_them_too(made, tmp_path)
 def test_latents_of_other_circumstances_or_damaged_are_made_again_to_the_same_picture(change, made, tmp_path, monkeypatch):
     path = stored_path(tmp_path / "out", "a.png")
     if change == "versions":
-        monkeypatch.setattr(record, "versions", lambda: {"torch": "another"})
+        monkeypatch.setattr(restoration, "versions", lambda: {"torch": "another"})
     elif change == "machine":
-        monkeypatch.setattr("ttpo_cli.cli.restore.checks.describe_machine", lambda: {"cpu": "another"})
+        monkeypatch.setattr("ttpo_cli.report.output.describe_machine", lambda: {"cpu": "another"})
     else:
         path.write_bytes(path.read_bytes()[:-7])
     picture, _ = finish(tmp_path)
@@ -111,7 +110,7 @@ def test_stored_candidates_come_back_bit_by_bit(tmp_path):
 
 def test_the_facts_of_a_photos_candidates_tell_photos_apart(made, tmp_path):
     seen = {}
-    kept = folder_work.FolderWork._facts
+    kept = restoration.FolderRestorer._facts
 
     def facts(self, key):
         seen[key[0]] = kept(self, key)
@@ -119,6 +118,6 @@ def test_the_facts_of_a_photos_candidates_tell_photos_apart(made, tmp_path):
 
     write_photo(tmp_path / "album" / "b.png", tiny_photo(seed=2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(folder_work.FolderWork, "_facts", facts)
+        patch.setattr(restoration.FolderRestorer, "_facts", facts)
         assert program([*LATER, "--seed", "9"]) == 0
     assert len({json.dumps(value) for value in seen.values()}) == 2

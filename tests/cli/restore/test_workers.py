@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="kills by signals")
 
 
 class Folder:
-    """An album, and runs over it by the workers of one executor, with the traps of worker_recipes."""
+    """An album, and runs over it by the workers of one executor, with the traps of worker_loaders."""
 
     def __init__(self, place, *flags):
         self.album, self.log, self.flags = place / "album", place / "log", flags
@@ -51,7 +51,7 @@ class Folder:
         return sorted(names[line.split()[0]] for line in (self.log / "begun").read_text().splitlines())
 
     def start(self, out, *flags):
-        command = [sys.executable, str(HELPERS / "worker_recipes.py"), "restore", str(self.album), "-r", "-o", str(out), "--json"]
+        command = [sys.executable, str(HELPERS / "worker_loaders.py"), "restore", str(self.album), "-r", "-o", str(out), "--json"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen([*command, *self.flags, *flags], env={**os.environ, "OMP_NUM_THREADS": "1"}, **pipes)
 

@@ -5,66 +5,63 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import Tensor
+
+from ttpo_cli import pipeline
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.report.output import Work, encode_result, settled
-
-if TYPE_CHECKING:
-    from ttpo_cli.folder.decision import Decision, Wish
-    from ttpo_cli.folder.estimate import Estimate, Sample
-    from ttpo_cli.folder.journal import Row
-    from ttpo_cli.folder.plan import Job
-    from ttpo_cli.imaging.photo import Photo
+from ttpo_cli.folder.decision import Decision, FolderRequest
+from ttpo_cli.folder.estimate import Estimate, Sample, estimate
+from ttpo_cli.folder.journal import Row
+from ttpo_cli.folder.plan import Job
+from ttpo_cli.imaging.photo import Photo
+from ttpo_cli.imaging.reading import photo_size, read_photo
+from ttpo_cli.imaging.writing import losses
+from ttpo_cli.report.output import Session, encode_result, picture_and_record
 
 _PIECES = (48, 48, 96)  # sides, in pixels of the input; the first warms up and does not count
 _ENOUGH = 3  # photos in the journal from which no piece is timed
 
 
-def foretell_photo(photo: "Photo", job: "Job", work: Work, summary: RunSummary) -> None:
+def describe_photo(photo: Photo, job: Job, session: Session, summary: RunSummary) -> None:
     """What --dry-run says of one photo."""
-    from ttpo_cli.imaging.writing import losses
-
     height, width = photo.pixels.shape[-2:]
-    scale = work.engine.backbone.scale
+    scale = session.engine.backbone.scale
     output = "standard output" if job.target is None else str(job.target.resolve())
     summary.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
-    how = {name: value for name, value in work.outputs.encoding.items() if name != "quality"}
-    notes = [*photo.notes, *losses(photo, path=job.target, **how)]
+    notes = [*photo.notes, *losses(photo, session.outputs.encoding, job.target)]
     for note in notes:
         summary.terminal.say(f"{photo.name}: {note}")
     summary.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})
 
 
-def foretell_folder(
-    root: Path, decisions: "Sequence[Decision]", rows: "Mapping[str, Row]", work: Work, wish: "Wish", summary: RunSummary
+def describe_folder(
+    root: Path, decisions: Sequence[Decision], rows: Mapping[str, Row], session: Session, request: FolderRequest, summary: RunSummary
 ) -> None:
     """What --dry-run says of a folder: how many of its photos would be restored and why, and an estimate of time, memory and disk."""
-    from ttpo_cli.folder.estimate import estimate
-
     terminal = summary.terminal
     reasons = Counter(f"{decision.act}: {decision.why}" for decision in decisions)
     terminal.say(f"{root}: {len(decisions)} photos")
     for reason, count in sorted(reasons.items()):
         terminal.say(f"  {count} to {reason}" if reason.startswith(("restore", "finish")) else f"  {count} {reason}")
     todo = [decision for decision in decisions if decision.act == "restore"]
-    sizes = list(_sizes(todo, work, summary))
+    sizes = list(_sizes(todo, session, summary))
     entry: dict[str, Any] = {"output": str(root.resolve()), "photos": len(decisions), "decisions": dict(reasons)}
     if sizes:
-        samples, how = _samples(todo, rows, wish, work)
-        foretold = estimate(sizes, samples, work.settings.region if work.settings.ttpo else 0, how)
-        entry["estimate"] = {**vars(foretold), "free_disk": _free(root)}
-        for line in _in_words(foretold, _free(root)):
+        samples, how = _samples(todo, rows, request, session)
+        expected = estimate(sizes, samples, session.settings.region if session.settings.ttpo else 0, how)
+        entry["estimate"] = {**vars(expected), "free_disk": _free(root)}
+        for line in _in_words(expected, _free(root)):
             terminal.say(line)
     summary.records.append(entry)
 
 
-def _sizes(todo: "Iterable[Decision]", work: Work, summary: RunSummary) -> Iterator[tuple[int, str]]:
+def _sizes(todo: Iterable[Decision], session: Session, summary: RunSummary) -> Iterator[tuple[int, str]]:
     """(pixels of the result, ending) of each photo, from its header alone; one without a readable header is a failure."""
-    from ttpo_cli.imaging.reading import photo_size
-
     for decision in todo:
         source, target = decision.job.source, decision.job.target
         assert source is not None and target is not None  # a folder run has files
@@ -72,70 +69,64 @@ def _sizes(todo: "Iterable[Decision]", work: Work, summary: RunSummary) -> Itera
         with summary.attempt(str(source)):
             size = photo_size(source)
         if size is not None:
-            yield size[0] * size[1] * work.engine.backbone.scale**2, target.suffix.lower()
+            yield size[0] * size[1] * session.engine.backbone.scale**2, target.suffix.lower()
 
 
-def _samples(todo: "Sequence[Decision]", rows: "Mapping[str, Row]", wish: "Wish", work: Work) -> "tuple[list[Sample], str]":
+def _samples(todo: Sequence[Decision], rows: Mapping[str, Row], request: FolderRequest, session: Session) -> tuple[list[Sample], str]:
     """Photos of this folder that were restored with these settings; where they are too few, pieces that are restored now."""
-    known = [sample for row in rows.values() if (sample := _sample_of(row, wish)) is not None]
+    known = [sample for row in rows.values() if (sample := _sample_of(row, request)) is not None]
     if len(known) >= _ENOUGH:
         return known, f"from {len(known)} photos of this folder that were restored with these settings"
-    pieces = list(_timed_pieces(todo, work))
+    pieces = list(_timed_pieces(todo, session))
     return pieces, f"from two pieces of {todo[0].target} timed now, so a guess: large photos, other content and other work differ"
 
 
-def _sample_of(row: "Row", wish: "Wish") -> "Sample | None":
-    from ttpo_cli.folder.estimate import Sample
-
+def _sample_of(row: Row, request: FolderRequest) -> Sample | None:
     ending = Path(row.target).suffix.lower()
-    if row.state != "done" or ending not in wish.settings or not (row.record and row.seconds and row.output_stamp):
+    if row.state != "done" or ending not in request.settings or not (row.record and row.seconds and row.output_stamp):
         return None
-    if row.settings_sha256 != wish.with_pick(row.target, row.content_sha256 or "", wish.settings[ending]):
+    if row.settings_sha256 != request.with_pick(row.target, row.content_sha256 or "", request.settings[ending]):
         return None
     record = json.loads(row.record)
     pixels = record["size"]["width"] * record["size"]["height"]
-    return Sample(pixels, row.seconds, record["peak_memory"].get("all", {}), ending, int(row.output_stamp.split("-")[0]))
+    file_bytes = int(row.output_stamp.split("-")[0])
+    memory = record["peak_memory"].get("all", {})
+    return Sample(pixels=pixels, seconds=row.seconds, memory=memory, ending=ending, file_bytes=file_bytes)
 
 
-def _timed_pieces(todo: "Sequence[Decision]", work: Work) -> "Iterator[Sample]":
+def _timed_pieces(todo: Sequence[Decision], session: Session) -> Iterator[Sample]:
     """The middle of the first photo that can be read, in two sizes, restored and encoded in the format of each ending there is.
 
     Raises TtpoError where no photo can be read.
     """
-    from dataclasses import replace
-
-    from ttpo_cli.folder.estimate import Sample
-    from ttpo_cli.pipeline import restore_photo
-
-    photo, work = _first_readable(todo), replace(work, outputs=replace(work.outputs, strict=False))
+    photo, session = _first_readable(todo), replace(session, outputs=replace(session.outputs, strict=False))
     endings = {decision.job.target.suffix.lower(): decision.job for decision in todo if decision.job.target is not None}
     for index, side in enumerate(_PIECES):
         piece = replace(photo, pixels=_middle(photo.pixels, side), alpha=None)
         began = time.perf_counter()
-        result = restore_photo(piece.pixels, photo.content_hash, work.engine, work.settings)
+        result = pipeline.restore_photo(piece.pixels, photo.content_hash, session.engine, session.settings)
         seconds = time.perf_counter() - began
         for ending, job in endings.items() if index else ():
-            final, record = settled(result, piece, job.source, job.target, work)
+            final, record = picture_and_record(result, piece, job.source, job.target, session)
             began = time.perf_counter()
-            encoded, _ = encode_result(final, record, job.target, work.outputs)
+            encoded, _ = encode_result(final, record, job.target, session.outputs)
             pixels = result.outcome.final.shape[-1] * result.outcome.final.shape[-2]
             memory = result.timings.peak_memory.get("all", {})
-            yield Sample(pixels, seconds + time.perf_counter() - began, memory, ending, len(encoded))
+            spent = seconds + time.perf_counter() - began
+            yield Sample(pixels=pixels, seconds=spent, memory=memory, ending=ending, file_bytes=len(encoded))
 
 
-def _first_readable(todo: "Sequence[Decision]") -> "Photo":
-    from ttpo_cli.imaging.reading import read_photo
-
+def _first_readable(todo: Sequence[Decision]) -> Photo:
     for decision in todo:
         try:
             assert decision.job.source is not None  # a folder run has files
             return read_photo(decision.job.source)
         except TtpoError:
-            continue  # told when the run comes to it
+            continue  # reported when the run comes to it
     raise TtpoError("none of the photos can be read, so nothing can be estimated")
 
 
-def _middle(pixels: Any, side: int) -> Any:
+def _middle(pixels: Tensor, side: int) -> Tensor:
     top, left = max(0, (pixels.shape[-2] - side) // 2), max(0, (pixels.shape[-1] - side) // 2)
     return pixels[..., top : top + side, left : left + side].contiguous()
 
@@ -145,13 +136,13 @@ def _free(root: Path) -> int:
     return shutil.disk_usage(next(parent for parent in (root.absolute(), *root.absolute().parents) if parent.exists())).free
 
 
-def _in_words(foretold: "Estimate", free: int) -> Iterator[str]:
-    low, high = foretold.seconds
-    yield f"time: {_duration(low)} to {_duration(high)}, {foretold.how}"
-    places = ", ".join(f"{amount / 2**30:.1f} GiB {place}" for place, amount in sorted(foretold.memory.items()))
+def _in_words(expected: Estimate, free: int) -> Iterator[str]:
+    low, high = expected.seconds
+    yield f"time: {_duration(low)} to {_duration(high)}, {expected.how}"
+    places = ", ".join(f"{amount / 2**30:.1f} GiB {place}" for place, amount in sorted(expected.memory.items()))
     yield f"memory: about {places}, for the largest"
-    yield f"disk: {_size(foretold.disk[0])} to {_size(foretold.disk[1])} of {_size(free)} free"
-    if foretold.disk[1] > free:
+    yield f"disk: {_size(expected.disk[0])} to {_size(expected.disk[1])} of {_size(free)} free"
+    if expected.disk[1] > free:
         yield "there may not be room for all of them: the run would stop there, and go on once there is"
 
 

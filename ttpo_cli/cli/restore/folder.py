@@ -1,27 +1,29 @@
-"""`ttpo restore FOLDER`: what a person is told while a folder is restored, and how the pieces of the run are put together."""
+"""`ttpo restore FOLDER`: how the parts of a folder's run are put together, and what a person reads meanwhile."""
 
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ttpo_cli.cli.restore.dry_run import foretell_folder
+from ttpo_cli.cli.restore.dry_run import describe_folder
+from ttpo_cli.cli.restore.request import RestoreRequest
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.terminal.console import Terminal, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.folder.remote import sent_to
-from ttpo_cli.folder.restoration import FolderWork, settings_by_ending
-from ttpo_cli.report.output import Work
-
-if TYPE_CHECKING:
-    from ttpo_cli.folder.decision import Decision, Wish
-    from ttpo_cli.folder.plan import Job
-    from ttpo_cli.folder.run import Report
-    from ttpo_cli.workers.pool import WorkerPool
+from ttpo_cli.folder.decision import Decision, FolderRequest, decide, left_behind
+from ttpo_cli.folder.journal import has_journal, open_folder_journal, read_rows
+from ttpo_cli.folder.pick_store import candidates_folder, picked_hash, proposal_path, read_folder_picks
+from ttpo_cli.folder.plan import Job
+from ttpo_cli.folder.remote import pooled
+from ttpo_cli.folder.restoration import FolderContext, FolderRestorer, settings_by_ending
+from ttpo_cli.folder.run import Report, run_folder
+from ttpo_cli.report.output import Session
+from ttpo_cli.report.record import sidecar_path
+from ttpo_cli.report.table import comparison, refusals
+from ttpo_cli.workers.pool import WorkerPool
 
 _WORDS = {
     "restored": "restored",
@@ -34,81 +36,67 @@ _WORDS = {
 }
 
 
-@dataclass(frozen=True)
-class FolderOptions:
-    """What `ttpo restore` was asked beside the work itself. pass_over: a picture of somebody else stays; otherwise it is a failure.
-    later: candidates are made, and a person picks before they are finished."""
-
-    overwrite: bool
-    pass_over: bool
-    redo: bool
-    dry_run: bool
-    json: bool
-    later: bool
-
-
 def restore_folder(
-    root: Path, jobs: "Sequence[Job]", work: Work, asked: FolderOptions, summary: RunSummary, pool: "WorkerPool | None" = None
+    root: Path, jobs: Sequence[Job], session: Session, request: RestoreRequest, summary: RunSummary, pool: WorkerPool | None = None
 ) -> None:
     """Restore the photos of one output folder, with the journal that lies there, in this process or by a pool.
 
     Raises TtpoError for what ends every photo.
     """
-    from ttpo_cli.folder.decision import decide, left_behind
-    from ttpo_cli.folder.journal import has_journal, open_folder_journal, read_rows
-    from ttpo_cli.folder.pick_store import read_folder_picks
-    from ttpo_cli.folder.run import run_folder
-
-    terminal, settings = summary.terminal, settings_by_ending(jobs, work)
-    folder = FolderWork(work, root, settings, settings_by_ending(jobs, work, of_candidates=True), read_folder_picks(root), asked.later)
-    wish = wish_of(folder, asked)
-    if asked.dry_run:
+    context = FolderContext(
+        root=root,
+        settings=settings_by_ending(jobs, session),
+        made_with=settings_by_ending(jobs, session, of_candidates=True),
+        picks=read_folder_picks(root),
+        later=request.select == "later",
+    )
+    requested = folder_request(context, request)
+    if request.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
-        foretell_folder(root, decide(jobs, root, rows, wish), rows, work, wish, summary)
+        describe_folder(root, decide(jobs, root, rows, requested), rows, session, requested, summary)
         return
     with open_folder_journal(root) as journal:
-        decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, wish)
-        for part in left_behind(_folders(root, decisions, work), journal.mark):
+        decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, requested)
+        for part in left_behind(_folders(root, decisions, session), journal.mark):
             part.unlink(missing_ok=True)
-        folder = replace(folder, mark=journal.mark)
-        todo = sum(decision.act == "restore" for decision in decisions)
-        terminal.say(f"{root}: {todo} of {len(decisions)} photos to restore")
+        restorer = FolderRestorer(session, context, mark=journal.mark)
+        total = sum(decision.act == "restore" for decision in decisions)
+        summary.terminal.say(f"{root}: {total} of {len(decisions)} photos to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()
-        with terminal.progress("folder") as on_step:
-            restore = partial(folder.restore, on_step=on_step) if pool is None else sent_to(pool, folder)
-            for report in run_folder(decisions, journal, restore, _described, folder.sidecar):
+        with summary.terminal.progress("folder") as on_step:
+            restore = partial(restorer.restore, on_step=on_step) if pool is None else pooled(pool, restorer)
+            for report in run_folder(decisions, journal, restore, _described, restorer.sidecar):
                 counts[report.outcome] += 1
                 if report.decision.act == "restore":
                     done += 1
-                    on_step("photos", done, todo)
-                _tell(report, asked, summary, f"[{done}/{todo}]")
+                    on_step("photos", done, total)
+                _describe(report, request, summary, f"[{done}/{total}]")
     _sum_up(root, counts, time.perf_counter() - began, summary)
 
 
-def wish_of(folder: FolderWork, asked: FolderOptions) -> "Wish":
-    """What `decide` wants to know."""
-    from ttpo_cli.folder.decision import Wish
-    from ttpo_cli.folder.pick_store import picked_hash, proposal_path
-    from ttpo_cli.report.record import sidecar_path
+def folder_request(context: FolderContext, request: RestoreRequest) -> FolderRequest:
+    """What `decide` needs to know."""
 
     def with_pick(target: str, content_sha256: str, settings: str) -> str:
-        made_with = folder.made_with[Path(target).suffix.lower()]
-        return picked_hash(settings, folder.picks.get((target, content_sha256, made_with)))
+        made_with = context.made_with[Path(target).suffix.lower()]
+        return picked_hash(settings, context.picks.get((target, content_sha256, made_with)))
 
-    def has_candidates(target: str) -> bool:
-        return proposal_path(folder.root, target).is_file()
+    return FolderRequest(
+        settings=context.settings,
+        sidecar=sidecar_path if request.outputs.sidecar else None,
+        overwrite=request.outputs.overwrite,
+        redo=request.redo,
+        with_pick=with_pick,
+        later=context.later,
+        has_candidates=lambda target: proposal_path(context.root, target).is_file(),
+    )
 
-    sidecar = sidecar_path if folder.work.outputs.sidecar else None
-    return Wish(folder.settings, sidecar, asked.overwrite, asked.redo, with_pick, asked.later, has_candidates)
 
-
-def _folders(root: Path, decisions: "Sequence[Decision]", work: Work) -> set[Path]:
+def _folders(root: Path, decisions: Sequence[Decision], session: Session) -> set[Path]:
     """Where runs of these photos write, whether they make pictures or candidates to pick from."""
-    from ttpo_cli.folder.pick_store import candidates_folder
-
     pictures = {decision.job.target.parent for decision in decisions if decision.job.target is not None}
     waiting = {candidates_folder(root, decision.target) for decision in decisions}
-    kept = work.outputs.candidates
+    kept = session.outputs.candidates
     return pictures | waiting | (set() if kept is None else {kept / Path(decision.target).parent for decision in decisions})
 
 
@@ -118,7 +106,7 @@ def _described(error: Exception) -> tuple[str, int]:
     return foreseen(error) or (unforeseen, TtpoError.exit_code)
 
 
-def _tell(report: "Report", asked: FolderOptions, summary: RunSummary, count: str) -> None:
+def _describe(report: Report, request: RestoreRequest, summary: RunSummary, count: str) -> None:
     decision, terminal = report.decision, summary.terminal
     source, target = str(decision.job.source), decision.job.target
     if report.error is not None:
@@ -129,14 +117,14 @@ def _tell(report: "Report", asked: FolderOptions, summary: RunSummary, count: st
         record = report.record
         because = "" if decision.why == "new" else f"; {decision.why}"
         terminal.say(f"{count} {decision.target}: kept {record['chosen']} - {record['reason']} ({report.seconds:.1f} s{because})")
-        _tell_more(record, terminal)
-        if asked.json:
+        _describe_details(record, terminal)
+        if request.json:
             summary.records.append(record)
         else:
             write_line(str(target.resolve()))
     elif report.outcome == "proposed":
         terminal.say(f"{count} {decision.target}: candidates made, to be picked from ({report.seconds:.1f} s)")
-    elif report.outcome == "kept" and not asked.pass_over:
+    elif report.outcome == "kept" and not request.skip_existing:
         summary.fail(source, f"'{target}' {decision.why}: choose another -o, or allow --overwrite", TtpoError.exit_code)
     else:
         if report.outcome == "kept":
@@ -144,9 +132,7 @@ def _tell(report: "Report", asked: FolderOptions, summary: RunSummary, count: st
         summary.skipped.append({"source": source, "output": str(target.resolve()), "why": decision.why})
 
 
-def _tell_more(record: dict[str, Any], terminal: Terminal) -> None:
-    from ttpo_cli.report.table import comparison, refusals
-
+def _describe_details(record: dict[str, Any], terminal: Terminal) -> None:
     if terminal.verbose:
         terminal.table(record["source"]["name"], *comparison(record))
         for note in (*refusals(record), *record["notes"]):

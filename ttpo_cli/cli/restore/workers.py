@@ -1,21 +1,26 @@
 """`--workers`, `--device A,B`, `--executor ray`: a folder restored by other processes, here or on a cluster."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+
+from ttpo_cli.cli.options.shared import names
+from ttpo_cli.cli.restore.request import Executor
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.downloads import warn_of_licences
+from ttpo_cli.device.device import choose_device
 from ttpo_cli.errors import UsageError
-from ttpo_cli.folder.remote import Recipe, _versions
-from ttpo_cli.report.output import Work
-
-if TYPE_CHECKING:
-    from ttpo_cli.settings.engine import EngineOptions
-    from ttpo_cli.workers.pool import Worker, WorkerPool
+from ttpo_cli.folder.remote import SessionLoader, computing_versions
+from ttpo_cli.report.output import Session
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.weights.sha256 import file_sha256
+from ttpo_cli.workers.pool import Worker, WorkerPool
+from ttpo_cli.workers.process import ProcessWorker
+from ttpo_cli.workers.ray import RayWorker, Share, cpus_per_gpu, joined_cluster, places
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -23,69 +28,39 @@ THREADS = "OMP_NUM_THREADS"
 _CARRIED = ("HF_HUB_OFFLINE", "TTPO_MANIFEST")
 
 
-@dataclass(frozen=True)
-class Executor:
-    """Where photos are restored: `local`, in this process unless there are several workers or devices, or `ray`."""
-
-    name: str = "local"
-    address: str | None = None
-    workers: int | None = None
-
-    def check(self, device: str, alone: bool, asks: bool) -> None:
-        """Raises UsageError for an address without a cluster, or for photos without a folder (`alone`) or with questions that are to be
-        shared out."""
-        if self.address is not None and self.name != "ray":
-            raise UsageError("--address is that of a Ray cluster: give --executor ray as well")
-        if alone and self.elsewhere(device):
-            raise UsageError("several workers share the photos of folders: give folders, or several photos with -o FOLDER")
-        if asks and self.elsewhere(device):
-            raise UsageError("--select ask asks about one photo at a time: leave the workers out, or use --select later and `ttpo pick`")
-
-    def elsewhere(self, device: str) -> bool:
-        """Whether other processes restore."""
-        return self.name == "ray" or (self.workers or 1) > 1 or device == "all" or "," in device
-
-
 @contextmanager
-def hired(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal) -> "Iterator[tuple[WorkerPool, Work]]":
+def worker_pool(executor: Executor, loader: SessionLoader, photos: int, terminal: Terminal) -> Iterator[tuple[WorkerPool, Session]]:
     """Workers, no more than photos, that are loaded and agree, and what they loaded; they end with the context.
 
     Raises UsageError for devices that are not there, TtpoError where no worker can be had or two of them differ.
     """
-    from ttpo_cli.workers.pool import WorkerPool
-
     with ExitStack() as stack:
-        place = _on_cluster if executor.name == "ray" else _here
-        pool = WorkerPool(place(executor, recipe, photos, terminal, stack), _versions(), terminal.warn)
+        if executor.name == "ray":
+            workers = _on_cluster(executor, loader, photos, terminal, stack)
+        else:
+            workers = _on_this_machine(executor, loader, photos, terminal)
+        pool = WorkerPool(workers, computing_versions(), terminal.warn)
         stack.callback(pool.stop)
         pool.start()
         weights = pool.facts["weights"]
-        check_own_files(recipe.made_of, weights)
+        check_own_files(loader.options, weights)
         warn_of_licences(weights, terminal)
-        yield pool, Work(recipe.made_of, None, weights, recipe.settings, recipe.outputs)
+        yield pool, loader.session(None, weights)
 
 
-def _here(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, stack: ExitStack) -> "list[Worker]":
-    """Processes of this machine: one a device, or as many as asked for, which take the devices in turn and share the threads."""
-    import torch
-
-    from ttpo_cli.workers.process import ProcessWorker
-
-    devices = devices_of(recipe.made_of.device)
+def _on_this_machine(executor: Executor, loader: SessionLoader, photos: int, terminal: Terminal) -> list[Worker]:
+    """Processes of this machine: one a device, or as many as requested, which take the devices in turn and share the threads."""
+    devices = devices_of(executor.device)
     count = min(executor.workers or len(devices), photos)
     threads = str(_given_threads() or max(1, torch.get_num_threads() // count))
     terminal.say(f"{_workers(count)} on {', '.join(devices[:count])}, {threads} CPU threads each: loading")
-    recipes = [recipe.on(devices[index % len(devices)]) for index in range(count)]
-    return [ProcessWorker(f"worker {index}", own, {THREADS: threads}) for index, own in enumerate(recipes, 1)]
+    loaders = [loader.on(devices[index % len(devices)]) for index in range(count)]
+    return [ProcessWorker(f"worker {index}", own, {THREADS: threads}) for index, own in enumerate(loaders, 1)]
 
 
-def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Terminal, stack: ExitStack) -> "list[Worker]":
+def _on_cluster(executor: Executor, loader: SessionLoader, photos: int, terminal: Terminal, stack: ExitStack) -> list[Worker]:
     """Actors of a Ray cluster, each with a GPU where there are any, otherwise with as many CPUs as the same run here would use threads."""
-    import torch
-
-    from ttpo_cli.workers.ray import RayWorker, Share, cpus_per_gpu, joined_cluster, places
-
-    device = recipe.made_of.device
+    device = executor.device
     if device not in ("auto", "cpu", "cuda"):
         raise UsageError(f"--device {device}: with --executor ray, Ray chooses among the GPUs; give auto, cpu or cuda")
     address = executor.address or os.environ.get("RAY_ADDRESS")
@@ -100,7 +75,7 @@ def _on_cluster(executor: Executor, recipe: Recipe, photos: int, terminal: Termi
     fewer = f" (there is no room for {wanted})" if executor.workers and count < wanted else ""
     terminal.say(f"{_workers(count)} on {address or 'a Ray cluster of this machine'}, {share} each{fewer}: loading")
     environment = {THREADS: str(share.cpus), **{name: os.environ[name] for name in _CARRIED if name in os.environ}}
-    own = recipe.on("cuda" if share.gpus else "cpu")
+    own = loader.on("cuda" if share.gpus else "cpu")
     return [RayWorker(f"worker {index}", own, environment, share) for index in range(1, count + 1)]
 
 
@@ -119,11 +94,6 @@ def devices_of(text: str) -> list[str]:
 
     Raises UsageError for one that is not there, or for none.
     """
-    import torch
-
-    from ttpo_cli.cli.options.shared import names
-    from ttpo_cli.device.device import choose_device
-
     if text == "all" or (text == "auto" and torch.cuda.is_available()):
         if not torch.cuda.is_available():
             raise UsageError("--device all: PyTorch sees no CUDA device on this machine; use --workers N on the CPU, or see `ttpo doctor`")
@@ -131,20 +101,12 @@ def devices_of(text: str) -> list[str]:
     return [str(choose_device(name)) for name in names(text)] or [str(choose_device(text))]
 
 
-def first_device(text: str) -> str:
-    """What one process takes of `--device`."""
-    return "cuda" if text == "all" else text.partition(",")[0].strip() or text
-
-
-def check_own_files(made_of: "EngineOptions", weights: "list[dict[str, Any]]") -> None:
-    """Weights that were named by a file here, if they are used, are to be the ones the workers found under that path. Raises UsageError for
-    others."""
-    from ttpo_cli.weights.sha256 import file_sha256
-
+def check_own_files(options: EngineOptions, weights: Sequence[Mapping[str, Any]]) -> None:
+    """Raises UsageError where weights named by a file here, if they are used, are not those that the workers found under that path."""
     used = {entry["sha256"] for entry in weights}
     roles, names = ({entry[which] for entry in weights} for which in ("role", "name"))
-    judges = [path for name, path in made_of.metric_files.items() if name in names]
-    for path in (Path(made_of.backbone), *([Path(made_of.prior)] if "prior" in roles else ()), *judges):
+    metric_files = [path for name, path in options.metric_files.items() if name in names]
+    for path in (Path(options.backbone), *([Path(options.prior)] if "prior" in roles else ()), *metric_files):
         if path.is_file() and file_sha256(path) not in used:
             raise UsageError(f"'{path}' is another file on the workers' machines: copy it there, or use a disk they share")
 

@@ -67,8 +67,8 @@ def load_trapped_engine(made_of, settings):
 
 
 def main():
-    """`ttpo` with that engine: python worker_recipes.py restore ..."""
-    from worker_recipes import load_trapped_engine as by_name  # not __main__'s, which a worker does not have
+    """`ttpo` with that engine: python worker_loaders.py restore ..."""
+    from worker_loaders import load_trapped_engine as by_name  # not __main__'s, which a worker does not have
 
     from ttpo_cli import pipeline
     from ttpo_cli.cli.app import main

@@ -1,0 +1,126 @@
+"""What one `ttpo restore` was asked to do, as one value, and what of it is refused before anything is loaded."""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ttpo_cli.cli.report import check_report
+from ttpo_cli.cli.restore.summary import RunSummary
+from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.folder.plan import Job, name_beyond_utf8
+from ttpo_cli.imaging.atomic import check_target
+from ttpo_cli.settings.output import Outputs
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Where photos are restored.
+
+    Attributes:
+        name: `local`, in this process unless there are several workers or devices; or `ray`.
+        address: of the Ray cluster, None for RAY_ADDRESS or a cluster of this machine.
+        workers: how many processes, None for one a device.
+        device: as given with --device: one or several, or `all`.
+    """
+
+    name: str = "local"
+    address: str | None = None
+    workers: int | None = None
+    device: str = "auto"
+
+    @property
+    def remote(self) -> bool:
+        """Whether other processes restore."""
+        return self.name == "ray" or (self.workers or 1) > 1 or self.device == "all" or "," in self.device
+
+    @property
+    def first_device(self) -> str:
+        """What one process takes of `device`."""
+        return "cuda" if self.device == "all" else self.device.partition(",")[0].strip() or self.device
+
+    def check(self, single_photos: bool, asks: bool) -> None:
+        """Raises UsageError for an address without a cluster, and for workers that have no folder to share or are to ask a person."""
+        if self.address is not None and self.name != "ray":
+            raise UsageError("--address is that of a Ray cluster: give --executor ray as well")
+        if single_photos and self.remote:
+            raise UsageError("several workers share the photos of folders: give folders, or several photos with -o FOLDER")
+        if asks and self.remote:
+            raise UsageError("--select ask asks about one photo at a time: leave the workers out, or use --select later and `ttpo pick`")
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """What one `ttpo restore` is to do.
+
+    Attributes:
+        jobs: photos and where their results go.
+        outputs: which files are written, and how.
+        executor: the processes that restore.
+        select: metrics, later (candidates wait for a pick) or ask (a person at this terminal).
+        skip_existing: the file of somebody else is passed over; otherwise it is a failure.
+        redo: unchanged photos are restored again.
+        dry_run: only say what would be done.
+        json: one object on standard output.
+    """
+
+    jobs: tuple[Job, ...]
+    outputs: Outputs
+    executor: Executor
+    select: str
+    skip_existing: bool
+    redo: bool
+    dry_run: bool
+    json: bool
+
+    @property
+    def single_photos(self) -> list[Job]:
+        """Photos without a journal."""
+        return [job for job in self.jobs if job.root is None]
+
+    @property
+    def roots(self) -> list[Path]:
+        """The output folders that keep a journal."""
+        return list(dict.fromkeys(job.root for job in self.jobs if job.root is not None))
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person at this terminal chooses."""
+        return self.select == "ask" and not self.dry_run
+
+    def check(self, makes_candidates: bool) -> None:
+        """Refuse what contradicts itself or cannot be written, before any work is done for it. Raises TtpoError."""
+        report, single, roots = self.outputs.report, bool(self.single_photos), self.roots
+        if self.json and any(job.target is None for job in self.jobs):
+            raise UsageError("standard output cannot carry both the photo and --json: give -o FILE")
+        if report is not None and roots:
+            check_report(report, self.outputs.overwrite)
+        elif report is not None:
+            check_target(report, overwrite=self.outputs.overwrite)
+        if self.select == "later" and single:
+            raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
+        self.executor.check(single, self.select == "ask")
+        if report is not None and single and roots:
+            raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
+        if self.asks:
+            _check_person(makes_candidates)
+
+
+def _check_person(makes_candidates: bool) -> None:
+    """Raises UsageError where nobody can be asked, or there is nothing to ask about."""
+    if not makes_candidates:
+        raise UsageError("--select ask is about candidates, and --no-ttpo makes none: leave out one of them")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageError("--select ask needs a terminal to show candidates and read keys from: use --select later, and `ttpo picks add`")
+
+
+def with_utf8_names(jobs: Iterable[Job], summary: RunSummary) -> tuple[Job, ...]:
+    """The jobs whose names are UTF-8, as journals and records need them; each of the others has failed."""
+    usable = []
+    for job in jobs:
+        shown = name_beyond_utf8(job)
+        if shown is None:
+            usable.append(job)
+        else:
+            summary.fail(shown, f"'{shown}' has a name that is not UTF-8: rename the file", TtpoError.exit_code)
+    return tuple(usable)
