@@ -1,7 +1,8 @@
-"""What workers of the tests are made able by: functions that a worker's process imports by name, as it does the real ones."""
+"""What workers of the tests load: functions that a worker's process imports by name, as it does the real ones."""
 
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -28,6 +29,8 @@ def do(task):
         print(value, flush=True)  # noqa: T201 - that is the point
     if name == "die":
         os.kill(os.getpid(), value)
+    if name == "modules":
+        return sorted(module for module in sys.modules if module.startswith(value))
     if name == "sleep":
         time.sleep(value)
     return os.getpid(), value
@@ -35,6 +38,20 @@ def do(task):
 
 def failing():
     raise UsageError("nothing here to load")
+
+
+def photos():
+    """The real thing, with a tiny engine: all that a task of a folder needs is imported; tasks are those of `do`."""
+    from fakes import tiny_engine
+
+    from ttpo_cli.folder.remote import SessionLoader
+    from ttpo_cli.settings.engine import EngineOptions
+    from ttpo_cli.settings.output import Outputs
+    from ttpo_cli.settings.settings import Settings
+
+    loader = SessionLoader(load=lambda *_: tiny_engine(), options=EngineOptions(), settings=Settings(), outputs=Outputs())
+    loader()
+    return {}, do
 
 
 def load_trapped_engine(made_of, settings):

@@ -95,6 +95,14 @@ def test_stopping_ends_the_work_under_way_and_the_process(worker):
         worker.start()
 
 
+def test_a_worker_that_restores_photos_never_imports_the_command_line():
+    worker = ProcessWorker("worker", worker_loaders.photos, {"OMP_NUM_THREADS": "1"})
+    worker.start()
+    assert "ttpo_cli.folder.remote" in worker.work(("modules", "ttpo_cli"))
+    assert worker.work(("modules", "ttpo_cli.cli")) == []
+    worker.stop()
+
+
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="looks into /proc")
 def test_it_ends_by_itself_in_the_middle_of_its_work_where_its_parent_is_killed():
     parent = f"""

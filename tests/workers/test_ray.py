@@ -56,6 +56,14 @@ def test_a_killed_one_is_lost_in_one_line_and_can_be_started_again(worker):
     assert worker.work(("echo", 0))[0] != first
 
 
+def test_one_that_restores_photos_never_imports_the_command_line():
+    worker = RayWorker("worker", worker_loaders.photos, {"OMP_NUM_THREADS": "1"}, ONE, patience=100)
+    worker.start()
+    assert "ttpo_cli.folder.remote" in worker.work(("modules", "ttpo_cli"))
+    assert worker.work(("modules", "ttpo_cli.cli")) == []
+    worker.stop()
+
+
 class Absent:
     def __reduce__(self):
         return exec, ("raise ImportError('not there')",)

@@ -8,15 +8,13 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.keys import key_presses
 from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol, open_picture
-from ttpo_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from ttpo_cli.preference.chooser import ScoredCandidates
+from ttpo_cli.preference.chooser import ScoredCandidates
+from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
 
 # Shift and a digit, 0 to 9, on a US keyboard; on others `d` and the digit say the same.
 _SHIFTED = ")!@#$%^&*("
@@ -82,15 +80,7 @@ def _what_is_missing(choice: Choice) -> str:
 
 _CELL = 512
 
-_HELP = "best: its number; worst: shift and its number, or d and it; Enter: so be it; s: the metrics choose; u: undo; z: at 100 %; q: stop"
-
-
-def check_person(candidates: bool) -> None:
-    """Raises UsageError where nobody can be asked, or about nothing."""
-    if not candidates:
-        raise UsageError("--select ask is about candidates, and --no-ttpo makes none: leave out one of them")
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError("--select ask needs a terminal to show candidates and read keys from: use --select later, and `ttpo picks add`")
+_HELP = "best: its number; worst: shift and its number, or d and it; Enter: accept; s: the metrics choose; u: undo; z: at 100 %; q: stop"
 
 
 @dataclass
@@ -101,25 +91,25 @@ class Person:
     folder: tempfile.TemporaryDirectory = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="ttpo-"))
     shown: int = 0
 
-    def ask(self, name: str, take_back: Callable[[], str] | None, offer: "ScoredCandidates") -> tuple[int, ...]:
+    def ask(self, name: str, take_back: Callable[[], str] | None, scored: ScoredCandidates) -> tuple[int, ...]:
         """(preferred, dispreferred), or () where the metrics are to choose. take_back: undoes the pick before this one, and says so.
 
         Raises KeyboardInterrupt where the person stops.
         """
         with self.terminal.paused(), key_presses() as read:
             whole = True
-            self._show(name, offer, whole)
+            self._show(name, scored, whole)
             self._write(f"{_HELP}\n")
-            choice = Choice(len(offer.labels))
+            choice = Choice(len(scored.labels))
             while True:
-                self._tell(choice)
+                self._show_choice(choice)
                 for key in read():
                     after = press(choice, key)
                     if isinstance(after, Choice):
                         choice = after
                     elif after == "zoom":
                         whole = not whole
-                        self._show(name, offer, whole)
+                        self._show(name, scored, whole)
                     elif after == "back":
                         self._write(f"\n{take_back() if take_back else 'nothing to undo'}\n")
                     else:
@@ -135,13 +125,11 @@ class Person:
         assert choice.pair is not None  # `press` says done only then
         return choice.pair
 
-    def _show(self, name: str, offer: "ScoredCandidates", whole: bool) -> None:
-        """Inside the terminal where it can; else in a viewer; the file's name is told unless it is seen here."""
-        from ttpo_cli.report.contact_sheet import contact_sheet, to_pillow
-
-        labels = [label if row else "0 restored" for row, label in enumerate(offer.labels)]
+    def _show(self, name: str, scored: ScoredCandidates, whole: bool) -> None:
+        """Inside the terminal where it can; else in a viewer; the file's name is shown unless the picture is seen here."""
+        labels = [label if row else "0 restored" for row, label in enumerate(scored.labels)]
         stream = io.BytesIO()
-        to_pillow(contact_sheet(offer.images.cpu(), labels, cell=_CELL, whole=whole)).save(stream, "PNG")
+        to_pillow(contact_sheet(scored.images.cpu(), labels, cell=_CELL, whole=whole)).save(stream, "PNG")
         seen = f"{name}: {len(labels)} images, 0 to {len(labels) - 1}"
         protocol = inline_protocol(os.environ)
         if protocol is not None:
@@ -152,7 +140,7 @@ class Person:
         path.write_bytes(stream.getvalue())
         self._write(f"\n{seen}, {'opened' if open_picture(path) else 'to be looked at'}: {path}\n")
 
-    def _tell(self, choice: Choice) -> None:
+    def _show_choice(self, choice: Choice) -> None:
         """The choice so far, on one line that is written over."""
         best, worst = ("-" if row is None else row for row in (choice.preferred, choice.dispreferred))
         self._write(f"\r\x1b[Kbest {best}, worst {worst if not choice.worst_next else '?'}{f'  ({choice.said})' if choice.said else ''} ")
