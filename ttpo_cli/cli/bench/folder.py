@@ -11,7 +11,6 @@ import typer
 
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.report.provenance import describe_machine
 
 _PROGRAM = (sys.executable, "-c", "from ttpo_cli.cli.app import main; main()")
 
@@ -31,6 +30,7 @@ def bench_folder(
     """Restore the same squares by a call each and by folder runs; seconds of each. JSON on stdout, a table on stderr."""
     from ttpo_cli.benchmarks.folder import make_crops, time_ways
     from ttpo_cli.folder.plan import photos_in
+    from ttpo_cli.report.provenance import describe_machine
 
     terminal = Terminal(quiet, no_color=no_color)
     restore = [*_PROGRAM, "restore", "-q", *shlex.split(options)]
