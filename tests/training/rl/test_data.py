@@ -90,7 +90,7 @@ def test_pairs_of_two_folders_stay_aligned_and_a_missing_partner_is_named(photo_
     assert any("2.png: the low-quality folder holds no photo" in reason for reason in left_out)
     lq, truth = draw_inputs(pairs, options, 2, generator())
     assert float((torch.nn.functional.avg_pool2d(truth, 2) - lq).abs().max()) < 2 / 255
-    with pytest.raises(TtpoError, match="no pair of scale 4"):
+    with pytest.raises(TtpoError, match="are not a pair of scale 4"):
         read_policy_pairs(find_photos([photo_folder]), options, 4)
     with pytest.raises(UsageError, match="is not a folder"):
         read_policy_pairs(find_photos([photo_folder]), PolicyDataOptions(crop=32, lq=str(tmp_path / "x")), 1)
