@@ -13,7 +13,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric, batched_scores
-from ttpo_cli.preference.guard import agreement
+from ttpo_cli.metrics.psnr import quick_psnr
 from ttpo_cli.training.data import Pair, step_generator, to_float
 from ttpo_cli.training.rl.data import Degradation, PolicyDataOptions, Restore, draw_degradation
 from ttpo_cli.training.rl.reward_hacking import REWARD, AlarmOptions, Watch
@@ -140,7 +140,7 @@ def measure_images(drawn: Tensor, held: Held, measures: Measures) -> Record:
     for metric in measures.metrics:
         record[f"held_{metric.name}"] = float(batched_scores(metric, images, truth).nanmean())
     if truth is not None:
-        record["held_psnr"] = float(agreement(images, truth).mean())
+        record["held_psnr"] = float(quick_psnr(images, truth).mean())
         record["held_low_error"] = float(255 * dual_tree_low_band(images - truth).abs().mean() / 4)
     record["held_consistency"] = float(torch.stack([consistency(image, held) for image in drawn]).mean())
     if seeds > 1:
@@ -156,6 +156,6 @@ def consistency(images: Tensor, held: Held) -> Tensor:
         degraded = torch.cat(
             [degradation.without_noise(image[None], size) for degradation, image in zip(held.degradations, images, strict=True)]
         )
-        return agreement(degraded, held.lq)
+        return quick_psnr(degraded, held.lq)
     small = (max(1, size[0] // 4), max(1, size[1] // 4))
-    return agreement(imresize(images, size=small), imresize(held.lq, size=small))
+    return quick_psnr(imresize(images, size=small), imresize(held.lq, size=small))
