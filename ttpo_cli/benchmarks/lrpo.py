@@ -19,7 +19,7 @@ from ttpo_cli.training.rl.load_policy import load_policy
 from ttpo_cli.training.rl.policy import Policy
 from ttpo_cli.training.rl.rewards import load_terms
 from ttpo_cli.training.rl.train import OnPolicy, OnPolicyOptions, check, check_crop
-from ttpo_cli.training.rl.validation import Judges
+from ttpo_cli.training.rl.validation import Measures
 
 
 def measure_training(
@@ -27,17 +27,17 @@ def measure_training(
 ) -> dict[str, Any]:
     """Means over `repeats` steps after one that warms up. random: an untrained model of this name in place of options.policy.prior.
 
-    small: a small one of its kind. Raises UsageError for options that cannot be meant.
+    small: a small one of its kind. Raises UsageError for invalid options.
     """
     check(options)
     trained = random_policy(options, random, small, device) if random else load_policy(options.policy, device)
     check_crop(options, trained)
-    judges = Judges(load_terms(options.reward, device, not options.data.blind, find), ())
+    measures = Measures(load_terms(options.reward, device, not options.data.blind, find), ())
     scale, restore = load_restorer(options.data, device)
     photo = to_uint8(synthetic_photo(2 * options.data.crop))[0]
     pairs = [Pair("synthetic", photo, photo)]
     with TemporaryDirectory() as folder:
-        on_policy = OnPolicy(trained, pairs, scale, restore, judges, options, alone(device), Path(folder))
+        on_policy = OnPolicy(trained, pairs, scale, restore, measures, options, alone(device), Path(folder))
         on_policy.step(0)
         before, began = dict(on_policy.seconds), perf_counter()
         for number in range(1, repeats + 1):

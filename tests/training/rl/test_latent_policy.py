@@ -15,8 +15,8 @@ from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions
 from ttpo_cli.training.rl.load_policy import load_policy
-from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
-from ttpo_cli.training.rl.policy import PolicyOptions, wearing
+from ttpo_cli.training.rl.lrpo import LrpoOptions, ScoredSamples, lrpo_update
+from ttpo_cli.training.rl.policy import PolicyOptions, with_weights
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, roll_out, seeded
 from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
@@ -51,7 +51,7 @@ def step(policy, folder, rate=1e-2):
     optimizer = torch.optim.SGD(policy.network.parameters(), lr=rate)
     updater = Updater(policy.network, optimizer, alone(CPU), Batch(4, "samples"), 1e9, folder)
     truth = policy.prior.encode(images()).repeat_interleave(2, dim=0)
-    judged = Judged(path, torch.tensor([1.0, -1, 0.5, -0.5]), truth, lambda count: torch.zeros(count, *path.x0.shape))
+    judged = ScoredSamples(path, torch.tensor([1.0, -1, 0.5, -0.5]), truth, lambda count: torch.zeros(count, *path.x0.shape))
     return lrpo_update(policy.prior.denoise, judged, LrpoOptions(truth_weight=1.0), 2, updater, 0)
 
 
@@ -104,7 +104,7 @@ def test_the_average_is_worn_and_taken_off_again(kind, folder, tmp_path):
     for _ in range(3):
         step(policy, tmp_path, rate=10.0)
     moved = answer(policy.prior)
-    with wearing(policy.network, average):
+    with with_weights(policy.network, average):
         assert torch.equal(answer(policy.prior), start)
     assert torch.equal(answer(policy.prior), moved)
     assert not torch.equal(moved, start)
@@ -120,7 +120,7 @@ def test_transformers_take_lora_and_no_controlnet(family, tmp_path):
     policy.prior.denoise(x, torch.full((2,), 1.0), None).square().mean().backward()
     grads = [parameter.grad for name, parameter in policy.network.named_parameters() if "lora_B" in name]
     assert grads and all(grad is not None and bool(grad.any()) for grad in grads)
-    with pytest.raises(UsageError, match=r"beside a UNet.*policy\.train=lora"):
+    with pytest.raises(UsageError, match=r"next to a UNet.*policy\.train=lora"):
         load(folder, "controlnet")
 
 

@@ -131,6 +131,6 @@ def test_a_two_armed_problem_is_solved():
         ({"truth_weight": -1.0}, "must not be negative"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused(changes, says):
+def test_values_that_are_invalid_are_refused(changes, says):
     with pytest.raises(UsageError, match=says):
         check(LrpoOptions(**changes))

@@ -62,6 +62,6 @@ def test_the_embedded_prior_is_the_default_and_what_is_no_prior_is_refused(tmp_p
     ("changes", "says"),
     [({"train": "lorra"}, "did you mean lora"), ({"precision": "fp8"}, "known: bf16, fp32"), ({"rank": 0, "train": "lora"}, "1 or more")],
 )
-def test_values_that_cannot_be_meant_are_refused(changes, says):
+def test_values_that_are_invalid_are_refused(changes, says):
     with pytest.raises(UsageError, match=says):
         load_policy(PolicyOptions(**changes), CPU)

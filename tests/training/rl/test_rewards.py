@@ -85,7 +85,7 @@ def test_weights_join_the_preset_and_zero_leaves_a_term_out():
         ({"preset": "paper"}, True, WeightsError, "topiq_nr-face"),
     ],
 )
-def test_what_cannot_be_meant_or_had_is_said(options, has_truth, error, says):
+def test_what_is_invalid_or_had_is_said(options, has_truth, error, says):
     with pytest.raises(error, match=says):
         load_terms(RewardOptions(**options), CPU, has_truth)
 

@@ -13,7 +13,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl.embedded_policy import embedded_policy
 from ttpo_cli.training.rl.finetune import finetune_update
-from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
+from ttpo_cli.training.rl.lrpo import LrpoOptions, ScoredSamples, lrpo_update
 from ttpo_cli.training.rl.policy import PolicyOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, check, levels, roll_out, sample, seeded, trained_steps
 from ttpo_cli.training.rl.update import Updater
@@ -48,7 +48,7 @@ def updater(chosen, folder, parts=6, rate=1e-3):
 def judged(path, advantages=None, truth=None):
     values = torch.linspace(-1, 1, len(path.x0)) if advantages is None else advantages
     draw = torch.Generator().manual_seed(5)
-    return Judged(path, values, truth, lambda count: torch.randn(count, *path.x0.shape, generator=draw))
+    return ScoredSamples(path, values, truth, lambda count: torch.randn(count, *path.x0.shape, generator=draw))
 
 
 def test_a_trajectory_s_log_probabilities_are_those_of_its_states():
@@ -164,7 +164,7 @@ def test_a_step_s_loss_is_its_weighed_advantage_and_the_truth_counts_on_the_last
         assert loss.tolist() == pytest.approx([-weight, weight, -min(3, 2 * weight), 0, 0, -3])
     told = Told()
     options = LrpoOptions(truth_steps=1, truth_weight=1.0)
-    ones = Judged(path, torch.zeros(6), images(6), lambda count: torch.ones(count, *path.x0.shape))
+    ones = ScoredSamples(path, torch.zeros(6), images(6), lambda count: torch.ones(count, *path.x0.shape))
     lrpo_update(chosen.prior.denoise, ones, options, 2, told, 0)
     assert not told.losses[0].any()
     level, following, spread = float(path.sigmas[1]), float(path.sigmas[2]), float(path.deviations[1])
@@ -264,7 +264,7 @@ def test_levels_begin_where_they_are_asked_to():
         ({"trained": 0.1, "steps": 4}, "leaves none to train"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused(changes, says):
+def test_values_that_are_invalid_are_refused(changes, says):
     with pytest.raises(UsageError, match=says):
         check(RolloutOptions(**changes))
 

@@ -93,8 +93,10 @@ def test_the_result_is_a_prior_that_restores_and_the_record_tells_what_was_measu
 def test_a_reward_that_a_policy_can_move_rises(prior, photos, tmp_path, monkeypatch):
     """Brightness of what is drawn: the shortest way for a policy to change its reward."""
     light = Metric("light", lambda image: image.mean(dim=(1, 2, 3)), False, False, 1, None, None, "x", "x", True, range=(0, 1), batch=64)
-    judge = on_policy.load_judge
-    monkeypatch.setattr("ttpo_cli.training.rl.rewards.load_judge", lambda name, *rest: light if name == "light" else judge(name, *rest))
+    load = on_policy.load_reward_metric
+    monkeypatch.setattr(
+        "ttpo_cli.training.rl.rewards.load_reward_metric", lambda name, *rest: light if name == "light" else load(name, *rest)
+    )
     options = tiny(
         prior,
         steps=15,
@@ -184,7 +186,7 @@ def test_another_reward_is_refused_on_resuming_with_the_differences_listed(prior
     [
         ({"objective": "ppo"}, "unknown objective 'ppo'"),
         ({"steps": 0}, "steps, alarm.photos and alarm.seeds"),
-        ({"data": PolicyDataOptions(crop=33)}, r"data\.crop 33 is no multiple"),
+        ({"data": PolicyDataOptions(crop=33)}, r"data\.crop 33 is not a multiple"),
         ({"data": PolicyDataOptions(crop=32, blind=True)}, r"lrpo\.truth_weight=0"),
         ({"data": PolicyDataOptions(crop=32, blind=True), "lrpo": LrpoOptions(truth_weight=0)}, "no ground truth for the reward's bands"),
         ({"alarm": AlarmOptions(metrics=("ranker",))}, "which is in the reward"),
@@ -192,7 +194,7 @@ def test_another_reward_is_refused_on_resuming_with_the_differences_listed(prior
         ({"policy": {"train": "controlnet"}}, "needs a latent prior"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_before_anything_is_written(changes, says, prior, photos, tmp_path):
+def test_what_is_invalid_is_refused_before_anything_is_written(changes, says, prior, photos, tmp_path):
     with pytest.raises(UsageError, match=says):
         list(train_policy(photos, tmp_path / "run", tiny(prior, **changes), CPU))
     assert not (tmp_path / "run").exists()

@@ -17,7 +17,7 @@ CURVES = {
 
 
 def lrpo(
-    photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos or faces; every tenth is held back to judge.")],
+    photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos or faces; every tenth is held back for validation.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: priors, state, records, images.")],
     config: Annotated[Path | None, typer.Option(help="TOML or YAML file of options; what is given here as well wins over it.")] = None,
     settings: Annotated[
@@ -27,8 +27,8 @@ def lrpo(
     prior: Annotated[str | None, typer.Option(help="haar-prior, a file of it, or the folder of a latent prior.")] = None,
     policy: Annotated[str | None, typer.Option(help="What is trained: all weights, lora or controlnet.")] = None,
     reward: Annotated[str | None, typer.Option(help="Preset of the reward: embedded, paper or none.")] = None,
-    backbone: Annotated[str | None, typer.Option(help="What restores the worn photos first, a name or a file; none.")] = None,
-    lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, in place of wear made on the fly.")] = None,
+    backbone: Annotated[str | None, typer.Option(help="What restores the degraded photos first, a name or a file; none.")] = None,
+    lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, in place of degradation on the fly.")] = None,
     objective: Annotated[str | None, typer.Option(help="lrpo, or finetune: the denoising loss at the same budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,

@@ -1,4 +1,4 @@
-"""`ttpo train policies`: priors before and after reinforcement learning, on held-back photos, beside the best of N samples."""
+"""`ttpo train policies`: priors before and after reinforcement learning, on held-back photos, compared with the best of N samples."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,13 +11,13 @@ from ttpo_cli.errors import UsageError
 
 
 def policies(
-    photos: Annotated[list[Path], typer.Argument(help="The folders the priors were trained on; the held-back photos are judged.")],
-    prior: Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A prior to judge; repeat, the untrained one first.")],
+    photos: Annotated[list[Path], typer.Argument(help="The folders the priors were trained on; the held-back photos are measured.")],
+    prior: Annotated[list[str], typer.Option(metavar="NAME=FILE", help="A prior to measure; repeat, the untrained one first.")],
     config: Annotated[Path | None, typer.Option(help="Options of `ttpo train lrpo` that the priors were trained with.")] = None,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any option of `ttpo train lrpo`.")] = None,
-    unseen: Annotated[bool, typer.Option("--unseen", help="The folders are others than trained on: judge every photo.")] = False,
+    unseen: Annotated[bool, typer.Option("--unseen", help="The folders are others than trained on: measure every photo.")] = False,
     best_of: Annotated[int, typer.Option(min=0, help="Samples of the first prior of which the best are shown too; 0 for none.")] = 8,
-    images: Annotated[Path | None, typer.Option(help="Folder for a strip of each photo: every row beside the ground truth.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Folder for a strip of each photo: every row next to the ground truth.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     offline: Offline = False,
     quiet: Quiet = False,
@@ -34,8 +34,8 @@ def policies(
     priors = _named(prior)
     options = read_options(OnPolicyOptions(), config, settings or [], {})
     chosen = choose_training_device(device)
-    held, judges = read_held(find_photos(photos), options, chosen, open_store().find, unseen=unseen)
-    rows = list(policy_rows(priors, held, judges, options, best_of, chosen))
+    held, measures = read_held(find_photos(photos), options, chosen, open_store().find, unseen=unseen)
+    rows = list(policy_rows(priors, held, measures, options, best_of, chosen))
     names = list(dict.fromkeys(name for _, record, _ in rows for name in record))
     cells = [[row, *(f"{record[name]:.4g}" if name in record else "" for name in names)] for row, record, _ in rows]
     title = f"{len(held.names)} {'unseen' if unseen else 'held-back'} inputs, {options.alarm.seeds} seeds"

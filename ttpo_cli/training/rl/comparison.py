@@ -1,4 +1,4 @@
-"""Policies beside each other on the same held-back inputs and noise, and beside the best of N samples of the first one."""
+"""Policies compared on the same held-back inputs and noise, and with the best of N samples of the first one."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,9 +11,9 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.rl.data import load_restorer, read_policy_pairs, read_unseen_pairs
 from ttpo_cli.training.rl.load_policy import load_policy
-from ttpo_cli.training.rl.rewards import Term, load_judge, load_terms, rewards
+from ttpo_cli.training.rl.rewards import Term, load_reward_metric, load_terms, rewards
 from ttpo_cli.training.rl.train import OnPolicyOptions, check, check_crop
-from ttpo_cli.training.rl.validation import Held, Judges, check_judges, draw_samples, held_inputs, judge_images
+from ttpo_cli.training.rl.validation import Held, Measures, check_measures, draw_samples, held_inputs, measure_images
 from ttpo_cli.training.run import Record
 
 # A row's name, its values, and its first sample of each input (V, 3, H, W).
@@ -22,27 +22,27 @@ Row = tuple[str, Record, Tensor]
 
 def read_held(
     photos: Sequence[Path], options: OnPolicyOptions, device: torch.device, find: FindWeights = not_stored, *, unseen: bool = False
-) -> tuple[Held, Judges]:
-    """The inputs and judges of a training with these options; of all photos where they are `unseen`. Raises as `train_policy` does."""
+) -> tuple[Held, Measures]:
+    """The inputs and metrics of a training with these options; of all photos where they are `unseen`. Raises as `train_policy` does."""
     check(options)
     has_truth = not options.data.blind
     terms = load_terms(options.reward, device, has_truth, find)
-    judges = Judges(terms, tuple(load_judge(name, device, None, find) for name in options.alarm.metrics))
-    check_judges(judges, has_truth)
+    measures = Measures(terms, tuple(load_reward_metric(name, device, None, find) for name in options.alarm.metrics))
+    check_measures(measures, has_truth)
     scale, restore = load_restorer(options.data, device)
     validation = read_unseen_pairs(photos, options.data, scale) if unseen else read_policy_pairs(photos, options.data, scale)[1]
-    return held_inputs(validation, options.data, scale, restore, options.alarm.photos, device), judges
+    return held_inputs(validation, options.data, scale, restore, options.alarm.photos, device), measures
 
 
 def policy_rows(
-    priors: Mapping[str, str], held: Held, judges: Judges, options: OnPolicyOptions, best_of: int, device: torch.device
+    priors: Mapping[str, str], held: Held, measures: Measures, options: OnPolicyOptions, best_of: int, device: torch.device
 ) -> Iterator[Row]:
     """The inputs as they are, each prior (name -> file or folder), after the first the best of `best_of` of its samples; last the truth.
 
     Best by the whole reward knows the ground truth where a term does, and is a ceiling; best by the terms that need none is what a user
     could have. All priors see the same noise.
     """
-    yield "input", judge_images(held.restored[None], held, judges), held.restored
+    yield "input", measure_images(held.restored[None], held, measures), held.restored
     for number, (name, file) in enumerate(priors.items()):
         policy = load_policy(replace(options.policy, prior=file), device)
         check_crop(options, policy)
@@ -50,19 +50,19 @@ def policy_rows(
         count = max(options.alarm.seeds, best_of) if number == 0 else options.alarm.seeds
         drawn = draw_samples(policy.prior, held, options.rollout, count, options.seed, parts)
         first = drawn[: options.alarm.seeds]
-        yield name, judge_images(first, held, judges), first[0]
+        yield name, measure_images(first, held, measures), first[0]
         if number == 0 and best_of > 1:
-            yield from _best(name, drawn[:best_of], held, judges)
+            yield from _best(name, drawn[:best_of], held, measures)
     if held.truth is not None:
-        yield "truth", judge_images(held.truth[None], held, judges), held.truth
+        yield "truth", measure_images(held.truth[None], held, measures), held.truth
 
 
-def _best(name: str, drawn: Tensor, held: Held, judges: Judges) -> Iterator[Row]:
-    blind = tuple(term for term in judges.terms if not term.metric.needs_reference)
-    for terms, by in ((judges.terms, "reward"), (blind, "blind terms")):
-        if terms and (by == "reward" or blind != judges.terms):
+def _best(name: str, drawn: Tensor, held: Held, measures: Measures) -> Iterator[Row]:
+    blind = tuple(term for term in measures.terms if not term.metric.needs_reference)
+    for terms, by in ((measures.terms, "reward"), (blind, "blind terms")):
+        if terms and (by == "reward" or blind != measures.terms):
             chosen = best_by(drawn, held, terms)
-            yield f"{name}, best of {len(drawn)} by {by}", judge_images(chosen[None], held, judges), chosen
+            yield f"{name}, best of {len(drawn)} by {by}", measure_images(chosen[None], held, measures), chosen
 
 
 def best_by(drawn: Tensor, held: Held, terms: Sequence[Term]) -> Tensor:

@@ -1,4 +1,4 @@
-"""What a policy is trained on: ground-truth crops, and the low-quality input of each, worn as LRPO wears faces (arXiv 2509.23339).
+"""What a policy is trained on: ground-truth crops, and the low-quality input of each, degraded as LRPO degrades faces (arXiv 2509.23339).
 
 One degradation a group: blur by a kernel of 41 pixels, shrinking, noise, JPEG, and back to the size the restorer takes.
 """
@@ -27,11 +27,19 @@ Restore = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class PolicyDataOptions:
-    """photos: inputs of a step, a group each. crop: pixels a side. side: what the shorter side of a photo is resized to first; 0: nothing.
+    """The inputs of a training. Ranges are the ends of uniform draws.
 
-    blur, shrink, noise, jpeg: ends of uniform draws: deviation in pixels (0: none), factor, deviation out of 255, quality (0: none).
-    backbone: what restores the worn crop before the policy sees it; none: nothing does. lq: a folder with the low-quality partner of each
-    photo, of the same name, in place of wear. blind: the photos are of low quality themselves, and there is no ground truth.
+    Attributes:
+        photos: Inputs of a step, a group each.
+        crop: Pixels a side.
+        side: What the shorter side of a photo is resized to first; 0: nothing.
+        blur: Range of the deviation in pixels; 0: none.
+        shrink: Range of the factor.
+        noise: Range of the deviation, out of 255.
+        jpeg: Range of the quality; 0: none.
+        backbone: What restores the degraded crop before the policy sees it; none: nothing does.
+        lq: A folder with the low-quality partner of each photo, of the same name, in place of a drawn degradation.
+        blind: The photos are of low quality themselves, and there is no ground truth.
     """
 
     photos: int = 4
@@ -47,7 +55,7 @@ class PolicyDataOptions:
 
 
 @dataclass(frozen=True)
-class Wear:
+class Degradation:
     """One drawn degradation. kernel: (41, 41), or None; factor: of shrinking; noise: of 255; quality: of JPEG, or None."""
 
     kernel: Tensor | None
@@ -60,7 +68,7 @@ class Wear:
         blurred = image if self.kernel is None else filtered(image, self.kernel)
         return imresize(self._shrunk(blurred), size=size)
 
-    def wear(self, image: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
+    def apply(self, image: Tensor, size: tuple[int, int], generator: torch.Generator) -> Tensor:
         """(1, 3, H, W) in [0, 1] -> (1, 3, *size) on the 8-bit grid; the noise is drawn from `generator`."""
         small = self._shrunk(image if self.kernel is None else filtered(image, self.kernel))
         small = (small + self.noise / 255 * torch.randn(small.shape, generator=generator)).clamp(0, 1)
@@ -72,7 +80,7 @@ class Wear:
 
 
 def check(options: PolicyDataOptions) -> None:
-    """Raises UsageError for values that cannot be meant."""
+    """Raises UsageError for invalid values."""
     if options.photos < 1 or options.crop < 1 or options.side < 0:
         raise UsageError("data.photos and data.crop must be 1 or more, data.side 0 or more")
     if options.blind and options.lq:
@@ -91,12 +99,12 @@ def load_restorer(options: PolicyDataOptions, device: torch.device) -> tuple[int
         return 1, lambda lq: lq
     backbone = load_backbone(options.backbone)
     if options.crop % backbone.scale:
-        raise UsageError(f"data.crop {options.crop} is no multiple of {backbone.name}'s scale of {backbone.scale}")
+        raise UsageError(f"data.crop {options.crop} is not a multiple of {backbone.name}'s scale of {backbone.scale}")
     settings = RestoreOptions(precision="fp32", tile=0)
     return backbone.scale, lambda lq: torch.cat([restore(backbone, image[None], device, settings).image for image in lq])
 
 
-def draw_wear(options: PolicyDataOptions, generator: torch.Generator) -> Wear:
+def draw_degradation(options: PolicyDataOptions, generator: torch.Generator) -> Degradation:
     """A degradation of the ranges: the blur round or, as often, of two deviations and any angle."""
     draws = torch.rand(7, generator=generator).tolist()
 
@@ -106,11 +114,11 @@ def draw_wear(options: PolicyDataOptions, generator: torch.Generator) -> Wear:
     first, second = between(options.blur, draws[0]), between(options.blur, draws[1])
     kernel = blur_kernel(KERNEL, first, second if draws[2] < 0.5 else first, math.pi * draws[3]) if first and second else None
     quality = round(between(options.jpeg, draws[6]))
-    return Wear(kernel, between(options.shrink, draws[4]), between(options.noise, draws[5]), quality or None)
+    return Degradation(kernel, between(options.shrink, draws[4]), between(options.noise, draws[5]), quality or None)
 
 
 def read_policy_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tuple[list[Pair], list[Pair], list[str]]:
-    """(to train on, held back, left out and why); of a pair `lq` is the partner, or the photo again where wear is made on the fly.
+    """(to train on, held back, left out and why); of a pair `lq` is the partner, or the photo again where it is degraded on the fly.
 
     Every tenth photo is held back; where none of those can be used, the first is shown. Raises TtpoError where nothing is left.
     """
@@ -137,7 +145,7 @@ def _pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tu
             raise UsageError(f"data.side {options.side} makes photos smaller than the crop of {options.crop}: choose a larger side")
         return pairs, left_out
     if not Path(options.lq).is_dir():
-        raise UsageError(f"{options.lq} is no folder: give the folder of the low-quality photos")
+        raise UsageError(f"{options.lq} is not a folder: give the folder of the low-quality photos")
     readable, left_out = read_photos(photos, options.crop, scale)
     pairs = []
     for name, hq in readable:
@@ -161,7 +169,7 @@ def _partnered(name: str, hq: Tensor, partner: Path, scale: int) -> Pair:
         raise TtpoError(f"{name}: the low-quality folder holds no photo of this name")
     lq = read_uint8(partner)
     if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
-        raise TtpoError(f"{name}: {lq.shape[2]}x{lq.shape[1]} beside {hq.shape[2]}x{hq.shape[1]} is no pair of scale {scale}")
+        raise TtpoError(f"{name}: {lq.shape[2]}x{lq.shape[1]} and {hq.shape[2]}x{hq.shape[1]} are not a pair of scale {scale}")
     return Pair(name, hq, lq)
 
 
@@ -175,4 +183,4 @@ def draw_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, g
     if options.blind:
         return truth, truth
     size = (options.crop // scale, options.crop // scale)
-    return torch.cat([draw_wear(options, generator).wear(crop[None], size, generator) for crop in truth]), truth
+    return torch.cat([draw_degradation(options, generator).apply(crop[None], size, generator) for crop in truth]), truth

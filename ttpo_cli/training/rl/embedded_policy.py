@@ -19,7 +19,7 @@ EMBEDDED_TARGETS = ("conv1", "conv2", "conv_shortcut", "time_emb_proj")
 
 
 def embedded_policy(denoiser: HaarDenoiser, options: PolicyOptions, device: torch.device) -> Policy:
-    """All weights of the embedded prior's network, or LoRA beside its convolutions."""
+    """All weights of the embedded prior's network, or LoRA next to its convolutions."""
     if options.train == "controlnet":
         raise UsageError("policy.train=controlnet needs a latent prior: the embedded one sees the restored image by itself")
     denoiser = channels_last(denoiser.to(device))

@@ -1,4 +1,4 @@
-"""A latent prior as a policy: LoRA in its network's attention, or a ControlNet beside it that sees the restored image (DiffBIR's way)."""
+"""A latent prior as a policy: LoRA in its network's attention, or a ControlNet next to it that sees the restored image (DiffBIR's way)."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -63,7 +63,7 @@ def _trained(parts: Parts, options: PolicyOptions) -> nn.Module:
 def with_controlnet(parts: Parts) -> Parts:
     """The parts with a ControlNet to train: the one given, or a copy of the UNet's encoder. Raises UsageError for another network."""
     if parts.network_class != "UNet2DConditionModel":
-        raise UsageError(f"a ControlNet is trained beside a UNet, and {parts.name} has a {parts.network_class}: use policy.train=lora")
+        raise UsageError(f"a ControlNet is trained next to a UNet, and {parts.name} has a {parts.network_class}: use policy.train=lora")
     if parts.controlnet is not None:
         return parts
     halvings = int(log2(cell_size(parts.vae)))

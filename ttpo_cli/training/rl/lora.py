@@ -1,4 +1,4 @@
-"""LoRA (Hu et al. 2021, arXiv 2106.09685) through peft, the only importer of it: small trained factors beside weights that stay."""
+"""LoRA (Hu et al. 2021, arXiv 2106.09685) through peft, the only importer of it: small trained factors next to weights that stay."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +23,7 @@ class Adapter(nn.Module):
 
 
 def inject(network: nn.Module, targets: Sequence[str], rank: int, alpha: float) -> Adapter:
-    """Put factors beside the network's layers whose names end so, in place; all else is frozen. They begin without effect.
+    """Put factors next to the network's layers whose names end so, in place; all else is frozen. They begin without effect.
 
     Raises TtpoError where peft is not installed or no layer bears such a name.
     """
@@ -41,7 +41,7 @@ def inject(network: nn.Module, targets: Sequence[str], rank: int, alpha: float) 
 
 @torch.no_grad()
 def merged(network: nn.Module) -> dict[str, Tensor]:
-    """The state dict the network would have without adapters, each factor added to the weight beside it."""
+    """The state dict the network would have without adapters, each factor added to the weight it belongs to."""
     state = {name.replace(".base_layer.", "."): value.clone() for name, value in network.state_dict().items() if ".lora_" not in name}
     for name, module in network.named_modules():
         layer: Any = module

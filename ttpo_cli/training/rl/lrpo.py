@@ -33,7 +33,7 @@ class LrpoOptions:
 
 
 def check(options: LrpoOptions) -> None:
-    """Raises UsageError for values that cannot be meant."""
+    """Raises UsageError for invalid values."""
     if options.truth not in TRUTHS:
         raise unknown_name("way to noise the ground truth", options.truth, TRUTHS)
     for name in ("clip", "bound", "truth_scale"):
@@ -77,7 +77,7 @@ def truth_regulariser(truth: Tensor, mean: Tensor, deviation: float, scale: floa
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredSamples:
     """Samples with their advantages (N,), NaN for a dropped one. truth: x0 of the ground truth (N, C, h, w), or None without one.
 
     noises: count -> (count, N, C, h, w), what the truth is noised with.
@@ -89,24 +89,26 @@ class Judged:
     noises: Callable[[int], Tensor]
 
 
-def lrpo_update(denoise: Denoise, judged: Judged, options: LrpoOptions, trained: int, updater: Updater, number: int) -> dict[str, float]:
+def lrpo_update(
+    denoise: Denoise, samples: ScoredSamples, options: LrpoOptions, trained: int, updater: Updater, number: int
+) -> dict[str, float]:
     """One pass over the first `trained` steps of the trajectory, noisiest first, each with an optimiser step of its own.
 
     Old log-probabilities are the roll-out's. A dropped sample has no part in any loss. Returns the means of what was seen.
     """
-    path = judged.trajectory
+    path = samples.trajectory
     weights = noise_level_weights(path.deviations[:trained], path.sigmas[1 : trained + 1])
     weights = weights if options.noise_levels else torch.ones_like(weights)
-    regularised = min(options.truth_steps, trained) if options.truth_weight and judged.truth is not None else 0
+    regularised = min(options.truth_steps, trained) if options.truth_weight and samples.truth is not None else 0
     truths = None
-    if regularised and judged.truth is not None:
+    if regularised and samples.truth is not None:
         at = path.sigmas[trained - regularised + 1 : trained + 1]
-        truths = noised_truths(judged.truth, at, judged.noises(regularised), options.truth == "cumulative")
+        truths = noised_truths(samples.truth, at, samples.noises(regularised), options.truth == "cumulative")
     rows = []
     for step in range(trained):
         last = step - (trained - regularised)
         truth = truths[last] if truths is not None and last >= 0 else None
-        rows.append(_step(denoise, judged, step, float(weights[step]), truth, options, updater, number))
+        rows.append(_step(denoise, samples, step, float(weights[step]), truth, options, updater, number))
     values = mean_values(rows)
     values["regulariser"] *= trained / max(1, regularised)
     return values
@@ -114,7 +116,7 @@ def lrpo_update(denoise: Denoise, judged: Judged, options: LrpoOptions, trained:
 
 def _step(
     denoise: Denoise,
-    judged: Judged,
+    samples: ScoredSamples,
     step: int,
     weight: float,
     truth: Tensor | None,
@@ -122,8 +124,8 @@ def _step(
     updater: Updater,
     number: int,
 ) -> dict[str, float]:
-    path, kept = judged.trajectory, judged.advantages.isfinite()
-    advantages = bounded(judged.advantages.nan_to_num(0.0), weight, options.bound)
+    path, kept = samples.trajectory, samples.advantages.isfinite()
+    advantages = bounded(samples.advantages.nan_to_num(0.0), weight, options.bound)
     level, following, spread = (float(value) for value in (path.sigmas[step], path.sigmas[step + 1], path.deviations[step]))
     seen: dict[str, list[Tensor]] = {"ratio_moved": [], "clipped": [], "regulariser": []}
 

@@ -16,11 +16,16 @@ KINDS = ("all", "lora", "controlnet")
 
 @dataclass(frozen=True)
 class PolicyOptions:
-    """prior: the embedded one's name, a file of it, or a folder in diffusers layout. train: `all` its weights (the embedded prior),
-    `lora`, or a `controlnet` beside a latent prior.
+    """What is trained, and how.
 
-    rank, alpha: of LoRA. controlnet: the folder of the ControlNet to begin with; "": a copy of the UNet's own encoder, without effect yet.
-    checkpointing: compute activations again in the backward pass: less memory, a third more time. precision: fp32 or bf16 (autocast).
+    Attributes:
+        prior: The embedded one's name, a file of it, or a folder in diffusers layout.
+        train: `all` its weights (the embedded prior), `lora`, or a `controlnet` next to a latent prior.
+        rank: Of LoRA.
+        alpha: Of LoRA.
+        controlnet: The folder of the ControlNet to begin with; "": a copy of the UNet's own encoder, without effect yet.
+        checkpointing: Compute activations again in the backward pass: less memory, a third more time.
+        precision: fp32 or bf16 (autocast).
     """
 
     prior: str = "haar-prior"
@@ -37,7 +42,7 @@ class PolicyOptions:
 class Policy:
     """prior: its denoise follows gradients to `network`, where they are enabled. network: what is trained, averaged and resumed.
 
-    write: what `ttpo restore` loads, into a folder under a stem, beside facts of the training; returns the path.
+    write: what `ttpo restore` loads, into a folder under a stem, with facts of the training; returns the path.
     """
 
     prior: Prior
@@ -46,7 +51,7 @@ class Policy:
 
 
 @contextmanager
-def wearing(network: nn.Module, average: nn.Module) -> Iterator[None]:
+def with_weights(network: nn.Module, average: nn.Module) -> Iterator[None]:
     """Inside, the network computes with the average's weights; nothing is copied."""
     pairs = list(zip(network.parameters(), average.parameters(), strict=True))
     _exchange(pairs)
@@ -62,7 +67,7 @@ def _exchange(pairs: list[tuple[nn.Parameter, nn.Parameter]]) -> None:
 
 
 def check(options: PolicyOptions) -> None:
-    """Raises UsageError for values that cannot be meant."""
+    """Raises UsageError for invalid values."""
     if options.train not in KINDS:
         raise unknown_name("way to train", options.train, KINDS)
     if options.precision not in ("fp32", "bf16"):

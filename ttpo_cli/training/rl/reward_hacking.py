@@ -1,7 +1,7 @@
 """The alarm against reward hacking: a reward that rises while what it does not contain falls stops the training.
 
 Stated rule. Every validation is compared with the one before the first step. A value has fallen when it is worse than it was then by more
-than its margin, or when it has become better than what true photos have by more than its margin: a score that is too good is no quality.
+than its margin, or when it has become better than what true photos have by more than its margin: a score that is too good is not quality.
 Where the reward is above its beginning and any watched value has fallen, the alarm is raised. The best checkpoint is the one with the
 highest validation reward among those at which no watched value had fallen; the untrained network is the first of them.
 """
@@ -15,7 +15,7 @@ REWARD = "held_reward"
 
 @dataclass(frozen=True)
 class AlarmOptions:
-    """metrics: judges that are not in the reward. margin: how far one may fall, a share of its beginning, or beyond the ground truth's own
+    """metrics: those that are not in the reward. margin: how far one may fall, a share of its beginning, or beyond the ground truth's own
     score, a share of that. psnr: dB that PSNR and the
     consistency with the input may lose; low_band: share by which the low band's error may grow. stop: end the training on an alarm.
     photos, seeds: inputs of the validation, crops of the held-back photos in turn, and samples of each.
@@ -61,7 +61,7 @@ class Watch:
         beyond, before = ((self.level - one if self.lower_is_better else one - self.level) for one in (value, beginning))
         return beyond > max(before, self.margin * abs(self.level))
 
-    def told(self, value: float, beginning: float) -> str:
+    def described(self, value: float, beginning: float) -> str:
         """What became of a value that has fallen."""
         bound = f" (true photos: {self.level:.4g})" if self.too_good(value, beginning) else ""
         return f"{self.name} {beginning:.4g} -> {value:.4g}{bound}"
@@ -82,7 +82,7 @@ class Alarm:
         fallen = [watch for watch in self.watches if watch.fallen(values[watch.name], self.beginning[watch.name])]
         reward = float(values[REWARD])
         if fallen and reward > self.beginning[REWARD]:
-            moved = "; ".join(watch.told(values[watch.name], self.beginning[watch.name]) for watch in fallen)
+            moved = "; ".join(watch.described(values[watch.name], self.beginning[watch.name]) for watch in fallen)
             self.raised = f"the reward rose from {self.beginning[REWARD]:.4f} to {reward:.4f} while these fell: {moved}"
         if fallen or reward <= self.best_reward:
             return False

@@ -104,7 +104,7 @@ class Rewards:
 
 @torch.no_grad()
 def rewards(images: Tensor, truth: Tensor | None, terms: Sequence[Term]) -> Rewards:
-    """The rewards of images (N, 3, H, W) in [0, 1], truth alike. Raises UsageError for images that a metric cannot judge."""
+    """The rewards of images (N, 3, H, W) in [0, 1], truth alike. Raises UsageError for images that are too small for a metric."""
     scores = {term.metric.name: batched_scores(term.metric, images, truth) for term in terms}
     earned = {term.metric.name: term.weight * term.mapped(scores[term.metric.name]) for term in terms}
     return Rewards(torch.stack(list(earned.values())).sum(dim=0), scores, earned)
@@ -142,7 +142,7 @@ def chosen_weights(options: RewardOptions) -> dict[str, float]:
     return counted
 
 
-def load_judge(name: str, device: torch.device, file: str | None = None, find: FindWeights = not_stored) -> Metric:
+def load_reward_metric(name: str, device: torch.device, file: str | None = None, find: FindWeights = not_stored) -> Metric:
     """A metric of the catalog, or one of the two that only trainings use. Raises what `load_metric` does."""
     if name not in OWN:
         return load_metric(name, device, None if file is None else Path(file), find)
@@ -152,7 +152,7 @@ def load_judge(name: str, device: torch.device, file: str | None = None, find: F
 
 
 def _term(name: str, weight: float, options: RewardOptions, device: torch.device, find: FindWeights) -> Term:
-    metric = load_judge(name, device, options.files.get(name), find)
+    metric = load_reward_metric(name, device, options.files.get(name), find)
     known = known_range(metric)
     worst, best = options.worst.get(name, known[0]), options.best.get(name, known[1])
     if worst is None or best is None or worst == best:

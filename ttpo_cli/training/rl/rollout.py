@@ -18,7 +18,7 @@ ORIGINS = ("restored", "noise")
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """group: samples of one input. steps: stochastic steps of each (the paper: 50). eta: how stochastic; eta_validation: when judging.
+    """group: samples of one input. steps: stochastic steps of each (the paper: 50). eta: how stochastic; eta_validation: in a validation.
 
     origin: where a sample starts: `restored`, the input noised to the flow time `start`; `noise` alone, at the prior's largest level (the
     paper). sigma_min: the level after the last step. trained: the share of the steps that is trained, noisiest first.
@@ -52,7 +52,7 @@ class Trajectory:
 
 
 def check(options: RolloutOptions) -> None:
-    """Raises UsageError for values that cannot be meant."""
+    """Raises UsageError for invalid values."""
     if options.group < 2:
         raise UsageError(f"a group of {options.group} has no other sample to compare with: rollout.group must be 2 or more")
     if options.rows < 0:
@@ -82,7 +82,7 @@ def levels(prior: Prior, options: RolloutOptions) -> Tensor:
 def seeded(seed: int, inputs: Sequence[int], group: int, shape: Sequence[int], device: torch.device) -> Noise:
     """Noise for groups of samples, drawn from the seed and each input's own number alone; call it with 0, 1, 2, ... in turn.
 
-    shape: (C, h, w) of a sample; the noise is (inputs * group, C, h, w), an input's samples beside each other.
+    shape: (C, h, w) of a sample; the noise is (inputs * group, C, h, w), an input's samples next to each other.
     """
     generators = [step_generator(seed, number) for number in inputs]
     return lambda _: torch.cat([torch.randn(group, *shape, generator=generator) for generator in generators]).to(device)

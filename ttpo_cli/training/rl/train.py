@@ -1,4 +1,4 @@
-"""On-policy training of a diffusion restorer: draw groups, judge them, improve what drew them; LRPO, and plain fine-tuning beside it.
+"""On-policy training of a diffusion restorer: draw groups, score them, improve what drew them; LRPO, and plain fine-tuning to compare with.
 
 Roll-out, reward, advantage and validation know nothing of the objective, which is one function in a file of its own.
 """
@@ -23,16 +23,16 @@ from ttpo_cli.training.rl import policy as policies
 from ttpo_cli.training.rl import rollout as rolling
 from ttpo_cli.training.rl.finetune import finetune_update
 from ttpo_cli.training.rl.load_policy import load_policy
-from ttpo_cli.training.rl.lrpo import Judged, LrpoOptions, lrpo_update
+from ttpo_cli.training.rl.lrpo import LrpoOptions, ScoredSamples, lrpo_update
 from ttpo_cli.training.rl.lrpo import check as check_lrpo
 from ttpo_cli.training.rl.reward_hacking import REWARD, Alarm, AlarmOptions
-from ttpo_cli.training.rl.rewards import RewardOptions, Rewards, common_deviation, group_advantage, load_judge, load_terms, rewards
+from ttpo_cli.training.rl.rewards import RewardOptions, Rewards, common_deviation, group_advantage, load_reward_metric, load_terms, rewards
 from ttpo_cli.training.rl.update import Updater
-from ttpo_cli.training.rl.validation import Held, Judges, check_judges, held_inputs, validate, watches
+from ttpo_cli.training.rl.validation import Held, Measures, check_measures, held_inputs, validate, watches
 from ttpo_cli.training.run import Images, Record, RunFolder, cosine
 
 OBJECTIVES = ("lrpo", "finetune")
-# What a step's draws are keyed by beside the seed: the noise must not repeat the crops' numbers.
+# What a step's draws are keyed by as well as the seed: the noise must not repeat the crops' numbers.
 _NOISE = 0xD1CE
 
 
@@ -62,7 +62,7 @@ class OnPolicyOptions:
 
 
 def check(options: OnPolicyOptions) -> None:
-    """Raises UsageError for values that cannot be meant."""
+    """Raises UsageError for invalid values."""
     if options.objective not in OBJECTIVES:
         raise unknown_name("objective", options.objective, OBJECTIVES)
     if min(options.steps, options.alarm.photos, options.alarm.seeds) < 1:
@@ -99,9 +99,9 @@ def train_policy(
     processes = launched(device)
     run = RunFolder(folder, options, processes.main)
     terms = load_terms(options.reward, processes.device, not options.data.blind, find)
-    metrics = tuple(load_judge(name, processes.device, None, find) for name in options.alarm.metrics)
-    judges = Judges(terms, metrics)
-    check_judges(judges, not options.data.blind)
+    metrics = tuple(load_reward_metric(name, processes.device, None, find) for name in options.alarm.metrics)
+    measures = Measures(terms, metrics)
+    check_measures(measures, not options.data.blind)
     torch.manual_seed(options.seed)
     trained = load_policy(options.policy, processes.device)
     check_crop(options, trained)
@@ -113,13 +113,13 @@ def train_policy(
     run.check_photos(state, fingerprints(pairs, validation))
     processes.wait()
     held = held_inputs(validation, options.data, scale, restore, options.alarm.photos, processes.device)
-    on_policy = OnPolicy(trained, pairs, scale, restore, judges, options, processes, folder)
-    guard = Alarm(watches(judges, options.alarm, held))
+    on_policy = OnPolicy(trained, pairs, scale, restore, measures, options, processes, folder)
+    guard = Alarm(watches(measures, options.alarm, held))
     best = False
 
-    def judged(average: nn.Module) -> tuple[Record, Images]:
+    def validated(average: nn.Module) -> tuple[Record, Images]:
         nonlocal best
-        with policies.wearing(trained.network, average):
+        with policies.with_weights(trained.network, average):
             record, images = on_policy.validate(held)
         best = guard.observe({name: float(value) for name, value in record.items()}, on_policy.done)
         return record | {"best_step": guard.best_step} | ({"alarm": guard.raised} if guard.raised else {}), images
@@ -128,14 +128,14 @@ def train_policy(
         if not processes.main:
             return
         facts = {"method": options.objective, "steps": str(record["step"]), "reward": str(record[REWARD])}
-        with policies.wearing(trained.network, average):
+        with policies.with_weights(trained.network, average):
             for stem in ["last", *(["best"] if best else [])]:
                 trained.write(folder, stem, facts)
 
     pace = Pace(options.steps, 0, 0, 0, options.ema, every)
     parts = {"network": trained.network, "optimizer": on_policy.optimizer, "alarm": guard}
     method = Method[nn.Module](
-        trained.network, parts, on_policy.step, judged, write, from_start=True, ended=lambda: options.alarm.stop and bool(guard.raised)
+        trained.network, parts, on_policy.step, validated, write, from_start=True, ended=lambda: options.alarm.stop and bool(guard.raised)
     )
     yield from train(run, state, pace, method, observer.on_step)
 
@@ -143,7 +143,7 @@ def train_policy(
 def check_crop(options: OnPolicyOptions, trained: policies.Policy) -> None:
     """Raises UsageError for crops that the prior cannot take."""
     if options.data.crop % trained.prior.multiple:
-        raise UsageError(f"data.crop {options.data.crop} is no multiple of the prior's {trained.prior.multiple} pixels")
+        raise UsageError(f"data.crop {options.data.crop} is not a multiple of the prior's {trained.prior.multiple} pixels")
 
 
 class OnPolicy:
@@ -155,13 +155,13 @@ class OnPolicy:
         pairs: Sequence[Pair],
         scale: int,
         restore: inputs.Restore,
-        judges: Judges,
+        measures: Measures,
         options: OnPolicyOptions,
         processes: Processes,
         folder: Path,
     ) -> None:
         self.policy, self.pairs, self.scale, self.restore = trained, pairs, scale, restore
-        self.judges, self.options, self.processes = judges, options, processes
+        self.measures, self.options, self.processes = measures, options, processes
         parameters = [parameter for parameter in trained.network.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
         self.inputs = processes.part(torch.arange(options.data.photos)).tolist()
@@ -193,13 +193,15 @@ class OnPolicy:
             path = rolling.roll_out(prior, restored, noise, options.rollout, self.parts)
         with self.timed("reward"):
             images = rolling.decoded(prior, path.x0, self.parts)
-            earned = rewards(images, None if truth is None else self.repeated(truth), self.judges.terms)
+            earned = rewards(images, None if truth is None else self.repeated(truth), self.measures.terms)
         advantages = self.advantages(earned.total)
         with self.timed("update"):
-            judged = Judged(path, advantages.to(path.x0), encoded, lambda count: torch.stack([noise(index) for index in range(count)]))
+            samples = ScoredSamples(
+                path, advantages.to(path.x0), encoded, lambda count: torch.stack([noise(index) for index in range(count)])
+            )
             trained = rolling.trained_steps(options.rollout)
-            values = lrpo_update(prior.denoise, judged, options.lrpo, trained, self.updater, number)
-        return values | self.told(earned)
+            values = lrpo_update(prior.denoise, samples, options.lrpo, trained, self.updater, number)
+        return values | self.described(earned)
 
     def draw(self, number: int) -> tuple[Tensor, Tensor | None]:
         """This process's inputs of a step, restored, and their ground truth: (B, 3, H, W) twice."""
@@ -217,7 +219,7 @@ class OnPolicy:
         together = self.processes.join(total.to(self.processes.device, torch.float32)).double().cpu()
         return group_advantage(groups, common_deviation(together)).flatten()
 
-    def told(self, earned: Rewards) -> dict[str, float]:
+    def described(self, earned: Rewards) -> dict[str, float]:
         """The mean of the reward and of each term, the spread of each within a group as it counts in the reward, and dropped samples."""
         group = self.options.rollout.group
         known = earned.total.isfinite()
@@ -231,7 +233,7 @@ class OnPolicy:
     def validate(self, held: Held) -> tuple[Record, Images]:
         """What the policy's prior does with the held-back inputs."""
         options = self.options
-        return validate(self.policy.prior, held, self.judges, options.rollout, options.alarm.seeds, options.seed, self.parts)
+        return validate(self.policy.prior, held, self.measures, options.rollout, options.alarm.seeds, options.seed, self.parts)
 
     def timed(self, what: str) -> "_Timed":
         return _Timed(self.seconds, what, self.processes.device)

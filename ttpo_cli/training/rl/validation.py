@@ -1,4 +1,4 @@
-"""A policy judged on inputs it never saw: reward, metrics that are not in it, fidelity, and the spread over seeds."""
+"""A policy measured on inputs it never saw: reward, metrics that are not in it, fidelity, and the spread over seeds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric, batched_scores
-from ttpo_cli.preference.guard import agreement
+from ttpo_cli.metrics.psnr import quick_psnr
 from ttpo_cli.training.data import Pair, step_generator, to_float
-from ttpo_cli.training.rl.data import PolicyDataOptions, Restore, Wear, draw_wear
+from ttpo_cli.training.rl.data import Degradation, PolicyDataOptions, Restore, draw_degradation
 from ttpo_cli.training.rl.reward_hacking import REWARD, AlarmOptions, Watch
 from ttpo_cli.training.rl.rewards import Term, rewards
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, sample, seeded
@@ -27,17 +27,24 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Held:
-    """The fixed inputs: lq (V, 3, h, w), restored (V, 3, H, W), truth alike or None, the wear of each, or none where it is not known."""
+    """The fixed inputs.
+
+    Attributes:
+        lq: (V, 3, h, w).
+        restored: (V, 3, H, W).
+        truth: (V, 3, H, W), or None without a ground truth.
+        degradations: One of each input; empty where they are not known.
+    """
 
     names: tuple[str, ...]
     lq: Tensor
     restored: Tensor
     truth: Tensor | None
-    wears: tuple[Wear, ...]
+    degradations: tuple[Degradation, ...]
 
 
 @dataclass(frozen=True)
-class Judges:
+class Measures:
     """What a validation measures: the reward's terms, and metrics that are not in it."""
 
     terms: tuple[Term, ...]
@@ -45,19 +52,19 @@ class Judges:
 
 
 def held_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, restore: Restore, count: int, device: torch.device) -> Held:
-    """`count` crops of the held-back photos in turn, first each one's centre, worn in a way that is always the same, and restored."""
-    names, lows, truths, wears = [], [], [], []
+    """`count` crops of the held-back photos in turn, first each one's centre, degraded in a way that is always the same, and restored."""
+    names, lows, truths, degradations = [], [], [], []
     for number in range(count):
         pair, generator = pairs[number % len(pairs)], step_generator(_SEED, number)
         lq, truth = _crops(pair, options.crop, scale if options.lq else 1, number < len(pairs), generator)
         if not options.lq and not options.blind:
-            wears.append(draw_wear(options, generator))
-            lq = wears[-1].wear(truth, (options.crop // scale, options.crop // scale), generator)
+            degradations.append(draw_degradation(options, generator))
+            lq = degradations[-1].apply(truth, (options.crop // scale, options.crop // scale), generator)
         names.append(Path(pair.name).stem + (f"-{number // len(pairs) + 1}" if number >= len(pairs) else ""))
         lows.append(lq)
         truths.append(truth)
     lq = torch.cat(lows).to(device)
-    return Held(tuple(names), lq, restore(lq), None if options.blind else torch.cat(truths).to(device), tuple(wears))
+    return Held(tuple(names), lq, restore(lq), None if options.blind else torch.cat(truths).to(device), tuple(degradations))
 
 
 def _crops(pair: Pair, crop: int, factor: int, centre: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -70,10 +77,10 @@ def _crops(pair: Pair, crop: int, factor: int, centre: bool, generator: torch.Ge
     return to_float(lq), to_float(truth)
 
 
-def check_judges(judges: Judges, has_truth: bool) -> None:
+def check_measures(measures: Measures, has_truth: bool) -> None:
     """Raises UsageError where a held-out metric is in the reward, or needs a ground truth that is not there."""
-    inside = {term.metric.name for term in judges.terms}
-    for metric in judges.metrics:
+    inside = {term.metric.name for term in measures.terms}
+    for metric in measures.metrics:
         if metric.name in inside:
             raise UsageError(f"the alarm watches '{metric.name}', which is in the reward: choose alarm.metrics that are not")
         if metric.needs_reference and not has_truth:
@@ -82,11 +89,11 @@ def check_judges(judges: Judges, has_truth: bool) -> None:
             )
 
 
-def watches(judges: Judges, options: AlarmOptions, held: Held) -> list[Watch]:
+def watches(measures: Measures, options: AlarmOptions, held: Held) -> list[Watch]:
     """What an alarm follows of the values below. No score of a picture by itself is to be better than the held inputs' ground truth has, or
     pristine photos where there is none."""
     watched = []
-    for metric in judges.metrics:
+    for metric in measures.metrics:
         level = None if metric.needs_reference else metric.pristine
         if held.truth is not None and not metric.needs_reference:
             level = float(batched_scores(metric, held.truth, None).nanmean())
@@ -99,11 +106,11 @@ def watches(judges: Judges, options: AlarmOptions, held: Held) -> list[Watch]:
 
 @torch.no_grad()
 def validate(
-    prior: Prior, held: Held, judges: Judges, options: RolloutOptions, seeds: int, seed: int, parts: Batch
+    prior: Prior, held: Held, measures: Measures, options: RolloutOptions, seeds: int, seed: int, parts: Batch
 ) -> tuple[Record, Images]:
-    """The mean over inputs and seeds of what `judge_images` measures, and the spreads over seeds; the first inputs as images."""
+    """The mean over inputs and seeds of what `measure_images` measures, and the spreads over seeds; the first inputs as images."""
     drawn = draw_samples(prior, held, options, seeds, seed, parts)
-    record = judge_images(drawn, held, judges)
+    record = measure_images(drawn, held, measures)
     shown = [held.restored, drawn[0], *([] if held.truth is None else [held.truth])]
     rows = torch.cat(shown, dim=-1).cpu()
     return record, dict(zip(held.names[:SHOWN], rows, strict=False))
@@ -119,21 +126,21 @@ def draw_samples(prior: Prior, held: Held, options: RolloutOptions, seeds: int, 
     return torch.stack(drawn)
 
 
-def judge_images(drawn: Tensor, held: Held, judges: Judges) -> Record:
+def measure_images(drawn: Tensor, held: Held, measures: Measures) -> Record:
     """Values of (seeds, V, 3, H, W) images. held_reward and each term; held_NAME of the metrics; held_psnr (RGB, dB); held_low_error: mean
-    |difference| of the low band in grey levels; held_consistency: PSNR between what wear makes of the image and of the input, dB;
-    spread: the deviation over seeds in grey levels; spread_reward: of the reward. A score that is no number is left out of its mean.
+    |difference| of the low band in grey levels; held_consistency: PSNR between the image degraded as the input was and the input, dB;
+    spread: the deviation over seeds in grey levels; spread_reward: of the reward. A score that is not a number is left out of its mean.
     """
     seeds = len(drawn)
     images = drawn.flatten(0, 1)
     truth = None if held.truth is None else held.truth.repeat(seeds, 1, 1, 1)
-    earned = rewards(images, truth, judges.terms)
+    earned = rewards(images, truth, measures.terms)
     record: Record = {REWARD: float(earned.total.nanmean())}
     record |= {f"held_{name}": float(scores.nanmean()) for name, scores in earned.scores.items()}
-    for metric in judges.metrics:
+    for metric in measures.metrics:
         record[f"held_{metric.name}"] = float(batched_scores(metric, images, truth).nanmean())
     if truth is not None:
-        record["held_psnr"] = float(agreement(images, truth).mean())
+        record["held_psnr"] = float(quick_psnr(images, truth).mean())
         record["held_low_error"] = float(255 * dual_tree_low_band(images - truth).abs().mean() / 4)
     record["held_consistency"] = float(torch.stack([consistency(image, held) for image in drawn]).mean())
     if seeds > 1:
@@ -143,10 +150,12 @@ def judge_images(drawn: Tensor, held: Held, judges: Judges) -> Record:
 
 
 def consistency(images: Tensor, held: Held) -> Tensor:
-    """PSNR (V,) between the input and the image worn alike, without noise; where the wear is not known, both shrunk by 4 more."""
+    """PSNR (V,) between the input and the image degraded alike, without noise; where the degradation is unknown, both shrunk by 4."""
     size = (held.lq.shape[-2], held.lq.shape[-1])
-    if held.wears:
-        worn = torch.cat([wear.without_noise(image[None], size) for wear, image in zip(held.wears, images, strict=True)])
-        return agreement(worn, held.lq)
+    if held.degradations:
+        degraded = torch.cat(
+            [degradation.without_noise(image[None], size) for degradation, image in zip(held.degradations, images, strict=True)]
+        )
+        return quick_psnr(degraded, held.lq)
     small = (max(1, size[0] // 4), max(1, size[1] // 4))
-    return agreement(imresize(images, size=small), imresize(held.lq, size=small))
+    return quick_psnr(imresize(images, size=small), imresize(held.lq, size=small))

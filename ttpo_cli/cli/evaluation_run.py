@@ -1,0 +1,218 @@
+"""What `ttpo eval` does: load what restores, follow it photo by photo, and write the report or the tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ttpo_cli.cli.score import title
+from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.table import Cell, write_sheet
+from ttpo_cli.evaluation.comparison import FACTS, compare_rows, mean_facts
+from ttpo_cli.evaluation.dataset import Item
+from ttpo_cli.evaluation.evaluation import Record, Restorer, backbone_restorer, evaluate, mean_rows, ttpo_restorer
+from ttpo_cli.evaluation.resume_log import append_record, open_journal
+from ttpo_cli.imaging.atomic import check_target
+from ttpo_cli.imaging.formats import output_format
+from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
+from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.metrics.catalog import load_metrics
+from ttpo_cli.metrics.metric import Metric, describe
+from ttpo_cli.pipeline import load_engine
+from ttpo_cli.report.contact_sheet import contact_sheet, most_different, stacked
+from ttpo_cli.report.provenance import describe_machine
+from ttpo_cli.report.record import jsonable, versions, weights_of
+from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.option import recorded_values
+from ttpo_cli.settings.output import Encoding
+from ttpo_cli.settings.settings import Settings
+from ttpo_cli.weights.store import Store
+
+# Version of the JSON of --json.
+EVALUATION_SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What is evaluated and how, loaded.
+
+    Attributes:
+        items: The photos of the dataset.
+        metrics: What every image is measured by.
+        requested: The names these metrics were requested by.
+        scale: Of the restorer: the border that comparisons leave out, in pixels.
+        weights: The weight files, as a report records them.
+        settings: Of the restorer, as a report records them.
+    """
+
+    items: tuple[Item, ...]
+    restorer: Restorer
+    metrics: list[Metric]
+    requested: tuple[str, ...]
+    scale: int
+    device: torch.device
+    weights: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files an evaluation writes as it goes, None for each that is not wanted.
+
+    Attributes:
+        resume: Journal of finished photos.
+        save: Folder for every image.
+        sheet: Picture of a crop of every image.
+    """
+
+    resume: Path | None
+    save: Path | None
+    sheet: Path | None
+
+    def check(self) -> None:
+        """Raises UsageError or TtpoError for a sheet that could not be written at the end."""
+        if self.sheet is not None:
+            output_format(self.sheet, "keep", "png")
+            check_target(self.sheet, overwrite=True)
+
+
+def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Settings, metrics: Sequence[str], store: Store) -> Evaluated:
+    """Load what restores (the three stages, or the backbone alone) and the named metrics."""
+    engine = load_engine(engine_options, settings, store)
+    recorded = recorded_values(settings)
+    if settings.ttpo:
+        restorer, facts = ttpo_restorer(engine, settings), {**recorded, "select": list(engine_options.metrics)}
+    else:
+        restorer, facts = backbone_restorer(engine.backbone, engine.device, settings.restore), {"restore": recorded["restore"]}
+    loaded = list(load_metrics(metrics, engine.device, dict(engine_options.metric_files), store.find))
+    weights = weights_of(engine, engine_options.metric_files)
+    return Evaluated(
+        items=items,
+        restorer=restorer,
+        metrics=loaded,
+        requested=tuple(metrics),
+        scale=engine.backbone.scale,
+        device=engine.device,
+        weights=weights,
+        settings=facts,
+    )
+
+
+def follow(evaluated: Evaluated, dataset: Path, outputs: Outputs, terminal: Terminal) -> list[Record]:
+    """Evaluate photo by photo: a line or a bar for people, a line in the journal, images where requested."""
+    what = {
+        "dataset": str(dataset),
+        "weights": evaluated.weights,
+        "settings": evaluated.settings,
+        "metrics": evaluated.requested,
+    }
+    finished = {} if outputs.resume is None else open_journal(outputs.resume, jsonable(what))
+    crops: list[torch.Tensor] = []
+
+    def on_images(item: Item, photo: Photo, images: dict[str, torch.Tensor]) -> None:
+        if outputs.save is not None:
+            _save_images(outputs.save, item, photo, images)
+        if outputs.sheet is not None:
+            crops.append(_crops(item, photo, images))
+
+    records: list[Record] = []
+    with terminal.progress("eval") as on_step:
+        run = evaluate(
+            evaluated.items,
+            evaluated.restorer,
+            evaluated.metrics,
+            evaluated.scale,
+            evaluated.device,
+            finished=finished,
+            on_step=on_step,
+            on_images=on_images,
+        )
+        for record in run:
+            records.append(jsonable(record))
+            on_step("photos", len(records), len(evaluated.items))
+            if "error" in record:
+                terminal.error(f"{record['name']}: {record['error']}")
+            elif record["name"] not in finished:
+                terminal.say(f"{record['name']}: {_one_line(record, evaluated.metrics)}")
+                if outputs.resume is not None:
+                    append_record(outputs.resume, records[-1])
+    if outputs.sheet is not None and crops:
+        _write_sheet_of_crops(outputs.sheet, crops)
+    return records
+
+
+def _one_line(record: Record, metrics: list[Metric]) -> str:
+    """The last row of a record: what the photo became."""
+    row, scores = list(record["rows"].items())[-1]
+    values = [f"{metric.name} {scores[metric.name]:.3f}" for metric in metrics if scores[metric.name] is not None]
+    return f"{row} {', '.join(values)} ({record['seconds']:.1f} s)"
+
+
+def _save_images(folder: Path, item: Item, photo: Photo, images: dict[str, torch.Tensor]) -> None:
+    """Write every row's image as `<name>_<row>.png`."""
+    for row, image in images.items():
+        path = folder / f"{item.name}_{row.replace(' ', '_')}.png"
+        write_photo(path, with_pixels(photo, image.cpu()), Encoding(format="png", bit_depth="8"), overwrite=True)
+
+
+def _crops(item: Item, photo: Photo, images: dict[str, torch.Tensor], side: int = 256) -> torch.Tensor:
+    """A row of the sheet: where the rows differ most, the input (enlarged bicubically), every row, and the reference where there is one."""
+    rows = {row: image.cpu() for row, image in images.items()}
+    height, width = next(iter(rows.values())).shape[-2:]
+    shown = {f"{item.name}: input": imresize(photo.pixels, size=(height, width)).clamp(0, 1), **rows}
+    if item.hq is not None:
+        shown["reference"] = read_photo(item.hq).pixels
+    top, left = most_different(torch.cat(list(rows.values())), side)
+    crops = torch.cat([image[..., top : top + side, left : left + side] for image in shown.values()])
+    return contact_sheet(crops, list(shown), columns=len(shown), cell=side)
+
+
+def _write_sheet_of_crops(path: Path, crops: list[torch.Tensor]) -> None:
+    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), Encoding(quality=90), overwrite=True)
+
+
+def report_of(evaluated: Evaluated, dataset: Path, command: str, records: list[Record]) -> dict[str, Any]:
+    """The report of --json."""
+    return jsonable(
+        {
+            "schema_version": EVALUATION_SCHEMA,
+            "command": command,
+            "dataset": str(dataset),
+            "machine": describe_machine(),
+            "versions": versions(),
+            "device": str(evaluated.device),
+            "weights": evaluated.weights,
+            "settings": evaluated.settings,
+            "scale": evaluated.scale,
+            "metrics": [describe(metric) for metric in evaluated.metrics],
+            "photos": records,
+            "mean": mean_rows(records),
+            "mean_facts": mean_facts(records),
+            "comparisons": [vars(comparison) for comparison in compare_rows(records, evaluated.metrics)],
+            "seconds": round(sum(record.get("seconds", 0.0) for record in records), 3),
+        }
+    )
+
+
+def write_tables(records: list[Record], metrics: list[Metric], csv: bool) -> None:
+    """A line a photo and row, then the means; for people, then what the stages cost and who wins against whom."""
+    names = [metric.name for metric in metrics]
+    tables = [(record["name"], record["rows"]) for record in records if "rows" in record]
+    rows: list[list[Cell]] = []
+    for photo, table in [*tables, ("mean", mean_rows(records))]:
+        rows += [[photo, row, *(scores[name] for name in names)] for row, scores in table.items()]
+    write_sheet(["photo", "row", *(names if csv else map(title, metrics))], rows, as_csv=csv)
+    comparisons = compare_rows(records, metrics)
+    if csv or not comparisons:
+        return
+    facts = mean_facts(records)
+    write_sheet(["row", *FACTS, "refused"], [[row, *(means.get(name) for name in (*FACTS, "refused"))] for row, means in facts.items()])
+    lines: list[list[Cell]] = [
+        [f"{one.row} over {one.other}", one.metric, f"{one.won}-{one.lost}-{one.drawn}", one.difference, one.low, one.high]
+        for one in comparisons
+    ]
+    write_sheet(["pair", "metric", "won-lost-drawn", "mean difference", "95 % from", "to"], lines)
