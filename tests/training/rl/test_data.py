@@ -90,10 +90,18 @@ def test_pairs_of_two_folders_stay_aligned_and_a_missing_partner_is_named(photo_
     assert any("2.png: the low-quality folder holds no photo" in reason for reason in left_out)
     lq, truth = draw_inputs(pairs, options, 2, generator())
     assert float((torch.nn.functional.avg_pool2d(truth, 2) - lq).abs().max()) < 2 / 255
-    with pytest.raises(TtpoError, match="no pair of scale 4"):
+    with pytest.raises(TtpoError, match="40x48 and 80x96 are not a pair of scale 4"):
         read_policy_pairs(find_photos([photo_folder]), options, 4)
-    with pytest.raises(UsageError, match="is no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         read_policy_pairs(find_photos([photo_folder]), PolicyDataOptions(crop=32, lq=str(tmp_path / "x")), 1)
+
+
+def test_a_partner_may_be_another_kind_of_file_or_named_as_div2k_does(photo_folder, tmp_path):
+    for path, name in zip(sorted(photo_folder.iterdir()), ("0.tiff", "1x2.png"), strict=False):
+        image = Image.open(path)
+        image.resize((image.width // 2, image.height // 2)).save(tmp_path / name)
+    pairs, _, left_out = read_policy_pairs(find_photos([photo_folder]), PolicyDataOptions(crop=32, lq=str(tmp_path)), 2)
+    assert [pair.name for pair in pairs] == ["0.png", "1.png"] and len(left_out) == 1
 
 
 def test_a_backbone_restores_what_the_policy_sees(photo_folder):

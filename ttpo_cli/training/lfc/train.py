@@ -18,7 +18,7 @@ from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fing
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
 from ttpo_cli.training.lfc.contextual import Features, VggFeatures, patch_features
-from ttpo_cli.training.lfc.data import DataOptions, read_pairs, start_weights, worn
+from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs, start_weights
 from ttpo_cli.training.lfc.discriminator import Discriminator
 from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
@@ -74,7 +74,7 @@ def train_lfc(
 
     Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads, and the
     pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why; on_step how many steps are done.
-    Raises UsageError for options that cannot be meant and for a run that exists or differs, in options or photos; TtpoError for a loss
+    Raises UsageError for invalid options and for a run that exists or differs, in options or photos; TtpoError for a loss
     that is not finite and a disk that cannot be written.
     """
     check_options(options)
@@ -106,7 +106,7 @@ def train_lfc(
 
 
 def check_options(options: LfcOptions) -> None:
-    """Raise UsageError for values that cannot be meant, before anything is read or written."""
+    """Raise UsageError for invalid values, before anything is read or written."""
     check(options.admm)
     size = options.crop * options.scale
     if options.precision not in PRECISIONS:
@@ -210,7 +210,7 @@ class Phases:
     def draw(self, number: int) -> Crops:
         options, generator = self.options, step_generator(self.options.seed, number)
         lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, generator)
-        lq = worn(hq, lq, options.scale, options.data, generator)
+        lq = degraded(hq, lq, options.scale, options.data, generator)
         return Crops(lq, hq, torch.arange(options.batch), torch.zeros(options.batch, dtype=torch.long))
 
     def on_device(self, crops: Crops) -> list[Tensor]:
@@ -242,7 +242,7 @@ def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
     """The fixed crops of a run's second phase."""
     count, generator = options.admm.crops, step_generator(options.seed ^ _BANK, -1)
     lq, hq = draw_crops(pairs, count, options.crop, options.scale, generator)
-    lq = worn(hq, lq, options.scale, options.data, generator)
+    lq = degraded(hq, lq, options.scale, options.data, generator)
     return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
 
 
