@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.progress import OnTrainingStep
+from ttpo_cli.progress import SILENT, TrainingObserver
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
@@ -67,13 +67,12 @@ def train_lfc(
     *,
     resume: bool = False,
     every: int = 250,
-    left_out: Callable[[Sequence[str]], None] = lambda names: None,
-    on_step: OnTrainingStep = lambda step: None,
+    observer: TrainingObserver = SILENT,
 ) -> Iterator[Record]:
     """`options.steps` of L1(Y', Y_hat) + L1(Y, Y_hat), then `options.admm.steps` of PD-ADMM; yields a record every `every` steps.
 
     Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads, and the
-    pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why; on_step how many steps are done.
+    pretraining's end as `pretrained.safetensors`.
     Raises UsageError for invalid options and for a run that exists or differs, in options or photos; TtpoError for a loss
     that is not finite and a disk that cannot be written.
     """
@@ -85,7 +84,7 @@ def train_lfc(
     torch.manual_seed(options.seed)
     training, validation, unused = read_pairs(photos, options.crop, options.scale, options.data)
     if processes.main:
-        left_out(unused)
+        observer.left_out(unused)
     run.check_photos(state, fingerprints(training, validation))
     network = channels_last(build_lfc_sr(options.preset, options.scale).to(processes.device))
     if options.start and state is None:
@@ -102,7 +101,7 @@ def train_lfc(
     def judged(average: nn.Module) -> tuple[Record, Images]:
         return validate(average, validation, options.scale, processes.device, order_at(options, phases.number + 1))
 
-    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), on_step)
+    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), observer.on_step)
 
 
 def check_options(options: LfcOptions) -> None:
