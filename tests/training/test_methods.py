@@ -17,6 +17,7 @@ from ttpo_cli.diffusion.priors.embedded import load_haar_prior
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.psnr import psnr_y
 from ttpo_cli.metrics.ranker import ranker_metric
+from ttpo_cli.progress import TrainingObserver
 from ttpo_cli.training.cache import file_fingerprints
 from ttpo_cli.training.crop_bank import Bank, BankOptions, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import find_photos
@@ -89,7 +90,7 @@ def test_the_prior_learns_to_denoise_and_loads(photos: list[Path], tmp_path: Pat
 
 def test_the_border_of_two_phases_has_a_record_and_weights_of_its_own(photos: list[Path], tmp_path: Path) -> None:
     told: list[int] = []
-    records = list(train_lfc(photos, tmp_path, LFC, CPU, every=3, on_step=told.append))
+    records = list(train_lfc(photos, tmp_path, LFC, CPU, every=3, observer=TrainingObserver(told.append)))
     assert [record["step"] for record in records] == [1, 3, 4] and told == [0, 1, 2, 3, 4]
     assert "penalty" not in records[0] and "loss" not in records[1]
     metadata = load_checkpoint(tmp_path / "pretrained.safetensors")[1]

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import TypeVar
 
@@ -20,7 +21,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"})
 
 @dataclass(frozen=True)
 class Pair:
-    """One photo beside what it was made from: uint8 (3, H, W) and (3, H / scale, W / scale)."""
+    """One photo and its low-quality version: uint8 (3, H, W) and (3, H / scale, W / scale)."""
 
     name: str
     hq: Tensor
@@ -97,6 +98,37 @@ def fingerprints(training: Sequence[Pair], held: Sequence[Pair]) -> list[str]:
 def bicubic_pairs(photos: Sequence[tuple[str, Tensor]], scale: int) -> list[Pair]:
     """Pair each photo with its MATLAB-bicubic reduction, made as the benchmark files are."""
     return [Pair(name, hq, to_uint8(shrink_as_benchmarks(to_float(hq[None]), scale))[0]) for name, hq in photos]
+
+
+def read_partnered(photos: Sequence[tuple[str, Tensor]], folder: Path, scale: int) -> tuple[list[Pair], list[str]]:
+    """Pair each photo with its low-quality partner in `folder`; the second list names each photo left out, with why.
+
+    A partner has the photo's name, or its stem and another ending, or DIV2K's name: `0001x4` for `0001`.
+    Raises UsageError where `folder` is not a folder.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder: give the folder of the low-quality photos")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
+    names, stems = ({key(path): path for path in files} for key in (attrgetter("name"), attrgetter("stem")))
+    pairs, left_out = [], []
+    for name, hq in photos:
+        stem = Path(name).stem
+        try:
+            pairs.append(_paired(name, hq, names.get(name) or stems.get(stem) or stems.get(f"{stem}x{scale}"), scale))
+        except TtpoError as error:
+            left_out.append(str(error))
+    return pairs, left_out
+
+
+def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:
+    """Raises TtpoError without a partner, for an unreadable one, and for one of another size."""
+    if partner is None:
+        raise TtpoError(f"{name}: the low-quality folder holds no photo of this name")
+    lq = read_uint8(partner)
+    if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
+        sizes = f"{lq.shape[2]}x{lq.shape[1]} and {hq.shape[2]}x{hq.shape[1]}"
+        raise TtpoError(f"{name}: {sizes} are not a pair of scale {scale}")
+    return Pair(name, hq, lq)
 
 
 def to_float(pixels: Tensor) -> Tensor:

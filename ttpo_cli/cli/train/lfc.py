@@ -1,6 +1,5 @@
 """`ttpo train lfc`: the LFC-SR super-resolver, joint L1 pretraining and PD-ADMM."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,29 +44,26 @@ def lfc(
 
     On several GPUs: accelerate launch $(command -v ttpo) train lfc ...
     """
-    from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
-    from ttpo_cli.training.data import find_photos
+    from ttpo_cli.cli.train.configured import Request, run_configured
+    from ttpo_cli.cli.train.plot import draw_curves, draw_plane
     from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 
     flags = {"preset": preset, "scale": scale, "steps": steps, "seed": seed, "precision": precision}
     flags |= {"start": None if start is None else str(start), "admm": None if admm_steps is None else {"steps": admm_steps}}
-    options = read_options(LfcOptions(), config, settings or [], flags)
-    if show:
-        print_options(options)
-        return
-    training = partial(
-        train_lfc,
-        find_photos(photos, without=output),
-        output,
-        options,
-        choose_training_device(device),
+
+    def draw(run: Path) -> None:
+        draw_curves(run, CURVES)
+        draw_plane(run, PLANE)
+
+    request = Request(
+        photos=photos,
+        output=output,
+        config=config,
+        settings=settings or [],
+        device=device,
         resume=resume,
         every=every,
-        left_out=name_left_out,
+        show=show,
+        plot=plot,
     )
-    show_training(lambda on_step: training(on_step=on_step), options.steps + options.admm.steps, output)
-    if plot and speaks():
-        from ttpo_cli.cli.train.plot import draw_curves, draw_plane
-
-        draw_curves(output, CURVES)
-        draw_plane(output, PLANE)
+    run_configured(request, LfcOptions(), flags, train_lfc, lambda options: options.steps + options.admm.steps, draw)

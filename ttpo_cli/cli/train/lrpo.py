@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ def lrpo(
     policy: Annotated[str | None, typer.Option(help="What is trained: all weights, lora or controlnet.")] = None,
     reward: Annotated[str | None, typer.Option(help="Preset of the reward: embedded, paper or none.")] = None,
     backbone: Annotated[str | None, typer.Option(help="What restores the degraded photos first, a name or a file; none.")] = None,
-    lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, in place of degradation on the fly.")] = None,
+    lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, instead of degrading on the fly.")] = None,
     objective: Annotated[str | None, typer.Option(help="lrpo, or finetune: the denoising loss at the same budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
@@ -44,35 +44,29 @@ def lrpo(
 
     On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
     """
-    from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
-    from ttpo_cli.progress import TrainingObserver
-    from ttpo_cli.training.data import find_photos
+    from ttpo_cli.cli.train.configured import Request, run_configured
+    from ttpo_cli.cli.train.plot import draw_curves
     from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
 
     chosen = {"prior": prior, "train": policy, "precision": precision}
     data = {"backbone": backbone, "lq": None if lq is None else str(lq)}
     groups = {"policy": chosen, "data": data, "reward": {"preset": reward}}
-    flags = {name: _given(values) or None for name, values in groups.items()}
-    options = read_options(OnPolicyOptions(), config, settings or [], flags | {"objective": objective, "steps": steps, "seed": seed})
-    if show:
-        print_options(options)
-        return
-    training = partial(
-        train_policy,
-        find_photos(photos, without=output),
-        output,
-        options,
-        choose_training_device(device),
+    flags: dict[str, Any] = {name: _given(values) or None for name, values in groups.items()}
+    flags |= {"objective": objective, "steps": steps, "seed": seed}
+    request = Request(
+        photos=photos,
+        output=output,
+        config=config,
+        settings=settings or [],
+        device=device,
         resume=resume,
         every=every,
-        find=open_store().find,
+        show=show,
+        plot=plot,
     )
-    show_training(lambda on_step: training(observer=TrainingObserver(on_step, name_left_out)), options.steps, output)
-    if plot and speaks():
-        from ttpo_cli.cli.train.plot import draw_curves
-
-        draw_curves(output, CURVES)
+    training = partial(train_policy, find=open_store().find)
+    run_configured(request, OnPolicyOptions(), flags, training, lambda options: options.steps, lambda run: draw_curves(run, CURVES))
 
 
 def _given(values: dict[str, str | None]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The photos LFC-SR learns from: sharp ones shrunk as MATLAB does or worn as real ones are, or pairs from two folders."""
+"""The photos LFC-SR learns from: sharp ones shrunk as MATLAB does or degraded as real ones are, or pairs from two folders."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,14 +7,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ttpo_cli.errors import TtpoError, UsageError, unknown_name
+from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.data import (
-    SUFFIXES,
     Pair,
     bicubic_pairs,
     hold_back,
+    read_partnered,
     read_photos,
-    read_uint8,
     refuse_nothing,
     step_generator,
     to_float,
@@ -28,10 +27,12 @@ DEGRADATIONS = ("bicubic", "real")
 
 @dataclass(frozen=True)
 class DataOptions:
-    """degradation: how low-resolution crops are made: bicubic, MATLAB's, once; real, second order, anew for each crop.
+    """Where low-resolution crops come from.
 
-    lq: a folder with a low-resolution partner for each photo, in place of that: of the same name, whatever the type of file, or as
-    DIV2K's, `0001x4` beside `0001`.
+    Attributes:
+        degradation: `bicubic`, MATLAB's, once per photo; or `real`, of second order, anew for each crop.
+        lq: A folder with a low-resolution partner of each photo, which replaces the degradation. A partner has the photo's name, with any
+            ending, or DIV2K's: `0001x4` for `0001`.
     """
 
     degradation: str = "bicubic"
@@ -56,20 +57,11 @@ def _pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptions) 
     readable, left_out = read_photos(photos, crop * scale, scale)
     if not options.lq:
         return [_made(pair, number, scale, options) for number, pair in enumerate(bicubic_pairs(readable, scale))], left_out
-    if not Path(options.lq).is_dir():
-        raise UsageError(f"{options.lq} is no folder: give the folder of the low-resolution photos")
-    partners = {path.stem: path for path in sorted(Path(options.lq).iterdir()) if path.suffix.lower() in SUFFIXES}
-    pairs = []
-    for name, hq in readable:
-        try:
-            stem = Path(name).stem
-            pairs.append(_paired(name, hq, partners.get(stem) or partners.get(f"{stem}x{scale}"), scale))
-        except TtpoError as error:
-            left_out.append(str(error))
-    return pairs, left_out
+    pairs, others = read_partnered(readable, Path(options.lq), scale)
+    return pairs, left_out + others
 
 
-def worn(hq: Tensor, lq: Tensor, scale: int, options: DataOptions, generator: torch.Generator) -> Tensor:
+def degraded(hq: Tensor, lq: Tensor, scale: int, options: DataOptions, generator: torch.Generator) -> Tensor:
     """The low-resolution crops of a batch: lq as it is, or hq (N, 3, H, W) degraded anew. uint8 both."""
     if options.lq or options.degradation == "bicubic":
         return lq
@@ -77,18 +69,8 @@ def worn(hq: Tensor, lq: Tensor, scale: int, options: DataOptions, generator: to
 
 
 def _made(pair: Pair, number: int, scale: int, options: DataOptions) -> Pair:
-    """For validation: a photo is always worn in the same way."""
-    return Pair(pair.name, pair.hq, worn(pair.hq[None], pair.lq[None], scale, options, step_generator(number, 0))[0])
-
-
-def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:
-    if partner is None:
-        raise TtpoError(f"{name}: the low-resolution folder holds no photo of this name")
-    lq = read_uint8(partner)
-    if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
-        sizes = f"{lq.shape[2]}x{lq.shape[1]} beside {hq.shape[2]}x{hq.shape[1]}"
-        raise TtpoError(f"{name}: {sizes} is no pair of scale {scale}")
-    return Pair(name, hq, lq)
+    """For validation: a photo is always degraded in the same way."""
+    return Pair(pair.name, pair.hq, degraded(pair.hq[None], pair.lq[None], scale, options, step_generator(number, 0))[0])
 
 
 def start_weights(path: Path, preset: str, scale: int) -> dict[str, Tensor]:

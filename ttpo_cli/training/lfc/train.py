@@ -13,12 +13,12 @@ from torch.optim import Adam, Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
 from ttpo_cli.errors import UsageError, unknown_name
-from ttpo_cli.progress import OnTrainingStep
+from ttpo_cli.progress import SILENT, TrainingObserver
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
 from ttpo_cli.training.distributed import Processes, launched
 from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, decayed, joint_round
 from ttpo_cli.training.lfc.contextual import Features, VggFeatures, patch_features
-from ttpo_cli.training.lfc.data import DataOptions, read_pairs, start_weights, worn
+from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs, start_weights
 from ttpo_cli.training.lfc.discriminator import Discriminator
 from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
@@ -67,14 +67,13 @@ def train_lfc(
     *,
     resume: bool = False,
     every: int = 250,
-    left_out: Callable[[Sequence[str]], None] = lambda names: None,
-    on_step: OnTrainingStep = lambda step: None,
+    observer: TrainingObserver = SILENT,
 ) -> Iterator[Record]:
     """`options.steps` of L1(Y', Y_hat) + L1(Y, Y_hat), then `options.admm.steps` of PD-ADMM; yields a record every `every` steps.
 
     Writes `lfc-sr.safetensors` (the moving average of the weights) into `folder`, with the metadata `load_backbone` reads, and the
-    pretraining's end as `pretrained.safetensors`. left_out is told which photos cannot be used, and why; on_step how many steps are done.
-    Raises UsageError for options that cannot be meant and for a run that exists or differs, in options or photos; TtpoError for a loss
+    pretraining's end as `pretrained.safetensors`.
+    Raises UsageError for invalid options and for a run that exists or differs, in options or photos; TtpoError for a loss
     that is not finite and a disk that cannot be written.
     """
     check_options(options)
@@ -85,7 +84,7 @@ def train_lfc(
     torch.manual_seed(options.seed)
     training, validation, unused = read_pairs(photos, options.crop, options.scale, options.data)
     if processes.main:
-        left_out(unused)
+        observer.left_out(unused)
     run.check_photos(state, fingerprints(training, validation))
     network = channels_last(build_lfc_sr(options.preset, options.scale).to(processes.device))
     if options.start and state is None:
@@ -102,11 +101,11 @@ def train_lfc(
     def judged(average: nn.Module) -> tuple[Record, Images]:
         return validate(average, validation, options.scale, processes.device, order_at(options, phases.number + 1))
 
-    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), on_step)
+    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), observer.on_step)
 
 
 def check_options(options: LfcOptions) -> None:
-    """Raise UsageError for values that cannot be meant, before anything is read or written."""
+    """Raise UsageError for invalid values, before anything is read or written."""
     check(options.admm)
     size = options.crop * options.scale
     if options.precision not in PRECISIONS:
@@ -210,7 +209,7 @@ class Phases:
     def draw(self, number: int) -> Crops:
         options, generator = self.options, step_generator(self.options.seed, number)
         lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, generator)
-        lq = worn(hq, lq, options.scale, options.data, generator)
+        lq = degraded(hq, lq, options.scale, options.data, generator)
         return Crops(lq, hq, torch.arange(options.batch), torch.zeros(options.batch, dtype=torch.long))
 
     def on_device(self, crops: Crops) -> list[Tensor]:
@@ -242,7 +241,7 @@ def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
     """The fixed crops of a run's second phase."""
     count, generator = options.admm.crops, step_generator(options.seed ^ _BANK, -1)
     lq, hq = draw_crops(pairs, count, options.crop, options.scale, generator)
-    lq = worn(hq, lq, options.scale, options.data, generator)
+    lq = degraded(hq, lq, options.scale, options.data, generator)
     return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
 
 

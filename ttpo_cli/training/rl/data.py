@@ -13,10 +13,10 @@ from torch import Tensor
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
-from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.settings.restore import RestoreOptions
-from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_photos, read_uint8, refuse_nothing, to_float, to_uint8
+from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_partnered, read_photos, refuse_nothing, to_float, to_uint8
 from ttpo_cli.training.degradation.bicubic import jpeg
 from ttpo_cli.training.degradation.real_world import blur_kernel, filtered
 
@@ -144,16 +144,9 @@ def _pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tu
         if small:
             raise UsageError(f"data.side {options.side} makes photos smaller than the crop of {options.crop}: choose a larger side")
         return pairs, left_out
-    if not Path(options.lq).is_dir():
-        raise UsageError(f"{options.lq} is not a folder: give the folder of the low-quality photos")
     readable, left_out = read_photos(photos, options.crop, scale)
-    pairs = []
-    for name, hq in readable:
-        try:
-            pairs.append(_partnered(name, hq, Path(options.lq) / name, scale))
-        except TtpoError as error:
-            left_out.append(str(error))
-    return pairs, left_out
+    pairs, others = read_partnered(readable, Path(options.lq), scale)
+    return pairs, left_out + others
 
 
 def _sized(pixels: Tensor, side: int) -> Tensor:
@@ -162,15 +155,6 @@ def _sized(pixels: Tensor, side: int) -> Tensor:
         return pixels
     factor = side / min(height, width)
     return to_uint8(imresize(to_float(pixels[None]), size=(round(height * factor), round(width * factor))))[0]
-
-
-def _partnered(name: str, hq: Tensor, partner: Path, scale: int) -> Pair:
-    if not partner.is_file():
-        raise TtpoError(f"{name}: the low-quality folder holds no photo of this name")
-    lq = read_uint8(partner)
-    if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
-        raise TtpoError(f"{name}: {lq.shape[2]}x{lq.shape[1]} and {hq.shape[2]}x{hq.shape[1]} are not a pair of scale {scale}")
-    return Pair(name, hq, lq)
 
 
 def draw_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
