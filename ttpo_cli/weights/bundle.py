@@ -9,9 +9,10 @@ from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.imaging.atomic import atomic_write
 from ttpo_cli.weights.embedding import manifest_text
 from ttpo_cli.weights.entry import ManifestEntry
+from ttpo_cli.weights.home import SNAPSHOT
 from ttpo_cli.weights.manifest import NAME, read_manifest
 from ttpo_cli.weights.receipt import read_receipt, write_receipt
-from ttpo_cli.weights.store import SNAPSHOT, Store
+from ttpo_cli.weights.store import Store
 
 
 def bundle(store: Store, names: Sequence[str], folder: Path) -> list[str]:
