@@ -167,6 +167,6 @@ def _run(
         torch.manual_seed(0)
         if tile == 0:
             return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles
-        # The image that tiles make may be larger than what a device holds beside the network.
+        # The image that tiles make may not fit on the device together with the network.
         image = map_tiles(lambda piece: tiles.run(piece).cpu(), lq, tile=tile, overlap=min(overlap, tile // 4), on_tile=on_tile, **size)
     return image.clamp_(0, 1), tiles

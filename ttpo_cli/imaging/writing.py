@@ -76,7 +76,7 @@ def encode_photo(
     format: png, jpeg, tiff, webp, or "keep": what the path's suffix names, else the photo's own. bit_depth: 8, 16 or "keep" (8 where
     the format holds no more). quality: 1 to 100, of JPEG and WebP (100 is lossless WebP). keep: the metadata to carry over.
     mark: what XMP is to say of how the pixels were made. Values are clipped to [0, 1] and rounded half to even, not dithered. What the
-    format cannot hold is told by `losses`. Raises UsageError for options that contradict each other.
+    format cannot hold, `losses` lists. Raises UsageError for options that contradict each other.
     """
     chosen = output_format(path, format, photo.format)
     depth = _depth(photo, chosen, bit_depth)
@@ -125,7 +125,7 @@ def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
 
 
 def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) -> Metadata:
-    """The metadata that is to be kept and that the format can hold, settled for the pixels to be written, XMP with the mark."""
+    """The metadata that is to be kept and that the format can hold, made to fit the pixels to be written, XMP with the mark."""
     for name in keep - METADATA:
         raise unknown_name("metadata", name, METADATA)
     height, width = photo.pixels.shape[-2:]
@@ -145,7 +145,7 @@ def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) ->
         marked = next(fitting, None)
     if photo.grey and not FORMATS[format].grey:
         icc = None  # a profile of grey values means nothing to three channels
-    return Metadata(exif, icc, marked, photo.metadata.resolution)
+    return Metadata(exif=exif, icc=icc, xmp=marked, resolution=photo.metadata.resolution)
 
 
 def _encode(samples: np.ndarray, photo: Photo, format: str, depth: int, quality: int, metadata: Metadata) -> bytes:

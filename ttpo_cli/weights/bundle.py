@@ -67,7 +67,7 @@ def _copy(store: Store, entry: ManifestEntry, source: Path, target: Path) -> Non
 
 
 def _write_manifest(folder: Path, entries: Sequence[ManifestEntry]) -> None:
-    """Carry the entries that another machine's ttpo need not know, beside those an earlier bundle put there for other files."""
+    """Carry the entries that another machine's ttpo need not know, as well as those an earlier bundle put there for other files."""
     known, path = read_manifest(), folder / NAME
     before = read_manifest(path) if path.is_file() else {}
     names = {entry.name for entry in entries}

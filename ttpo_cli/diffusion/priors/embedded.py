@@ -97,7 +97,7 @@ def precondition(sigma: Tensor, sigma_data: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def prior_metadata(denoiser: HaarDenoiser, **facts: str) -> dict[str, Any]:
-    """What `load_haar_prior` needs to rebuild the network, beside the facts of its training."""
+    """What `load_haar_prior` needs to rebuild the network, and the facts of its training."""
     size = denoiser.size
     return {"ttpo": "haar-prior", "channels": list(size.channels), "layers": size.layers, "groups": size.groups, **facts}
 

@@ -65,7 +65,7 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
     """The prior of a folder in diffusers layout (SD 1.x, 2.x, XL, Turbo, SD3, FLUX.1, FLUX.2). Nothing is downloaded.
 
     precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. kept: a folder for encoded prompts.
-    Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for options that cannot be meant.
+    Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for invalid options.
     """
     parts = load_parts(folder, device, precision, options, kept)
     return build_prior(parts, device, parts.network.dtype, options)
@@ -235,7 +235,7 @@ def _vae(layout: Layout, options: PriorOptions, dtype: torch.dtype) -> nn.Module
 
 
 def _text_length(layout: Layout) -> int | None:
-    """FLUX.1 schnell, told by its lack of a guidance embedding, reads 256 tokens; the others what their pipelines read."""
+    """FLUX.1 schnell, recognised by its lack of a guidance embedding, reads 256 tokens; the others what their pipelines read."""
     if layout.network_class != "FluxTransformer2DModel":
         return None
     return 512 if part_config(layout, layout.network).get("guidance_embeds") else 256
