@@ -32,12 +32,30 @@ def bicubic(scale: int | None, blend: float) -> Backbone:
     def enlarge(image: Tensor) -> Tensor:
         return imresize(image, scale=factor)
 
-    return Backbone("bicubic", "super-resolution", "interpolation", factor, 3, enlarge, supports_half=True, supports_bfloat16=True)
+    return Backbone(
+        name="bicubic",
+        task="super-resolution",
+        architecture="interpolation",
+        scale=factor,
+        channels=3,
+        network=enlarge,
+        supports_half=True,
+        supports_bfloat16=True,
+    )
 
 
 def identity(scale: int | None, blend: float) -> Backbone:
     """No restorer: the later stages work on the photo as it is."""
-    return Backbone("none", "none", "identity", 1, 3, Tensor.clone, supports_half=True, supports_bfloat16=True)
+    return Backbone(
+        name="none",
+        task="none",
+        architecture="identity",
+        scale=1,
+        channels=3,
+        network=Tensor.clone,
+        supports_half=True,
+        supports_bfloat16=True,
+    )
 
 
 def lfc_sr_small(scale: int | None, blend: float) -> Backbone:

@@ -223,7 +223,12 @@ def _metadata(image: pyvips.Image, exif: Exif | None, icc: bytes | None, width: 
         settle(exif, width, height)
         blob = exif_bytes(exif)
     known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
-    return Metadata(blob, icc, None if xmp is None else settle_xmp(xmp, width, height), (image.xres, image.yres) if known else None)
+    return Metadata(
+        exif=blob,
+        icc=icc,
+        xmp=None if xmp is None else settle_xmp(xmp, width, height),
+        resolution=(image.xres, image.yres) if known else None,
+    )
 
 
 def _name_notes(name: str, format: str) -> tuple[str, ...]:

@@ -133,12 +133,12 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
     denoise = with_guidance(family.prompted, placed, options.cfg)
     denoise = _in_tiles(denoise, family, options)
     return Prior(
-        parts.name,
-        _prepared(denoise, before_network, parts.controlnet is not None, gradients),
-        encoder(vae, before_vae),
-        decoder(vae, before_vae),
-        family.multiple * factor,
-        parts.sha256,
+        name=parts.name,
+        denoise=_prepared(denoise, before_network, parts.controlnet is not None, gradients),
+        encode=encoder(vae, before_vae),
+        decode=decoder(vae, before_vae),
+        multiple=family.multiple * factor,
+        sha256=parts.sha256,
         sigma_max=family.sigma_max,
         colour_fix=options.colour_fix == "wavelet",
         condition=None if parts.controlnet is None else lambda image: as_cells(image, factor),
@@ -195,24 +195,30 @@ def _unet(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) 
     side = configuration.sample_size
     native = side if isinstance(side, int) else min(side)
     multiple = max(2, 2 ** (len(configuration.block_out_channels) - 1))
-    return Family(prompted, configuration.in_channels, multiple, native, float(table[-1]))
+    return Family(prompted=prompted, channels=configuration.in_channels, multiple=multiple, native=native, sigma_max=float(table[-1]))
 
 
 def _sd3(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     configuration = parts.network.config
     prompted = flow_denoiser(sd3_velocity(parts.network), dtype)
     largest = configuration.pos_embed_max_size * configuration.patch_size
-    return Family(prompted, configuration.in_channels, configuration.patch_size, configuration.sample_size, largest=largest)
+    return Family(
+        prompted=prompted,
+        channels=configuration.in_channels,
+        multiple=configuration.patch_size,
+        native=configuration.sample_size,
+        largest=largest,
+    )
 
 
 def _flux(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     prompted = flow_denoiser(flux_velocity(parts.network, options.distilled_guidance), dtype)
-    return Family(prompted, parts.network.config.in_channels // 4, 2, 1024 // factor)
+    return Family(prompted=prompted, channels=parts.network.config.in_channels // 4, multiple=2, native=1024 // factor)
 
 
 def _flux2(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     prompted = flow_denoiser(flux2_velocity(parts.network, options.distilled_guidance), dtype)
-    return Family(prompted, parts.network.config.in_channels, 2, 1024 // factor)
+    return Family(prompted=prompted, channels=parts.network.config.in_channels, multiple=2, native=1024 // factor)
 
 
 FAMILIES: dict[str, Callable[[Parts, int, torch.dtype, PriorOptions], Family]] = {
