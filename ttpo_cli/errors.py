@@ -11,7 +11,7 @@ class TtpoError(Exception):
 
 
 class UsageError(TtpoError):
-    """Arguments or a configuration that cannot be meant."""
+    """Invalid arguments or an invalid configuration."""
 
     exit_code = 2
 

@@ -249,7 +249,7 @@ def test_places_that_cannot_be_written_are_refused_before_any_work(tmp_path: Pat
     (tmp_path / "file").touch()
     with pytest.raises(TtpoError, match="is a folder"):
         check_target(tmp_path)
-    with pytest.raises(TtpoError, match="is no folder"):
+    with pytest.raises(TtpoError, match="is not a folder"):
         check_target(tmp_path / "file" / "photo.png")
     with pytest.raises(TtpoError, match="File name too long"):
         check_target(tmp_path / ("n" * 300))

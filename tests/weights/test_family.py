@@ -1,9 +1,9 @@
-"""From what a photographer types to one checkpoint: names, families, tasks, scales, and errors that list what could be meant."""
+"""From what a photographer types to one checkpoint: names, families, tasks, scales, and errors that list what a name could mean."""
 
 import pytest
 
 from ttpo_cli.errors import UsageError
-from ttpo_cli.weights.family import choose, meant
+from ttpo_cli.weights.family import choose, find_entry
 from ttpo_cli.weights.manifest import read_manifest
 
 ENTRIES = read_manifest()
@@ -58,14 +58,14 @@ def test_what_cannot_be_decided_lists_what_there_is(name, wanted, words):
 
 
 def test_a_name_of_any_role_is_meant():
-    assert meant(ENTRIES, "sd21").role == "prior"
-    assert meant(ENTRIES, "SD2.1").name == "sd21"
-    assert meant(ENTRIES, "ranker").role == "metric"
+    assert find_entry(ENTRIES, "sd21").role == "prior"
+    assert find_entry(ENTRIES, "SD2.1").name == "sd21"
+    assert find_entry(ENTRIES, "ranker").role == "metric"
     with pytest.raises(UsageError, match="unknown model 'swinirr': did you mean"):
-        meant(ENTRIES, "swinirr")
+        find_entry(ENTRIES, "swinirr")
 
 
 @pytest.mark.parametrize(("typed", "meant_name"), [("swinr", "swinir"), ("restomer", "restormer"), ("sd1.4", "sd1.5")])
 def test_a_misspelt_family_is_offered_by_its_name(typed, meant_name):
     with pytest.raises(UsageError, match=f"did you mean [^?]*\\b{meant_name}\\b(?!-)"):
-        meant(read_manifest(), typed)
+        find_entry(read_manifest(), typed)

@@ -15,7 +15,7 @@ class Backbone:
     multiple, minimum: input sides must be multiples of the one and at least the other; supports_half, supports_bfloat16: whether fp16
     and bf16 are known to work; tiling: whether an image may be cut into tiles without doubt (False: it looks at the whole image);
     sha256, licence, commercial_use: of the weight file, None where there is none or nobody said; noise_sigma: deviation, in [0, 1]
-    units, of the noise that a denoiser is told to expect, None where it is not told; tags: the architecture's variant.
+    units, of the noise that a denoiser expects as an input, None where it takes none; tags: the architecture's variant.
     """
 
     name: str

@@ -24,7 +24,7 @@ from ttpo_cli.weights.store import Store, open_store
 
 
 def bicubic(scale: int | None, blend: float) -> Backbone:
-    """MATLAB's bicubic interpolation, x4 unless told otherwise: the baseline of every comparison."""
+    """MATLAB's bicubic interpolation, x4 by default: the baseline of every comparison."""
     factor = 4 if scale is None else scale
     if not 1 <= factor <= 16:
         raise UsageError(f"bicubic interpolation by {factor}: choose a scale from 1 to 16")
@@ -32,12 +32,30 @@ def bicubic(scale: int | None, blend: float) -> Backbone:
     def enlarge(image: Tensor) -> Tensor:
         return imresize(image, scale=factor)
 
-    return Backbone("bicubic", "super-resolution", "interpolation", factor, 3, enlarge, supports_half=True, supports_bfloat16=True)
+    return Backbone(
+        name="bicubic",
+        task="super-resolution",
+        architecture="interpolation",
+        scale=factor,
+        channels=3,
+        network=enlarge,
+        supports_half=True,
+        supports_bfloat16=True,
+    )
 
 
 def identity(scale: int | None, blend: float) -> Backbone:
     """No restorer: the later stages work on the photo as it is."""
-    return Backbone("none", "none", "identity", 1, 3, Tensor.clone, supports_half=True, supports_bfloat16=True)
+    return Backbone(
+        name="none",
+        task="none",
+        architecture="identity",
+        scale=1,
+        channels=3,
+        network=Tensor.clone,
+        supports_half=True,
+        supports_bfloat16=True,
+    )
 
 
 def lfc_sr_small(scale: int | None, blend: float) -> Backbone:
@@ -81,7 +99,7 @@ def load_backbone(
 def named_entry(name: str, store: Store, *, scale: int | None = None, task: str | None = None) -> ManifestEntry | None:
     """The manifest's entry that `--backbone` means, None where it means none (a built-in name, a file, or nothing at all).
 
-    Raises UsageError where several could be meant, WeightsError where a package that the entry requires is not installed.
+    Raises UsageError where the name fits several, WeightsError where a package that the entry requires is not installed.
     """
     if name in BACKBONES or Path(name).suffix.lower() in SUFFIXES:
         return None

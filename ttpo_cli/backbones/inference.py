@@ -58,7 +58,7 @@ def restore(
     while True:
         try:
             image, tiles = _run(backbone, lq, precision, tile, options.overlap, on_tile)
-            return Restored(image, precision, tiles.limit or tile, (*notes, *tiles.notes))
+            return Restored(image=image, precision_used=precision, tile_used=tiles.limit or tile, notes=(*notes, *tiles.notes))
         except _Unstable as error:
             notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")
             precision = _steadier(backbone, precision, error)
@@ -161,12 +161,12 @@ def _run(
 
     size: dict[str, Any] = {"scale": backbone.scale, "multiple": backbone.multiple, "minimum": backbone.minimum}
     complaint = f"{backbone.name} does not fit into the memory of {lq.device}"
-    tiles = ShrinkingTiles(function, overlap, SMALLEST_TILE, complaint, whole=tile == 0, **size)
+    tiles = ShrinkingTiles(function=function, overlap=overlap, smallest=SMALLEST_TILE, complaint=complaint, whole=tile == 0, **size)
     # Some networks (GFPGAN, AuraSR) draw noise of their own: seeded, and the caller's generator left as it was.
     with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
         torch.manual_seed(0)
         if tile == 0:
             return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles
-        # The image that tiles make may be larger than what a device holds beside the network.
+        # The image that tiles make may not fit on the device together with the network.
         image = map_tiles(lambda piece: tiles.run(piece).cpu(), lq, tile=tile, overlap=min(overlap, tile // 4), on_tile=on_tile, **size)
     return image.clamp_(0, 1), tiles

@@ -25,7 +25,7 @@ TASKS = {
 PURPOSES = {"SR": "super-resolution", "FaceSR": "face restoration", "Restoration": "restoration"}
 
 # spandrel calls the denoisers that take a noise level with this one.
-TOLD_NOISE = 15 / 255
+EXPECTED_NOISE = 15 / 255
 
 
 class SpandrelNetwork(nn.Module):
@@ -88,7 +88,7 @@ def _backbone(name: str, descriptor: Any, sha256: str) -> Backbone:
     import spandrel
 
     identity, size = str(descriptor.architecture.id), descriptor.size_requirements
-    told = identity == "DRUNet" or "FDnCNN" in descriptor.tags
+    takes_noise = identity == "DRUNet" or "FDnCNN" in descriptor.tags
     return Backbone(
         name=name,
         task=TASKS.get(identity, PURPOSES[descriptor.purpose]) if descriptor.scale == 1 else PURPOSES[descriptor.purpose],
@@ -102,6 +102,6 @@ def _backbone(name: str, descriptor: Any, sha256: str) -> Backbone:
         supports_bfloat16=descriptor.supports_bfloat16,
         tiling=descriptor.tiling is spandrel.ModelTiling.SUPPORTED and descriptor.purpose != "FaceSR",
         sha256=sha256,
-        noise_sigma=TOLD_NOISE if told else None,
+        noise_sigma=EXPECTED_NOISE if takes_noise else None,
         tags=tuple(descriptor.tags),
     )

@@ -1,4 +1,4 @@
-"""`ttpo doctor`: what this machine offers, and whether everything `ttpo` brought along is whole."""
+"""`ttpo doctor`: what this machine has, and whether everything `ttpo` brought along is whole."""
 
 import os
 import platform

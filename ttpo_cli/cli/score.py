@@ -1,4 +1,4 @@
-"""`ttpo score`: how good photos are, by any metric, beside a reference or without one."""
+"""`ttpo score`: how good photos are, by any metric, against a reference or without one."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -62,21 +62,21 @@ def score(
     chosen, files = choose_device(device), options.metric_files(metric_weights)
     names = options.metric_names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE), terminal)
     with opened_store(terminal) as store:
-        judges = load_metrics(names, chosen, files, store.find)
+        loaded = load_metrics(names, chosen, files, store.find)
     paths = _files(photos, recursive)
     if levels:
-        _write_levels(judges, paths, json, csv)
+        _write_levels(loaded, paths, json, csv)
         return
     entries, failures = [], []
     with terminal.progress("score") as on_step:
         for done, path in enumerate(paths):
             try:
-                entries.append(_score_one(path, ref, judges, border, chosen))
+                entries.append(_score_one(path, ref, loaded, border, chosen))
             except TtpoError as error:
                 terminal.error(f"{path}: {error}")
                 failures.append({"photo": str(path), "error": str(error), "exit_code": error.exit_code})
             on_step("photos", done + 1, len(paths))
-    _write(entries, failures, judges, json, csv)
+    _write(entries, failures, loaded, json, csv)
     if failures:
         raise typer.Exit(failures[0]["exit_code"])
 
@@ -88,7 +88,7 @@ def _files(photos: list[Path], recursive: bool) -> list[Path]:
     return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
 
 
-def _score_one(path: Path, ref: Path | None, judges: "Sequence[Metric]", border: int, device: Any) -> dict[str, Any]:
+def _score_one(path: Path, ref: Path | None, loaded: "Sequence[Metric]", border: int, device: Any) -> dict[str, Any]:
     from ttpo_cli.evaluation.dataset import find_reference
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.metrics.metric import score as score_of
@@ -96,46 +96,46 @@ def _score_one(path: Path, ref: Path | None, judges: "Sequence[Metric]", border:
 
     image = read_photo(path).pixels.to(device)
     reference = None if ref is None else find_reference(path, ref)
-    beside = None if reference is None else read_photo(reference).pixels.to(device)
+    compared = None if reference is None else read_photo(reference).pixels.to(device)
     scores = {}
-    for judge in judges:
-        if judge.needs_reference and beside is not None and border:
-            if 2 * border >= min(*image.shape[-2:], *beside.shape[-2:]):
+    for metric in loaded:
+        if metric.needs_reference and compared is not None and border:
+            if 2 * border >= min(*image.shape[-2:], *compared.shape[-2:]):
                 raise UsageError(f"--border {border} leaves nothing of the photo: give a smaller one")
-            value = score_of(judge, cropped(image, border), cropped(beside, border))
+            value = score_of(metric, cropped(image, border), cropped(compared, border))
         else:
-            value = score_of(judge, image, beside)
-        scores[judge.name] = float(value)
+            value = score_of(metric, image, compared)
+        scores[metric.name] = float(value)
     return {"photo": str(path), "reference": None if reference is None else str(reference), "scores": scores}
 
 
-def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], judges: "Sequence[Metric]", json: bool, csv: bool) -> None:
+def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], loaded: "Sequence[Metric]", json: bool, csv: bool) -> None:
     from ttpo_cli.evaluation.evaluation import mean_rows
     from ttpo_cli.metrics.metric import describe
     from ttpo_cli.report.record import jsonable
 
     mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
     if json:
-        facts = [describe(judge) for judge in judges]
+        facts = [describe(metric) for metric in loaded]
         write_json(jsonable({"schema_version": SCORES_SCHEMA, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
         return
-    names = [judge.name for judge in judges]
+    names = [metric.name for metric in loaded]
     rows: list[list[Cell]] = [[entry["photo"], *(entry["scores"][name] for name in names)] for entry in entries]
     if len(rows) > 1:
         rows.append(["mean", *(mean[name] for name in names)])
-    write_sheet(["photo", *(names if csv else map(title, judges))], rows, as_csv=csv, emphasis=len(rows) - 1 if len(rows) > 1 else None)
+    write_sheet(["photo", *(names if csv else map(title, loaded))], rows, as_csv=csv, emphasis=len(rows) - 1 if len(rows) > 1 else None)
 
 
-def title(judge: "Metric") -> str:
+def title(metric: "Metric") -> str:
     """A metric's name with the way that is better."""
-    return f"{judge.name} {'→' + format(judge.target, 'g') if judge.target is not None else '↓' if judge.lower_is_better else '↑'}"
+    return f"{metric.name} {'→' + format(metric.target, 'g') if metric.target is not None else '↓' if metric.lower_is_better else '↑'}"
 
 
-def _write_levels(judges: "Sequence[Metric]", paths: list[Path], json: bool, csv: bool) -> None:
+def _write_levels(loaded: "Sequence[Metric]", paths: list[Path], json: bool, csv: bool) -> None:
     """The pristine level of each metric over these photos."""
     from ttpo_cli.metrics.pristine import pristine_level
 
-    measured = {judge.name: pristine_level(judge, paths) for judge in judges}
+    measured = {metric.name: pristine_level(metric, paths) for metric in loaded}
     if json:
         write_json(
             {"schema_version": LEVELS_SCHEMA, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}

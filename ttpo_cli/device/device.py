@@ -14,7 +14,7 @@ SHARE = 0.25
 
 LARGEST_SIDE = 1024
 
-# What is assumed of a system that does not tell.
+# What is assumed of a system that does not say.
 MODEST_MEMORY = 8 * 2**30
 
 _MESSAGES = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory", "buffer size", "alloc_failed")

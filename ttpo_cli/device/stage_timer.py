@@ -41,17 +41,17 @@ def clock(device: torch.device) -> float:
     return perf_counter()
 
 
-def greatest(timer: tuple[Bytes, ...]) -> Bytes:
-    """The most that was held at each place over several timer."""
-    places = dict.fromkeys(place for lap in timer for place in lap)
-    return {place: max(lap.get(place, 0) for lap in timer) for place in places}
+def greatest(measured: tuple[Bytes, ...]) -> Bytes:
+    """The most that was held at each place over several stages."""
+    places = dict.fromkeys(place for peak in measured for place in peak)
+    return {place: max(peak.get(place, 0) for peak in measured) for place in places}
 
 
 _STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def reset_peaks(device: torch.device) -> bool:
-    """Start a new lap. Returns whether the process's own peak could be reset; where not, it counts from the start of the process."""
+    """Start a new stage. Returns whether the process's own peak could be reset; where not, it counts from the start of the process."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     try:

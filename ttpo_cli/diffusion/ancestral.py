@@ -17,7 +17,7 @@ from ttpo_cli.diffusion.denoiser import Denoise
 
 # The number of a step -> standard normal noise for it, of x's shape.
 Noise = Callable[[int], Tensor]
-# What is told of a step: its number, x before it, its mean, x after it.
+# What is reported of a step: its number, x before it, its mean, x after it.
 Observer = Callable[[int, Tensor, Tensor, Tensor], None]
 
 

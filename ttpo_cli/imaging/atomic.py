@@ -18,7 +18,7 @@ def check_target(path: Path, *, source: Path | None = None, overwrite: bool = Fa
             raise TtpoError(f"'{path}' exists already: choose another name, or allow overwriting")
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         if not folder.is_dir():
-            raise TtpoError(f"'{path}' cannot be written: '{folder}' is no folder; choose another place")
+            raise TtpoError(f"'{path}' cannot be written: '{folder}' is not a folder; choose another place")
         if not os.access(folder, os.W_OK | os.X_OK):
             raise TtpoError(f"'{path}' cannot be written: no permission to write in '{folder}'; choose another folder")
     except OSError as error:

@@ -1,4 +1,4 @@
-"""EXIF as it is stored, a TIFF structure of directories: read, settled for upright pixels, written back (CIPA DC-008, TIFF 6.0).
+"""EXIF as it is stored, a TIFF structure of directories: read, made to fit upright pixels, written back (CIPA DC-008, TIFF 6.0).
 
 Every tag is kept as bytes, known or not, and a maker note stays at the offset it had, since makers count offsets from the EXIF's start.
 """

@@ -1,4 +1,4 @@
-"""The photo formats ttpo reads and writes, told by content: PNG, JPEG, TIFF and WebP, and what each can hold."""
+"""The photo formats ttpo reads and writes, recognised by content: PNG, JPEG, TIFF and WebP, and what each can hold."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ FORMATS = {
     "webp": Format("WebP", (".webp",), (b"RIFF",), 16383, sixteen_bit=False, alpha=True, grey=False),
 }
 
-# Kinds a user may well hand over, which ttpo does not read: (offset, bytes there, title). Camera raw files that are TIFFs inside come last.
+# Kinds a user may well give, which ttpo does not read: (offset, bytes there, title). Camera raw files that are TIFFs inside come last.
 _FOREIGN = (
     (0, b"GIF8", "a GIF"),
     (0, b"BM", "a BMP"),
@@ -53,7 +53,7 @@ _FOREIGN = (
 
 
 def sniff_format(head: bytes, label: str) -> str:
-    """The format that a file's first bytes (16 are enough) tell, whatever its name. Raises TtpoError for anything ttpo cannot read."""
+    """The format that a file's first bytes (16 are enough) show, whatever its name. Raises TtpoError for anything ttpo cannot read."""
     if not head:
         raise TtpoError(f"'{label}' is empty (0 bytes): copy it again from where it came")
     for offset, signature, title in _FOREIGN:

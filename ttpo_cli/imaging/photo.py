@@ -1,4 +1,4 @@
-"""A photo as a value: upright float32 RGB pixels, and all that its file said beside them."""
+"""A photo as a value: upright float32 RGB pixels, and all else that its file said."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from ttpo_cli.imaging.resize import imresize
 
 @dataclass(frozen=True)
 class Metadata:
-    """What a file carries beside pixels. EXIF and XMP describe the upright pixels: orientation 1, no thumbnail.
+    """What a file carries as well as pixels. EXIF and XMP describe the upright pixels: orientation 1, no thumbnail.
 
     exif: a TIFF structure, without the "Exif" marker of JPEG; icc: the profile the pixels' values are to be read with;
     resolution: horizontal and vertical pixels a millimetre, None where the file says nothing.

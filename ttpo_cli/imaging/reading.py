@@ -1,4 +1,4 @@
-"""A photo file, or its bytes, read into a Photo: told by content, checked from the header, decoded, turned upright."""
+"""A photo file, or its bytes, read into a Photo: recognised by content, checked from the header, decoded, turned upright."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from ttpo_cli.imaging.xmp import settle_xmp
 _RAW_SUFFIXES = frozenset({".dng", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".pef", ".srw", ".erf", ".kdc", ".dcr", ".3fr", ".iiq", ".cr2"})
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 MAX_PIXELS = 200_000_000
-_OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they cannot be meant as such
+_OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they are invalid
 _DEPTHS = {"uchar": 8, "ushort": 16, "float": 16}
 # EXIF orientation -> the upright picture of a stored one, both (H, W, bands).
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -134,7 +134,7 @@ def _check_header(image: pyvips.Image, data: bytes, format: str, label: str, max
     pixels = image.width * image.height
     if pixels > max_pixels:
         size = f"{image.width}x{image.height} pixels"
-        raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if it is meant")
+        raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if that is right")
     if format == "png" and data.rfind(b"IEND\xae\x42\x60\x82") < 0:  # libpng does not ask for the end chunk
         raise TtpoError(f"'{label}' is cut short (no PNG end chunk): copy it again from where it came")
     if str(image.format) not in _DEPTHS:
@@ -216,14 +216,19 @@ def _embedded_exif(image: pyvips.Image) -> tuple[Exif | None, tuple[str, ...]]:
 
 
 def _metadata(image: pyvips.Image, exif: Exif | None, icc: bytes | None, width: int, height: int) -> Metadata:
-    """What the file says beside pixels, settled for the upright picture."""
+    """What the file says besides pixels, made to fit the upright picture."""
     xmp = _blob(image, "xmp-data")
     blob = None
     if exif is not None and (exif.root.entries or exif.root.children):
         settle(exif, width, height)
         blob = exif_bytes(exif)
     known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
-    return Metadata(blob, icc, None if xmp is None else settle_xmp(xmp, width, height), (image.xres, image.yres) if known else None)
+    return Metadata(
+        exif=blob,
+        icc=icc,
+        xmp=None if xmp is None else settle_xmp(xmp, width, height),
+        resolution=(image.xres, image.yres) if known else None,
+    )
 
 
 def _name_notes(name: str, format: str) -> tuple[str, ...]:
@@ -243,7 +248,7 @@ def _frame_notes(image: pyvips.Image, data: bytes, format: str) -> tuple[str, ..
 
 
 def _blob(image: pyvips.Image, name: str) -> bytes | None:
-    """A piece of metadata as libvips hands it over, None where the file has none."""
+    """A piece of metadata as libvips gives it, None where the file has none."""
     value = image.get(name) if image.get_typeof(name) else None
     return value if isinstance(value, bytes) else None
 

@@ -62,9 +62,9 @@ def write_photo(
 def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, mark: Mark | None = None) -> Encoded:
     """The bytes of the file that `path` names. mark: what XMP is to say of how the pixels were made.
 
-    Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
-    Raises UsageError for options that contradict each other.
-    """
+            Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
+        Raises UsageError for options that contradict each other.
+        """
     chosen = output_format(path, encoding.format, photo.format)
     depth = _depth(photo, chosen, encoding.bit_depth)
     if not 1 <= encoding.quality <= 100:
@@ -104,7 +104,7 @@ def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
 
 
 def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) -> Metadata:
-    """The metadata that is to be kept and that the format can hold, settled for the pixels to be written, XMP with the mark."""
+    """The metadata that is to be kept and that the format can hold, made to fit the pixels to be written, XMP with the mark."""
     for name in keep - METADATA:
         raise unknown_name("metadata", name, METADATA)
     height, width = photo.pixels.shape[-2:]
@@ -124,7 +124,7 @@ def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) ->
         marked = next(fitting, None)
     if photo.grey and not FORMATS[format].grey:
         icc = None  # a profile of grey values means nothing to three channels
-    return Metadata(exif, icc, marked, photo.metadata.resolution)
+    return Metadata(exif=exif, icc=icc, xmp=marked, resolution=photo.metadata.resolution)
 
 
 def _encode(samples: np.ndarray, grey: bool, format: str, quality: int, metadata: Metadata) -> bytes:

@@ -49,7 +49,7 @@ class _Packet:
 
 
 def mark_xmp(xmp: bytes | None, mark: Mark) -> bytes | None:
-    """The packet with the mark, or a new one where there was none. A source type that stands there is replaced, and told in the history.
+    """The packet with the mark, or a new one where there was none. A source type there is replaced, and recorded in the history.
 
     None for a packet that cannot be merged with certainty: one that is no UTF-8, not well formed, or brings a DOCTYPE.
     """
@@ -70,8 +70,8 @@ def mark_xmp(xmp: bytes | None, mark: Mark) -> bytes | None:
 
 def _event(mark: Mark, former: str) -> str:
     """What was done, as an entry of the history."""
-    told = f' stEvt:parameters="digital source type before: {_quoted(former)}"' if former else ""
-    agent = f'stEvt:action="edited" stEvt:softwareAgent="{_quoted(mark.software)}"{told}'
+    parameters = f' stEvt:parameters="digital source type before: {_quoted(former)}"' if former else ""
+    agent = f'stEvt:action="edited" stEvt:softwareAgent="{_quoted(mark.software)}"{parameters}'
     return f'<rdf:li xmlns:rdf="{_RDF}" xmlns:stEvt="{_EVENT}" {agent}/>'
 
 

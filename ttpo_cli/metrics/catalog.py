@@ -67,16 +67,16 @@ def _niqe(device: torch.device, weights: Path | None) -> Metric:
     file = load_niqe_model(weights or embedded_path("niqe-pristine"))
     level = Level(file.pristine, file.scale) if file.pristine is not None else LEVELS["niqe"]
     return Metric(
-        "niqe",
-        lambda image: niqe(image, file.model),
-        True,
-        False,
-        BLOCK,
-        level.pristine,
-        level.scale,
-        file.licence,
-        file.source,
-        False,
+        name="niqe",
+        function=lambda image: niqe(image, file.model),
+        lower_is_better=True,
+        needs_reference=False,
+        minimum_size=BLOCK,
+        pristine=level.pristine,
+        scale=level.scale,
+        licence=file.licence,
+        source=file.source,
+        differentiable=False,
         range=(0, None),
     )
 
@@ -84,7 +84,19 @@ def _niqe(device: torch.device, weights: Path | None) -> Metric:
 def _piqe(device: torch.device, weights: Path | None) -> Metric:
     _refuse_weights("piqe", weights)
     level = LEVELS["piqe"]
-    return Metric("piqe", piqe, True, False, 1, level.pristine, level.scale, OWN_LICENCE, "Venkatanath et al. 2015", False, range=(0, 100))
+    return Metric(
+        name="piqe",
+        function=piqe,
+        lower_is_better=True,
+        needs_reference=False,
+        minimum_size=1,
+        pristine=level.pristine,
+        scale=level.scale,
+        licence=OWN_LICENCE,
+        source="Venkatanath et al. 2015",
+        differentiable=False,
+        range=(0, 100),
+    )
 
 
 def _ranker(device: torch.device, weights: Path | None) -> Metric:
@@ -107,7 +119,20 @@ def _against_reference(
     def load(device: torch.device, weights: Path | None) -> Metric:
         _refuse_weights(name, weights)
         bounds = (0.0 if greatest is None else -greatest, greatest)
-        return Metric(name, function, False, True, minimum, None, None, OWN_LICENCE, source, smooth, target, bounds)
+        return Metric(
+            name=name,
+            function=function,
+            lower_is_better=False,
+            needs_reference=True,
+            minimum_size=minimum,
+            pristine=None,
+            scale=None,
+            licence=OWN_LICENCE,
+            source=source,
+            differentiable=smooth,
+            target=target,
+            range=bounds,
+        )
 
     return load
 

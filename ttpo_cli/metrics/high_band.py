@@ -1,4 +1,4 @@
-"""High-band energy beside the reference's, in smooth and in textured regions apart: where detail was lost, and where grain was made up."""
+"""High-band energy against the reference's, in smooth and in textured regions apart: where detail was lost, and where grain was made up."""
 
 import torch
 from torch import Tensor

@@ -25,7 +25,7 @@ _SMALLER = {
 
 
 def memory_notice(name: str) -> str | None:
-    """What to tell before a metric loads; None for one of ordinary size."""
+    """What to say before a metric loads; None for one of ordinary size."""
     return f"metric '{name}' holds {_gigabytes(MEMORY[name])} of the device's memory" if name in MEMORY else None
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 def in_windows(function: Callable[..., Tensor], side: int | None, *images: Tensor) -> Tensor:
     """`function` of images (N, 3, H, W) -> (N,); of larger ones than `side` the mean over windows of equal size that cover them.
 
-    None: always of the whole. A mean over windows is ttpo's, not the metrics' authors': they judge photos of 500 to 1000 pixels.
+    None: always of the whole. A mean over windows is ttpo's, not the metrics' authors': they score photos of 500 to 1000 pixels.
     """
     height, width = images[0].shape[-2:]
     if side is None or max(height, width) <= side:

@@ -22,8 +22,8 @@ class Metric:
     scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
     target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
     range: about the least and the greatest score, by definition or as stated with its code; None on a side without a bound, or not known.
-    batch: images of one size that one call judges at most.
-    files: the weight files, or folders of them, that were read beside what ttpo embeds.
+    batch: images of one size that one call scores at most.
+    files: the weight files, or folders of them, that were read in addition to what ttpo embeds.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Metric:
 
 
 def describe(metric: Metric) -> dict[str, Any]:
-    """Everything about a metric but its function and where its files are: what a report says beside its scores."""
+    """Everything about a metric but its function and where its files are: what a report says next to its scores."""
     return {field.name: getattr(metric, field.name) for field in dataclasses.fields(metric) if field.name not in ("function", "files")}
 
 
 def score(metric: Metric, image: Tensor, reference: Tensor | None = None) -> Tensor:
     """The scores (N,) of an image batch (N, 3, H, W) RGB in [0, 1]; values outside are clamped, since networks overshoot.
 
-    Raises UsageError where an image is smaller than the metric can judge, a needed reference is missing, or the sizes differ.
+    Raises UsageError where an image is smaller than the metric can score, a needed reference is missing, or the sizes differ.
     A score may be NaN where the metric is undefined (NIQE of an image of one colour).
     """
     height, width = image.shape[-2:]

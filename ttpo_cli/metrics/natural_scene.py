@@ -7,7 +7,7 @@ from torch import Tensor
 
 # Levels of 0..255 below this are rounding: in a flat area it alone would decide on which side of zero a pixel falls.
 _ROUNDING = 1e-9
-# An image is judged in strips of about this many pixels: float64 maps of 32 MB, whatever its size.
+# An image is scored in strips of about this many pixels: float64 maps of 32 MB, whatever its size.
 _PIXELS_AT_ONCE = 4_000_000
 # Rows seen above and below a strip, so that cutting changes nothing: more than window and half-size kernel reach.
 _HALO = 32

@@ -45,11 +45,11 @@ def load_niqe_model(path: Path) -> NiqeFile:
             f"NIQE needs ({FEATURES},) and ({FEATURES}, {FEATURES}): give a NIQE pristine model"
         )
     return NiqeFile(
-        model,
-        metadata.get("pristine"),
-        metadata.get("scale"),
-        metadata.get("licence", "the file's own, not stated in it"),
-        f"Mittal et al. 2013; pristine model {path.name}",
+        model=model,
+        pristine=metadata.get("pristine"),
+        scale=metadata.get("scale"),
+        licence=metadata.get("licence", "the file's own, not stated in it"),
+        source=f"Mittal et al. 2013; pristine model {path.name}",
     )
 
 

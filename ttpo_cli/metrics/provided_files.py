@@ -71,7 +71,7 @@ def untrained_backbones(keep: bool, trained: frozenset[str]) -> Iterator[dict[in
     """Inside, backbones that the metric's own file fills are made without fetching ImageNet weights that would be overwritten.
 
     keep: leave timm's models alone. trained: torchvision's models to leave alone. Gives id -> version of each parameter made so:
-    `left_untrained` tells afterwards whether one was never filled.
+    `left_untrained` says afterwards whether one was never filled.
     """
     made: dict[int, int] = {}
 

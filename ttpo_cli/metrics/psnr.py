@@ -45,13 +45,13 @@ def on_8_bit_grid(image: Tensor) -> Tensor:
     return (image.clamp(0, 1) * 255).round() / 255
 
 
-def _psnr(image: Tensor, reference: Tensor, border: int, eight_bit: bool, judged: Callable[[Tensor], Tensor]) -> Tensor:
+def _psnr(image: Tensor, reference: Tensor, border: int, eight_bit: bool, channels: Callable[[Tensor], Tensor]) -> Tensor:
     """Strip by strip: in float64, whole copies of a photo of 61 megapixels would take gigabytes."""
     image, reference = cropped(image, border), cropped(reference, border)
     rows = max(1, _AT_ONCE // image[0, :, 0].numel())
     grid = on_8_bit_grid if eight_bit else lambda strip: strip.clamp(0, 1)
     squares = []
     for strips in zip(image.split(rows, dim=-2), reference.split(rows, dim=-2), strict=True):
-        one, other = (judged(grid(strip.double())) for strip in strips)
+        one, other = (channels(grid(strip.double())) for strip in strips)
         squares.append((one - other).square().mean(dim=(1, 3)).sum(dim=1))
     return -10 * torch.log10(torch.stack(squares).sum(dim=0) / image.shape[-2])

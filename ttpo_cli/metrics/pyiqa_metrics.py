@@ -1,4 +1,4 @@
-"""Metrics of pyiqa (Chen and Mo, IQA-PyTorch), the only importer of it: every one by name, its files from a store or by hand."""
+"""Metrics of pyiqa (Chen and Mo, IQA-PyTorch), the only importer of it: every one by name, its files from a store or given by the user."""
 
 import contextlib
 import difflib
@@ -34,8 +34,8 @@ from ttpo_cli.metrics.weight_files import FindWeights, files_of, find_files, not
 LICENCE = "PolyForm-Noncommercial-1.0.0 (pyiqa); weights: their own"
 # What scores something else than one photo, and why it is not supported.
 UNSUPPORTED = {
-    **dict.fromkeys(("fid", "sfid", "fid_dinov2", "inception_score"), "judges sets of photos"),
-    "clipscore": "judges a photo beside a caption",
+    **dict.fromkeys(("fid", "sfid", "fid_dinov2", "inception_score"), "scores sets of photos"),
+    "clipscore": "scores a photo against a caption",
     "fgresq_pair": "gives three numbers for a pair",
 }
 _PUBLISHED_BACKBONES = {"alexnet": "alexnet-owt-7be5be79.pth", "vgg16": "vgg16-397923af.pth", "vgg19": "vgg19-dcbb9e9d.pth"}

@@ -43,7 +43,7 @@ BAND_GAINS = torch.tensor([0.5] * 3 + [20.0] * 9)[None, :, None, None]
 
 
 class Residual(nn.Module):
-    """Two 3x3 convolutions beside the identity, each after a norm over the channels of one place.
+    """Two 3x3 convolutions parallel to the identity, each after a norm over the channels of one place.
 
     Without a norm the ranker hardly learns; one over the image (group norm) would make a score depend on what else is in the photo.
     """
@@ -73,7 +73,7 @@ def score_map(ranker: Ranker, image: Tensor) -> Tensor:
 
 
 def ranker_metadata(ranker: Ranker, **facts: Any) -> dict[str, Any]:
-    """What `load_ranker` needs, beside the facts of the training."""
+    """What `load_ranker` needs, and the facts of the training."""
     return {"ttpo": "ranker", "width": ranker.width, **facts}
 
 

@@ -1,4 +1,4 @@
-"""The pictures beside a folder's page: previews named after what they show, made once, and swept when nothing shows it any more."""
+"""The pictures next to a folder's page: previews named after what they show, made once, and swept when nothing shows it any more."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator

@@ -75,7 +75,7 @@ def _scale(values: Sequence[float], log: bool, start: float, end: float) -> Scal
     placed = [math.log10(value) if log else value for value in values]
     low, high = min(placed), max(placed)
     margin = (high - low) * 0.04 or abs(low) * 0.1 or 1.0
-    return Scale(low - margin, high + margin, log, start, end)
+    return Scale(low=low - margin, high=high + margin, log=log, start=start, end=end)
 
 
 def _showable(point: tuple[float, float], x: Axis, y: Axis) -> bool:

@@ -9,9 +9,10 @@ from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.imaging.atomic import atomic_write
 from ttpo_cli.weights.embedding import manifest_text
 from ttpo_cli.weights.entry import ManifestEntry
+from ttpo_cli.weights.home import SNAPSHOT
 from ttpo_cli.weights.manifest import NAME, read_manifest
 from ttpo_cli.weights.receipt import read_receipt, write_receipt
-from ttpo_cli.weights.store import SNAPSHOT, Store
+from ttpo_cli.weights.store import Store
 
 
 def bundle(store: Store, names: Sequence[str], folder: Path) -> list[str]:
@@ -66,7 +67,7 @@ def _copy(store: Store, entry: ManifestEntry, source: Path, target: Path) -> Non
 
 
 def _write_manifest(folder: Path, entries: Sequence[ManifestEntry]) -> None:
-    """Carry the entries that another machine's ttpo need not know, beside those an earlier bundle put there for other files."""
+    """Carry the entries that another machine's ttpo need not know, as well as those an earlier bundle put there for other files."""
     known, path = read_manifest(), folder / NAME
     before = read_manifest(path) if path.is_file() else {}
     names = {entry.name for entry in entries}

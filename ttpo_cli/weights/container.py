@@ -15,9 +15,9 @@ def is_pickled(start: bytes) -> bool:
 
 
 def flaw(path: Path) -> str | None:
-    """Why a file cannot be a whole checkpoint, in words that follow its name; None where nothing speaks against it.
+    """Why a file cannot be a whole checkpoint, in words that follow its name; None where nothing contradicts it.
 
-    A zip archive has its directory, and safetensors tells its length; of the legacy format only the beginning is known.
+    A zip archive has its directory, and safetensors states its length; of the legacy format only the beginning is known.
     """
     with path.open("rb") as stream:
         start = stream.read(32)

@@ -44,7 +44,7 @@ def download(
     patience: Patience | None = None,
     on_bytes: OnBytes | None = None,
 ) -> Delivered:
-    """Fetch `target`, whole and as expected or not at all; what an interrupted call left beside it (`.part`) is gone on with.
+    """Fetch `target`, whole and as expected or not at all; what an interrupted call left next to it (`.part`) is continued.
 
     size, sha256: what is known of the file; flaw: without a hash, why what arrived cannot be it (None: it can).
     Raises WeightsError that says of every mirror what was wrong, OSError for a full disk.

@@ -65,7 +65,7 @@ class ManifestEntry:
 
     @property
     def is_checkpoint(self) -> bool:
-        """Whether a downloaded file must be a checkpoint, as far as its address tells: some metrics' files are of other kinds."""
+        """Whether a downloaded file must be a checkpoint, as far as its address shows: some metrics' files are of other kinds."""
         return self._suffix in ("", *SUFFIXES)
 
     @property

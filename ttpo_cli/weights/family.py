@@ -38,7 +38,7 @@ def choose(
     return fitting[0]
 
 
-def meant(entries: Mapping[str, ManifestEntry], name: str, *, task: str | None = None, scale: int | None = None) -> ManifestEntry:
+def find_entry(entries: Mapping[str, ManifestEntry], name: str, *, task: str | None = None, scale: int | None = None) -> ManifestEntry:
     """The entry of a name of any role, or what `choose` makes of a family's. Raises UsageError."""
     if name in entries:
         return entries[name]

@@ -4,6 +4,9 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+# The folder of a snapshot inside an entry's own, where it is not left in the hub's cache.
+SNAPSHOT = "snapshot"
+
 TRUE = ("1", "on", "yes", "true")
 
 

@@ -95,6 +95,17 @@ def from_first_repository(entry: ManifestEntry, fetch: Callable[[HubSource], Pat
     raise WeightsError(f"{entry.name}: {'; '.join(reasons)}{gate if 'gated' not in reasons[-1] else ''}")
 
 
+def inside(snapshot: Path, source: HubSource) -> Path | None:
+    """The one file that an entry takes of a repository, or the whole snapshot; None where it is not there."""
+    found = snapshot if source.file is None else snapshot / source.file
+    return found if found.exists() else None
+
+
+def at_endpoint(url: str, endpoint: str | None) -> str:
+    """The same file at the hub that the environment names; any other address as it is."""
+    return endpoint.rstrip("/") + url.removeprefix(PAGE) if endpoint and url.startswith(f"{PAGE}/") else url
+
+
 def _folder(cache: Path, repo: str) -> Path:
     return cache / f"models--{repo.replace('/', '--')}"
 
@@ -110,7 +121,7 @@ def _listed(sibling: Any) -> Listed:
 
 
 def _words(error: Exception, source: HubSource, revision: str) -> str | None:
-    """What went wrong, for a user to mend; None for what is not the hub's or the network's doing."""
+    """What went wrong, in words a user can act on; None for what is not the hub's or the network's doing."""
     from huggingface_hub import errors
 
     page = f"{PAGE}/{source.repo}"

@@ -1,5 +1,6 @@
 """weights_manifest.yaml: every checkpoint, prior and metric ttpo knows by name; the embedded files are verified against it before use."""
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import yaml
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights.entry import ManifestEntry, read_entry
+from ttpo_cli.weights.home import SNAPSHOT
 from ttpo_cli.weights.sha256 import file_sha256
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -23,7 +25,7 @@ def manifest_path() -> Path:
         path = folder / NAME
         if path.is_file():
             return path
-    raise WeightsError(f"{NAME} is missing beside {PACKAGE}: the installation is incomplete, install ttpo again")
+    raise WeightsError(f"{NAME} is missing next to {PACKAGE}: the installation is incomplete, install ttpo again")
 
 
 def read_manifest(path: Path | None = None) -> dict[str, ManifestEntry]:
@@ -32,7 +34,7 @@ def read_manifest(path: Path | None = None) -> dict[str, ManifestEntry]:
     Raises WeightsError for a file that is no manifest, an entry with missing, unknown or mistyped fields, an alias that is another
     entry's name, or one that entries of two roles share.
     """
-    repair = "install ttpo again" if path is None else "mend or replace it"
+    repair = "install ttpo again" if path is None else "correct or replace it"
     path = manifest_path() if path is None else path
     try:
         facts = path.stat()
@@ -87,3 +89,24 @@ def _refuse_double_names(manifest: str, entries: dict[str, ManifestEntry]) -> No
         for alias in entry.aliases:
             if alias in entries or entry.aliases.count(alias) > 1 or roles.setdefault(alias, entry.role) != entry.role:
                 raise WeightsError(f"{manifest} uses {alias} for two entries: rename one")
+
+
+def known_entries(home: Path, environment: Mapping[str, str]) -> dict[str, ManifestEntry]:
+    """Every entry by name. Raises WeightsError for a manifest that cannot be read.
+
+    The package's entries come first. The manifest in TTPO_HOME (a bundle's) adds to them, and replaces those whose files lie there.
+    The manifest that TTPO_MANIFEST names replaces all of the same names.
+    """
+    entries = read_manifest()
+    if (home / NAME).is_file():
+        carried = read_own_manifest(home / NAME)
+        entries |= {name: entry for name, entry in carried.items() if name not in entries or _is_carried(home, entry)}
+    if environment.get("TTPO_MANIFEST"):
+        entries = {**entries, **read_own_manifest(Path(environment["TTPO_MANIFEST"]))}
+    return entries
+
+
+def _is_carried(home: Path, entry: ManifestEntry) -> bool:
+    """Whether a bundle's files for its own entry are there: another entry of that name would call them damaged."""
+    folder = home / "models" / entry.name
+    return (folder / SNAPSHOT).is_dir() or (bool(entry.urls) and (folder / entry.file_name).is_file())

@@ -92,7 +92,7 @@ def _refuse_arrays(path: Path, pickles: list[str]) -> None:
     except (zipfile.BadZipFile, *DAMAGE) as error:
         raise WeightsError(f"{path.name} is damaged or incomplete ({type(error).__name__}): download it again") from error
     if found:
-        raise WeightsError(f"{path.name} asks for memory beside its weights: do not trust this file")
+        raise WeightsError(f"{path.name} asks for memory outside its weights: do not trust this file")
 
 
 def _refuse_bomb(path: Path, claimed: int) -> None:

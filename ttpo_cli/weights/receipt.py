@@ -23,7 +23,14 @@ class Arrived:
 
 @dataclass(frozen=True)
 class Receipt:
-    """source: the address, or repository and commit of a hub; date: the day, UTC; files: by path inside the folder or repository."""
+    """Where an entry's files came from, and what they were.
+
+    Attributes:
+        source: the address, or repository and commit of a hub.
+        date: the day of the download, UTC.
+        files: by path inside the folder or repository.
+        repo, commit: of a hub, None for an address.
+    """
 
     source: str
     date: str
@@ -47,11 +54,11 @@ def read_receipt(folder: Path) -> Receipt | None:
     if not path.is_file():
         return None
     try:
-        told = json.loads(path.read_text("utf-8"))
+        stored = json.loads(path.read_text("utf-8"))
         files = {
-            name: Arrived(int(file["bytes"]), str(file["sha256"]), bool(file["published"])) for name, file in told.pop("files").items()
+            name: Arrived(int(file["bytes"]), str(file["sha256"]), bool(file["published"])) for name, file in stored.pop("files").items()
         }
-        return Receipt(files=files, **told)
+        return Receipt(files=files, **stored)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(f"'{path}' is damaged: `ttpo models fetch {folder.name}` fetches its weights and makes a new one") from error
 
@@ -77,3 +84,20 @@ def remembered(name: str, receipt: Receipt) -> str:
         f"On {receipt.date} it was sha256 {sha256[:12]}..., and nobody publishes another measure: if its maker replaced it, "
         f"`ttpo models remove {name} --forget` makes room for the new one"
     )
+
+
+def recorded_sha256(receipt: Receipt | None, name: str) -> str | None:
+    """What the receipt says a file's hash was when it arrived; None where it says nothing."""
+    arrived = None if receipt is None else receipt.files.get(name)
+    return None if arrived is None else arrived.sha256
+
+
+def verified(folder: Path, name: str, origin: str, published: str | None, recorded: str | None) -> Arrived:
+    """Hash a file that arrived. One that differs from its published or recorded hash is deleted, and WeightsError raised."""
+    path = folder / name
+    arrived = Arrived(bytes=path.stat().st_size, sha256=file_sha256(path), published=published is not None)
+    if any(expected is not None and expected != arrived.sha256 for expected in (published, recorded)):
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise WeightsError(f"{name} of {origin} is not the file its sha256 names: fetch it again")
+    return arrived

@@ -1,4 +1,4 @@
-"""From a name to a verified file or snapshot on this machine, fetched once where that is allowed."""
+"""From a name to a verified file or snapshot on this machine, downloaded once where that is allowed."""
 
 import os
 import shutil
@@ -13,21 +13,40 @@ from ttpo_cli.progress import OnDownload
 from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
-from ttpo_cli.weights.home import hub_cache, is_offline, ttpo_home
-from ttpo_cli.weights.hub import PAGE, Fetched, cached_snapshot, fetch_repository, from_first_repository
-from ttpo_cli.weights.manifest import NAME, embedded_path, read_manifest, read_own_manifest
+from ttpo_cli.weights.home import SNAPSHOT, hub_cache, is_offline, ttpo_home
+from ttpo_cli.weights.hub import Fetched, at_endpoint, cached_snapshot, fetch_repository, from_first_repository, inside
+from ttpo_cli.weights.manifest import embedded_path, known_entries
 from ttpo_cli.weights.receipt import NAME as RECEIPT
-from ttpo_cli.weights.receipt import Arrived, Receipt, changed, missing, read_receipt, remembered, today, write_receipt
+from ttpo_cli.weights.receipt import (
+    Arrived,
+    Receipt,
+    changed,
+    missing,
+    read_receipt,
+    recorded_sha256,
+    remembered,
+    today,
+    verified,
+    write_receipt,
+)
 from ttpo_cli.weights.sha256 import file_sha256
 
-SNAPSHOT = "snapshot"
 _SETTINGS = ("*.json", "*.txt", "*.model")
 
 
 @dataclass(frozen=True)
 class Store:
-    """home: TTPO_HOME, which holds models/NAME/ with file and receipt; hub_cache: of huggingface_hub; endpoint: the hub's address, None
-    its own default; offline: never use the network; on_bytes: told of progress."""
+    """Where weights are kept on this machine, and what may be fetched.
+
+    Attributes:
+        home: TTPO_HOME, which holds models/NAME/ with file and receipt.
+        hub_cache: the cache of huggingface_hub.
+        entries: the manifest, by name.
+        offline: never use the network.
+        endpoint: the hub's address; None means huggingface_hub's own default.
+        on_bytes: called with the progress of a download.
+        patience: how long a download waits, and how often it tries again.
+    """
 
     home: Path
     hub_cache: Path
@@ -58,7 +77,7 @@ class Store:
 
         def fetched(source: HubSource) -> Path:
             small = replace(source, allow_patterns=_SETTINGS)
-            return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._told(entry)).folder
+            return fetch_repository(small, self.hub_cache, source.revision, self.endpoint, self._progress_of(entry)).folder
 
         return from_first_repository(entry, fetched)
 
@@ -71,7 +90,7 @@ class Store:
             if entry.file is not None or self.offline:
                 raise
             here = None
-        return here or self._fetch(entry, mend=True)
+        return here or self._fetch(entry, replace_damaged=True)
 
     def entry(self, name: str) -> ManifestEntry:
         """The entry of exactly this name (families are resolved by `choose`). Raises UsageError."""
@@ -85,20 +104,7 @@ class Store:
             return embedded_path(entry.name)
         if entry.urls:
             return self._local_file(entry)
-        receipt = read_receipt(self.folder(entry))
-        snapshot = self.snapshot(entry, receipt)
-        if snapshot is None or (receipt is None and not self.offline):
-            return None
-        source = next((one for one in entry.hub if receipt is not None and one.repo == receipt.repo), entry.hub[0])
-        if receipt is not None:
-            if missing(snapshot, receipt):
-                return None
-            if different := changed(snapshot, receipt, thorough=thorough or source.file is not None):
-                raise WeightsError(
-                    f"{entry.name}: {different[0]} is not what arrived on {receipt.date}: `ttpo models fetch {entry.name}` replaces it"
-                )
-        found = snapshot if source.file is None else snapshot / source.file
-        return found if found.exists() else None
+        return self._local_snapshot(entry, thorough=thorough)
 
     def verify(self, name: str) -> bool | None:
         """True if every byte is as it should be, None if the entry is not here. Raises WeightsError that says what is wrong."""
@@ -129,7 +135,7 @@ class Store:
         try:
             receipt = read_receipt(self.folder(entry))
         except WeightsError:
-            return True  # which `verify` tells and `fetch` mends
+            return True  # `verify` reports the damaged receipt, `fetch` replaces it
         if entry.urls:
             known = entry.sha256 is not None or (receipt is not None and entry.file_name in receipt.files)
             return known and (self.folder(entry) / entry.file_name).is_file()
@@ -143,18 +149,35 @@ class Store:
         return self.folder(entry) if entry.urls else self.snapshot(entry, read_receipt(self.folder(entry)))
 
     def _local_file(self, entry: ManifestEntry) -> Path | None:
+        """As `local`, of an entry with addresses: the file is hashed."""
         path = self.folder(entry) / entry.file_name
         if not path.is_file():
             return None
         receipt = read_receipt(self.folder(entry))
-        known = None if receipt is None else receipt.files.get(entry.file_name)
-        expected = entry.sha256 or (None if known is None else known.sha256)
+        expected = entry.sha256 or recorded_sha256(receipt, entry.file_name)
         if expected is None:
             return None  # put there by somebody else, or interrupted before it was recorded: fetched anew
         if file_sha256(path) != expected:
             since = "its published sha256" if entry.sha256 else f"what arrived on {receipt.date}" if receipt else ""
             raise WeightsError(f"{path.name} is not {since}: damaged or exchanged; `ttpo models fetch {entry.name}` replaces it")
         return path
+
+    def _local_snapshot(self, entry: ManifestEntry, *, thorough: bool) -> Path | None:
+        """As `local`, of an entry of a hub. Without a receipt nothing says what it should be, so it is used only offline."""
+        receipt = read_receipt(self.folder(entry))
+        snapshot = self.snapshot(entry, receipt)
+        if snapshot is None:
+            return None
+        if receipt is None:
+            return inside(snapshot, entry.hub[0]) if self.offline else None
+        if missing(snapshot, receipt):
+            return None
+        source = next((source for source in entry.hub if source.repo == receipt.repo), entry.hub[0])
+        if different := changed(snapshot, receipt, thorough=thorough or source.file is not None):
+            raise WeightsError(
+                f"{entry.name}: {different[0]} is not what arrived on {receipt.date}: `ttpo models fetch {entry.name}` replaces it"
+            )
+        return inside(snapshot, source)
 
     def snapshot(self, entry: ManifestEntry, receipt: Receipt | None) -> Path | None:
         """A bundle's copy, else what the hub's cache has of the recorded commit, or of the entry's revision."""
@@ -184,8 +207,8 @@ class Store:
         shutil.rmtree(folder / SNAPSHOT, ignore_errors=True)
         return bool(files)
 
-    def _fetch(self, entry: ManifestEntry, *, mend: bool = False) -> Path:
-        """Fetch, check, record; another process that fetches the same is waited for, and its result used. mend: replace what is wrong."""
+    def _fetch(self, entry: ManifestEntry, *, replace_damaged: bool = False) -> Path:
+        """Fetch, check, record. Another process that fetches the same is waited for, and its result used."""
         if self.offline:
             raise WeightsError(
                 f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): "
@@ -196,13 +219,7 @@ class Store:
             folder.mkdir(parents=True, exist_ok=True)
             (self.home / "locks").mkdir(exist_ok=True)
             with FileLock(self.home / "locks" / f"{entry.name}.lock"):
-                try:
-                    here = self.local(entry)
-                except WeightsError:
-                    if not mend:
-                        raise
-                    self._clear(entry)
-                    here = None
+                here = self._local_or_cleared(entry) if replace_damaged else self.local(entry)
                 return here or (self._fetch_file(entry) if entry.urls else self._fetch_snapshot(entry))
         except OSError as error:
             reason = error.strerror or str(error)
@@ -210,86 +227,72 @@ class Store:
                 f"{entry.name} cannot be kept in '{folder}' ({reason}): make room, or set TTPO_HOME to a folder of yours"
             ) from error
 
+    def _local_or_cleared(self, entry: ManifestEntry) -> Path | None:
+        try:
+            return self.local(entry)
+        except WeightsError:
+            self._clear(entry)
+            return None
+
     def _fetch_file(self, entry: ManifestEntry) -> Path:
         folder, path = self.folder(entry), self.folder(entry) / entry.file_name
         before = read_receipt(folder)
-        known = None if before is None else before.files.get(entry.file_name)
         try:
             delivered = download(
-                [self._address(url) for url in entry.urls],
+                [at_endpoint(url, self.endpoint) for url in entry.urls],
                 path,
                 size=entry.bytes,
-                sha256=entry.sha256 or (None if known is None else known.sha256),
+                sha256=entry.sha256 or recorded_sha256(before, entry.file_name),
                 flaw=flaw if entry.is_checkpoint else None,
                 patience=self.patience,
-                on_bytes=self._told(entry),
+                on_bytes=self._progress_of(entry),
             )
         except WeightsError as error:
             if entry.sha256 is None and before is not None:
                 raise WeightsError(f"{error}. {remembered(entry.name, before)}") from error
             raise
-        arrived = Arrived(delivered.bytes, delivered.sha256, entry.sha256 is not None)
+        arrived = Arrived(bytes=delivered.bytes, sha256=delivered.sha256, published=entry.sha256 is not None)
         if before is None or entry.sha256 is not None:
             write_receipt(folder, Receipt(delivered.url, today(), {entry.file_name: arrived}))
         return path
 
-    def _address(self, url: str) -> str:
-        """The same file at the hub that the environment names."""
-        return self.endpoint.rstrip("/") + url.removeprefix(PAGE) if self.endpoint and url.startswith(f"{PAGE}/") else url
-
     def _fetch_snapshot(self, entry: ManifestEntry) -> Path:
-        """From the first repository that gives it, at the commit of the first time."""
+        """Fetch from the first repository that gives it, at the commit that the receipt names if there is one."""
         before = read_receipt(self.folder(entry))
 
         def recorded(source: HubSource) -> Path:
             revision = before.commit if before is not None and before.commit and before.repo == source.repo else source.revision
-            fetched = fetch_repository(source, self.hub_cache, revision, self.endpoint, self._told(entry))
+            fetched = fetch_repository(source, self.hub_cache, revision, self.endpoint, self._progress_of(entry))
             self._record(entry, source, fetched, before)
             return fetched.folder if source.file is None else fetched.folder / source.file
 
         return from_first_repository(entry, recorded)
 
     def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
-        """Hash what arrived against the hub's, the manifest's and the first time's hashes, and write the receipt."""
+        """Verify every file that arrived, and write the receipt. before: the receipt of an earlier fetch."""
+        same_commit = before if before is not None and before.commit == fetched.commit else None
         files = {}
         for listed in fetched.files:
-            path = fetched.folder / listed.path
-            expected = entry.sha256 if listed.path == source.file and entry.sha256 else listed.sha256
-            arrived = Arrived(path.stat().st_size, file_sha256(path), expected is not None)
-            known = before.files.get(listed.path) if before is not None and before.commit == fetched.commit else None
-            for measure in (expected, None if known is None else known.sha256):
-                if measure is not None and arrived.sha256 != measure:
-                    path.resolve().unlink()
-                    path.unlink(missing_ok=True)
-                    raise WeightsError(f"{listed.path} of {source.repo} is not the file its sha256 names: fetch it again")
-            files[listed.path] = arrived
+            published = entry.sha256 if entry.sha256 and listed.path == source.file else listed.sha256
+            files[listed.path] = verified(fetched.folder, listed.path, source.repo, published, recorded_sha256(same_commit, listed.path))
         write_receipt(
             self.folder(entry), Receipt(f"{source.repo}@{fetched.commit}", today(), files, repo=source.repo, commit=fetched.commit)
         )
 
-    def _told(self, entry: ManifestEntry) -> Callable[[int, int | None], None]:
+    def _progress_of(self, entry: ManifestEntry) -> Callable[[int, int | None], None]:
         listener = self.on_bytes
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
 
 
 def open_store(on_bytes: OnDownload | None = None, environment: Mapping[str, str] | None = None) -> Store:
-    """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read.
-
-    The package's manifest; then what TTPO_HOME's own (a bundle's) adds, and replaces by files that lie there; then TTPO_MANIFEST's entries,
-    which replace those of their names.
-    """
+    """The store of this process, as the environment says. Raises WeightsError for a manifest that cannot be read."""
     given = os.environ if environment is None else environment
     home = ttpo_home(given)
-    entries = read_manifest()
-    if (home / NAME).is_file():
-        carried = read_own_manifest(home / NAME)
-        entries |= {name: entry for name, entry in carried.items() if name not in entries or _is_carried(home, entry)}
-    if given.get("TTPO_MANIFEST"):
-        entries = {**entries, **read_own_manifest(Path(given["TTPO_MANIFEST"]))}
-    return Store(home, hub_cache(given), entries, is_offline(given), given.get("HF_ENDPOINT") or None, on_bytes)
-
-
-def _is_carried(home: Path, entry: ManifestEntry) -> bool:
-    """Whether a bundle's files for its own entry are there: another entry of that name would call them damaged."""
-    folder = home / "models" / entry.name
-    return (folder / SNAPSHOT).is_dir() or (bool(entry.urls) and (folder / entry.file_name).is_file())
+    return Store(
+        home=home,
+        hub_cache=hub_cache(given),
+        entries=known_entries(home, given),
+        offline=is_offline(given),
+        endpoint=given.get("HF_ENDPOINT") or None,
+        on_bytes=on_bytes,
+    )

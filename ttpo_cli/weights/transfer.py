@@ -34,7 +34,7 @@ class Elsewhere(Exception):
 
 
 class Part:
-    """The unfinished file beside `target`, and a note of which version of which address it is the beginning of."""
+    """The unfinished file next to `target`, and a note of which version of which address it is the beginning of."""
 
     def __init__(self, target: Path) -> None:
         self.target = target
@@ -47,10 +47,10 @@ class Part:
     def validator(self, url: str) -> str | None:
         """The strong validator of `url` that the bytes so far belong to."""
         try:
-            told = json.loads(self.note.read_text("utf-8"))
+            note = json.loads(self.note.read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return told.get("validator") if isinstance(told, dict) and told.get("url") == url else None
+        return note.get("validator") if isinstance(note, dict) and note.get("url") == url else None
 
     def begin(self, url: str, validator: str | None) -> None:
         self.note.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
@@ -80,7 +80,7 @@ def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout:
         return _digest(part.path, have).hexdigest()
     if have and sha256 is not None and size is None:
         digest = _digest(part.path, have).hexdigest()
-        if digest == sha256:  # nobody tells how long it is, and a server has nothing more to send
+        if digest == sha256:  # nothing says how long it is, and a server has nothing more to send
             return digest
     with _open(url, part, have, validator, sha256 is None, timeout) as response:
         have, total = _check(response, have, size, part)

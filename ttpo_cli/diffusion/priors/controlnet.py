@@ -1,4 +1,4 @@
-"""A tile ControlNet beside a UNet: whether a model takes it, and its weights (arXiv 2302.05543: a copy of the UNet's encoder)."""
+"""A tile ControlNet next to a UNet: whether a model takes it, and its weights (arXiv 2302.05543: a copy of the UNet's encoder)."""
 
 from pathlib import Path
 from typing import Any

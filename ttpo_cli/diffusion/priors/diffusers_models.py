@@ -78,7 +78,9 @@ def read_layout(folder: Path) -> Layout:
     network = next((name for name in ("unet", "transformer") if name in parts), None)
     if network is None or "vae" not in parts or "_class_name" not in entries:
         raise WeightsError(f"{index} names no denoising network with a VAE: give the folder of a text-to-image model")
-    return Layout(folder, str(entries["_class_name"]), network, parts[network], parts, libraries)
+    return Layout(
+        folder=folder, pipeline=str(entries["_class_name"]), network=network, network_class=parts[network], parts=parts, libraries=libraries
+    )
 
 
 def part_config(layout: Layout, part: str) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def precondition(sigma: Tensor, sigma_data: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def prior_metadata(denoiser: HaarDenoiser, **facts: str) -> dict[str, Any]:
-    """What `load_haar_prior` needs to rebuild the network, beside the facts of its training."""
+    """What `load_haar_prior` needs to rebuild the network, and the facts of its training."""
     size = denoiser.size
     return {"ttpo": "haar-prior", "channels": list(size.channels), "layers": size.layers, "groups": size.groups, **facts}
 
@@ -148,7 +148,16 @@ def haar_denoise(denoiser: HaarDenoiser, device: torch.device, autocast: bool, s
 
 def haar_prior(name: str, denoise: Denoise, multiple: int, sha256: str | None = None) -> Prior:
     """The prior of a network of this kind, by its denoiser."""
-    return Prior(name, denoise, _to_signed, _to_unit, multiple, sha256, "Apache-2.0", True)
+    return Prior(
+        name=name,
+        denoise=denoise,
+        encode=_to_signed,
+        decode=_to_unit,
+        multiple=multiple,
+        sha256=sha256,
+        licence="Apache-2.0",
+        commercial_use=True,
+    )
 
 
 def _to_signed(image: Tensor) -> Tensor:

@@ -36,8 +36,11 @@ def sd3_velocity(network: Any) -> Velocity:
     return velocity
 
 
-def flux_velocity(network: Any, told: float) -> Velocity:
-    """FLUX.1: tokens of 2x2 latent cells with their positions. told: the guidance a distilled network (dev) is told; schnell takes none."""
+def flux_velocity(network: Any, distilled_guidance: float) -> Velocity:
+    """FLUX.1: tokens of 2x2 latent cells with their positions.
+
+    distilled_guidance: an input of a distilled network (dev); schnell takes none.
+    """
     distilled = bool(network.config.guidance_embeds)
 
     def velocity(x_t: Tensor, time: Tensor, prompt: Prompt) -> Tensor:
@@ -45,7 +48,7 @@ def flux_velocity(network: Any, told: float) -> Velocity:
         output = network(
             hidden_states=pack(x_t),
             timestep=time,
-            guidance=torch.full_like(time, told) if distilled else None,
+            guidance=torch.full_like(time, distilled_guidance) if distilled else None,
             encoder_hidden_states=prompt.tokens,
             pooled_projections=prompt.pooled,
             txt_ids=x_t.new_zeros(prompt.tokens.shape[1], 3),
@@ -56,8 +59,11 @@ def flux_velocity(network: Any, told: float) -> Velocity:
     return velocity
 
 
-def flux2_velocity(network: Any, told: float) -> Velocity:
-    """FLUX.2: its latents are already one token a cell; text tokens are numbered on the fourth axis. told: as for FLUX.1 dev."""
+def flux2_velocity(network: Any, distilled_guidance: float) -> Velocity:
+    """FLUX.2: its latents are already one token a cell; text tokens are numbered on the fourth axis.
+
+    distilled_guidance: as for FLUX.1 dev.
+    """
     distilled = bool(network.config.guidance_embeds)
 
     def velocity(x_t: Tensor, time: Tensor, prompt: Prompt) -> Tensor:
@@ -67,7 +73,7 @@ def flux2_velocity(network: Any, told: float) -> Velocity:
         output = network(
             hidden_states=x_t.flatten(2).transpose(1, 2),
             timestep=time,
-            guidance=torch.full_like(time, told) if distilled else None,
+            guidance=torch.full_like(time, distilled_guidance) if distilled else None,
             encoder_hidden_states=prompt.tokens,
             txt_ids=text.expand(count, -1, -1),
             img_ids=grid(height, width, 4).to(x_t.device).expand(count, -1, -1),

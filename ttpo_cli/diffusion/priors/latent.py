@@ -65,7 +65,7 @@ def load_latent_prior(folder: Path, device: torch.device, precision: str, option
     """The prior of a folder in diffusers layout (SD 1.x, 2.x, XL, Turbo, SD3, FLUX.1, FLUX.2). Nothing is downloaded.
 
     precision: auto (bf16 on CUDA, fp16 on MPS, fp32 on a CPU), fp32, bf16 or fp16. kept: a folder for encoded prompts.
-    Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for options that cannot be meant.
+    Raises WeightsError for a folder that cannot be loaded or a family that is not known, UsageError for invalid options.
     """
     parts = load_parts(folder, device, precision, options, kept)
     return build_prior(parts, device, parts.network.dtype, options)
@@ -133,12 +133,12 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
     denoise = with_guidance(family.prompted, placed, options.cfg)
     denoise = _in_tiles(denoise, family, options)
     return Prior(
-        parts.name,
-        _prepared(denoise, before_network, parts.controlnet is not None, gradients),
-        encoder(vae, before_vae),
-        decoder(vae, before_vae),
-        family.multiple * factor,
-        parts.sha256,
+        name=parts.name,
+        denoise=_prepared(denoise, before_network, parts.controlnet is not None, gradients),
+        encode=encoder(vae, before_vae),
+        decode=decoder(vae, before_vae),
+        multiple=family.multiple * factor,
+        sha256=parts.sha256,
         sigma_max=family.sigma_max,
         colour_fix=options.colour_fix == "wavelet",
         condition=None if parts.controlnet is None else lambda image: as_cells(image, factor),
@@ -195,24 +195,30 @@ def _unet(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) 
     side = configuration.sample_size
     native = side if isinstance(side, int) else min(side)
     multiple = max(2, 2 ** (len(configuration.block_out_channels) - 1))
-    return Family(prompted, configuration.in_channels, multiple, native, float(table[-1]))
+    return Family(prompted=prompted, channels=configuration.in_channels, multiple=multiple, native=native, sigma_max=float(table[-1]))
 
 
 def _sd3(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     configuration = parts.network.config
     prompted = flow_denoiser(sd3_velocity(parts.network), dtype)
     largest = configuration.pos_embed_max_size * configuration.patch_size
-    return Family(prompted, configuration.in_channels, configuration.patch_size, configuration.sample_size, largest=largest)
+    return Family(
+        prompted=prompted,
+        channels=configuration.in_channels,
+        multiple=configuration.patch_size,
+        native=configuration.sample_size,
+        largest=largest,
+    )
 
 
 def _flux(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     prompted = flow_denoiser(flux_velocity(parts.network, options.distilled_guidance), dtype)
-    return Family(prompted, parts.network.config.in_channels // 4, 2, 1024 // factor)
+    return Family(prompted=prompted, channels=parts.network.config.in_channels // 4, multiple=2, native=1024 // factor)
 
 
 def _flux2(parts: Parts, factor: int, dtype: torch.dtype, options: PriorOptions) -> Family:
     prompted = flow_denoiser(flux2_velocity(parts.network, options.distilled_guidance), dtype)
-    return Family(prompted, parts.network.config.in_channels, 2, 1024 // factor)
+    return Family(prompted=prompted, channels=parts.network.config.in_channels, multiple=2, native=1024 // factor)
 
 
 FAMILIES: dict[str, Callable[[Parts, int, torch.dtype, PriorOptions], Family]] = {
@@ -235,7 +241,7 @@ def _vae(layout: Layout, options: PriorOptions, dtype: torch.dtype) -> nn.Module
 
 
 def _text_length(layout: Layout) -> int | None:
-    """FLUX.1 schnell, told by its lack of a guidance embedding, reads 256 tokens; the others what their pipelines read."""
+    """FLUX.1 schnell, recognised by its lack of a guidance embedding, reads 256 tokens; the others what their pipelines read."""
     if layout.network_class != "FluxTransformer2DModel":
         return None
     return 512 if part_config(layout, layout.network).get("guidance_embeds") else 256

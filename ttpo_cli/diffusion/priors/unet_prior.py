@@ -78,7 +78,7 @@ def unet_denoiser(
 
 
 def size_ids(x: Tensor, factor: int) -> Tensor:
-    """What SDXL is told of a picture's size: original height and width, no crop, the same height and width; (N, 6), pixels."""
+    """SDXL's conditioning on a picture's size: original height and width, no crop, the same height and width; (N, 6), pixels."""
     height, width = (side * factor for side in x.shape[-2:])
     return torch.tensor([height, width, 0, 0, height, width], device=x.device, dtype=torch.float32).expand(x.shape[0], -1)
 

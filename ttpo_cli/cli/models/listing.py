@@ -1,37 +1,20 @@
-"""`ttpo models list` and `info`: the manifest, filtered, as a table, as JSON, or as the page of the documentation."""
+"""What `ttpo models list` and `info` print: the manifest, filtered, as a table, as JSON, or as the page of the documentation."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Any
 
-import typer
-
-from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, write_json, write_line
+from ttpo_cli.cli.terminal.console import write_json, write_line
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
-from ttpo_cli.errors import UsageError, WeightsError
-
-if TYPE_CHECKING:
-    from ttpo_cli.weights.entry import ManifestEntry
-    from ttpo_cli.weights.store import Store
+from ttpo_cli.errors import UsageError, WeightsError, unknown_name
+from ttpo_cli.weights.entry import ManifestEntry
+from ttpo_cli.weights.family import choose, known_task, names_of
+from ttpo_cli.weights.store import Store, open_store
 
 MODEL_LIST_SCHEMA = 1
 COLUMNS = ("name", "role", "task", "architecture", "scale", "licence", "commercial use", "bytes", "sha256")
 
 
-def list_models(
-    role: Annotated[Literal["backbone", "prior", "metric"] | None, typer.Option(help="Only these.", show_default=False)] = None,
-    task: options.Task = None,
-    scale: Annotated[int | None, typer.Option(min=1, help="Only what enlarges by this.", show_default=False)] = None,
-    here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,
-    manifest: options.Manifest = None,
-    json: Json = False,
-    markdown: Annotated[bool, typer.Option("--markdown", help="The table of docs/guide/models.md.")] = False,
-) -> None:
-    """List what ttpo knows by name: task, scale, licence, size, and whether a published hash verifies it."""
-    from ttpo_cli.weights.family import known_task
-    from ttpo_cli.weights.store import open_store
-
-    if json and markdown:
-        raise UsageError("--json and --markdown: choose one")
+def selected(role: str | None, task: str | None, scale: int | None, *, here: bool) -> tuple[list[ManifestEntry], Store]:
+    """The entries that fit, and the store they are of. Raises UsageError for an unknown task."""
     store = open_store()
     wanted = None if task is None else known_task(task, store.entries.values())
     entries = [
@@ -42,6 +25,11 @@ def list_models(
         and scale in (None, entry.scale)
         and (not here or store.is_here(entry))
     ]
+    return entries, store
+
+
+def write_models(entries: list[ManifestEntry], store: Store, *, json: bool, markdown: bool) -> None:
+    """Entries on standard output: a JSON object, a table of Markdown, or a table for people."""
     if json:
         write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
     elif markdown:
@@ -52,16 +40,10 @@ def list_models(
         write_sheet([*COLUMNS, "here"], rows)
 
 
-def info(
-    name: Annotated[str, typer.Argument(help="A name or an alias of `ttpo models list`, or a family such as swinir.")],
-    manifest: options.Manifest = None,
-    json: Json = False,
-) -> None:
-    """Everything known of one model, or of each that a family's name could mean, the one it means without --task and --scale first."""
-    from ttpo_cli.weights.store import open_store
-
+def write_facts(name: str, *, json: bool) -> None:
+    """All facts of the model, or of the models of the family, on standard output. Raises UsageError for an unknown name."""
     store = open_store()
-    entries = _meant(store, name)
+    entries = _named(store, name)
     if json:
         write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
         return
@@ -79,11 +61,8 @@ def _text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else str(value)
 
 
-def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
+def _named(store: Store, name: str) -> list[ManifestEntry]:
     """The entry of that name, else its family, the default first. Raises UsageError for an unknown name."""
-    from ttpo_cli.errors import unknown_name
-    from ttpo_cli.weights.family import choose, names_of
-
     if name in store.entries:
         return [store.entries[name]]
     family = [entry for entry in store.entries.values() if entry.answers_to(name)]
@@ -96,7 +75,7 @@ def _meant(store: "Store", name: str) -> "list[ManifestEntry]":
     return sorted(family, key=lambda entry: entry is not first)
 
 
-def _row(entry: "ManifestEntry") -> list[str]:
+def _row(entry: ManifestEntry) -> list[str]:
     free = {True: "yes", False: "no", None: "unknown"}[entry.commercial_use]
     scale = f"x{entry.scale}" if entry.scale > 1 else "-"
     size = "unknown" if entry.bytes is None else str(entry.bytes)
@@ -104,22 +83,22 @@ def _row(entry: "ManifestEntry") -> list[str]:
     return [entry.name, entry.role, entry.task, entry.architecture, scale, licence, free, size, hash_state(entry)]
 
 
-def hash_state(entry: "ManifestEntry") -> str:
+def hash_state(entry: ManifestEntry) -> str:
     """How its bytes are verified."""
     if entry.sha256 is not None:
         return "published"
     return "by the hub" if entry.hub else "first use"
 
 
-def _place(entry: "ManifestEntry", store: "Store") -> str | None:
+def _place(entry: ManifestEntry, store: Store) -> str | None:
     try:
         place = store.place(entry)
-    except WeightsError:  # a damaged receipt, which `verify` tells
+    except WeightsError:  # a damaged receipt, which `ttpo models verify` reports
         return None
     return None if place is None else str(place)
 
 
-def _facts(entry: "ManifestEntry", store: "Store") -> dict[str, Any]:
+def _facts(entry: ManifestEntry, store: Store) -> dict[str, Any]:
     return {
         "name": entry.name,
         "aliases": list(entry.aliases),
