@@ -53,7 +53,7 @@ def pair_of(pick: Pick | None) -> Pair | None:
 
 
 class Backlog:
-    """The photos of one output folder that can be picked from. Every answer is read from the disk; only the meaning of addresses is kept."""
+    """The photos of one output folder that can be picked from. Answers are read from the disk; only the meaning of addresses is kept."""
 
     def __init__(self, root: Path) -> None:
         self._root = root

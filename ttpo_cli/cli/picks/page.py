@@ -21,7 +21,7 @@ def pick(
 ) -> None:
     """A web page to pick on: candidates side by side or under a slider. Needs the extra: pip install 'ttpo\\[pick]'.
 
-    The page's address is written to standard output; it bears a token, without which nothing is shown. What is picked is what
+    The page's address is written to standard output; it has a token, without which nothing is shown. What is picked is what
     `ttpo picks add` writes, so the next `ttpo restore ... --select later` finishes it. Ctrl-C ends the page, with exit code 0.
     """
     terminal = Terminal(quiet, no_color=no_color)
