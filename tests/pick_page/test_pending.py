@@ -144,7 +144,7 @@ def test_a_proposal_cannot_name_a_file_elsewhere(out, name):
     (out.parent / "secret.png").write_bytes(png((4, 4), "red"))
     (candidates_folder(out, "a.png") / "secret.png").write_bytes(png((4, 4), "red"))
     tell(out, [name, "01.png", "02.png", "03.png"])
-    with pytest.raises(TtpoError, match="no picture in the folder"):
+    with pytest.raises(TtpoError, match="not a picture in the folder"):
         Backlog(out).picture(address, 0)
 
 
@@ -156,7 +156,7 @@ def test_a_link_that_leads_out_of_the_candidates_is_not_followed(out):
         place.unlink()
     (candidates_folder(out, "a.png") / "01.png").symlink_to(secret)
     (candidates_folder(out, "a.png") / "02.png").symlink_to("03.png")
-    with pytest.raises(TtpoError, match="no picture in the folder"):
+    with pytest.raises(TtpoError, match="not a picture in the folder"):
         Backlog(out).picture(address, 1)
     assert Backlog(out).picture(address, 2).name == "03.png", "one that stays inside is fine"
 
@@ -190,7 +190,7 @@ def test_the_output_folder_itself_may_be_a_link(out, tmp_path):
 @pytest.mark.parametrize("data", [b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.4", b"\xff\xd8\xff\xe0", b"\x89PNG"])
 def test_what_is_no_png_is_not_decoded(out, data):
     address = address_of(propose(out, picture=lambda row: data))
-    with pytest.raises(TtpoError, match="no PNG"):
+    with pytest.raises(TtpoError, match="not a PNG"):
         Backlog(out).picture(address, 0)
 
 
@@ -199,5 +199,5 @@ def test_a_pipe_in_the_place_of_a_picture_does_not_hang_the_page(out):
     place = candidates_folder(out, "a.png") / "00.png"
     place.unlink()
     os.mkfifo(place)
-    with pytest.raises(TtpoError, match="no picture"):
+    with pytest.raises(TtpoError, match="not a picture"):
         Backlog(out).picture(address, 0)

@@ -193,7 +193,7 @@ def test_a_link_out_of_the_folder_is_not_served(out, tmp_path):
     with served(out) as server:
         assert server.ask(f"/pick/picture/{address_of(key)}/0/view")[0] == 200
         status, told = server.json(f"/pick/picture/{address_of(key)}/1/view")
-        assert status == 500 and "no picture in the folder" in told["error"] and str(tmp_path) not in told["error"]
+        assert status == 500 and "not a picture in the folder" in told["error"] and str(tmp_path) not in told["error"]
 
 
 class Loaded(HTMLParser):

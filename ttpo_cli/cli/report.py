@@ -1,21 +1,13 @@
 """`ttpo report OUT`: one HTML page about the photos of an output folder, made from its journal, also while a run is at work in it."""
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
+from typing import Annotated
 
 import typer
 
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_line
-from ttpo_cli.errors import TtpoError
-
-if TYPE_CHECKING:
-    from ttpo_cli.folder.journal import Row
-    from ttpo_cli.report.folder_page import FolderPhoto
 
 
 def report(
@@ -25,7 +17,7 @@ def report(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """One HTML page for a folder: before and after, scores, what stands out first; its pictures lie beside it."""
+    """One HTML page for a folder: before and after, scores, outliers first. Its pictures are in a folder next to it."""
     terminal = Terminal(quiet, no_color=no_color)
     page = output or folders[0] / "report.html"
     check_report(page, overwrite)
@@ -35,72 +27,14 @@ def report(
 
 def check_report(page: Path, overwrite: bool) -> None:
     """Refuse a place that cannot be written, or that holds something else than an earlier report."""
-    from ttpo_cli.imaging.atomic import check_target
+    from ttpo_cli.folder import report_page
 
-    check_target(page, overwrite=overwrite or _is_report(page))
+    report_page.check_report(page, overwrite)
 
 
 def write_folder_report(roots: Sequence[Path], page: Path, overwrite: bool, terminal: Terminal) -> None:
-    """Write the page, and beside it the folder <page>_files with its pictures; those that are there already stay."""
-    from ttpo_cli.folder.journal import read_rows
-    from ttpo_cli.imaging.atomic import atomic_write
-    from ttpo_cli.report.folder_page import folder_page
-    from ttpo_cli.report.pictures import THUMBNAIL, VIEW, make_pictures
+    """Write the page and the folder <page>_files with its pictures; the terminal shows the progress."""
+    from ttpo_cli.folder import report_page
 
-    rows = [(root, row) for root in roots for row in read_rows(root)]
-    if not rows:
-        raise TtpoError(f"no photo was restored yet, so there is nothing to report in '{page}'")
-    files = page.with_name(f"{page.stem}_files")
-    wanted = [
-        (path, sha256, side)
-        for root, row in rows
-        for path, sha256 in _pictures(root, row)
-        for side in ((THUMBNAIL, VIEW) if path == root / row.target else (VIEW,))
-    ]
     with terminal.progress("report") as on_step:
-        failed = set(make_pictures(files, wanted, lambda done, total: on_step("pictures", done, total)))
-    named = len(roots) > 1
-    photos = [_card(root, row, files, page, f"{root.name}/{row.target}" if named else row.target, failed) for root, row in rows]
-    title = f"ttpo: {', '.join(root.resolve().name for root in roots)}"
-    atomic_write(page, folder_page(photos, title).encode(), overwrite or _is_report(page))
-
-
-def _is_report(page: Path) -> bool:
-    """Whether an earlier report stands there, which may be replaced."""
-    from ttpo_cli.report.folder_page import GENERATOR
-
-    if not page.is_file():
-        return False
-    with page.open("rb") as stream:
-        return GENERATOR.encode() in stream.read(400)
-
-
-def _pictures(root: Path, row: "Row") -> "list[tuple[Path, str]]":
-    """The files to be shown of one photo that is done, each with its hash: the result, and the photo where it is still there."""
-    if row.state != "done" or row.output_sha256 is None or row.content_sha256 is None:
-        return []
-    return [(root / row.target, row.output_sha256), (Path(row.source), row.content_sha256)]
-
-
-def _card(root: Path, row: "Row", files: Path, page: Path, name: str, failed: set[str]) -> "FolderPhoto":
-    from ttpo_cli.report.folder_page import FolderPhoto
-    from ttpo_cli.report.pictures import THUMBNAIL, VIEW, picture_name
-
-    if row.state == "proposed":
-        return FolderPhoto(name, None, f"waits for a pick: `ttpo pick {root}`")
-    if row.state != "done" or not row.record:
-        return FolderPhoto(name, None, row.error or "not finished: run `ttpo restore` again")
-
-    def address(sha256: str | None, side: int) -> str:
-        picture = picture_name(sha256 or "", side)
-        return "" if picture in failed else quote(f"{files.name}/{picture}")
-
-    return FolderPhoto(
-        name,
-        json.loads(row.record),
-        seconds=row.seconds,
-        thumbnail=address(row.output_sha256, THUMBNAIL),
-        before=address(row.content_sha256, VIEW),
-        after=address(row.output_sha256, VIEW),
-        link=quote(Path(os.path.relpath((root / row.target).resolve(), page.resolve().parent)).as_posix()),
-    )
+        report_page.write_report(roots, page, overwrite, on_step)

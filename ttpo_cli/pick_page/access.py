@@ -1,6 +1,6 @@
 """Who may ask the page for what, as an ASGI layer around the whole server, Gradio's routes included: everything else is refused.
 
-A request passes if it names this machine (a name that an attacker's DNS points here is refused), bears the token, asks for one of the few
+A request passes if it names this machine (a name that an attacker's DNS points here is refused), has the token, asks for one of the few
 paths that the page needs, and, where it changes something, comes from the page itself.
 """
 
@@ -32,8 +32,13 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Gate:
-    """token: what an address must bear. host: what the server is bound to. port: makes the cookie's name, since browsers do not keep the
-    cookies of two ports apart."""
+    """Who may pass.
+
+    Attributes:
+        token: what an address must have.
+        host: what the server is bound to.
+        port: part of the cookie's name, since browsers do not keep the cookies of two ports apart.
+    """
 
     token: str
     host: str
@@ -45,7 +50,7 @@ class Gate:
         return f"ttpo_pick_{self.port}"
 
     def refusal(self, method: str, path: str, query: bytes, headers: Mapping[str, list[str]]) -> tuple[int, str] | None:
-        """(status, what to tell), None for a request that may pass. headers: lower-case name -> values."""
+        """(status, message), None for a request that may pass. headers: lower-case name -> values."""
         hosts = headers.get("host", [])
         if len(hosts) != 1 or not self._is_this_machine(hosts[0]):
             return 421, "This name is not the machine's own: open the address that `ttpo pick` printed."

@@ -1,7 +1,7 @@
 """What the page shows of an output folder: the photos whose candidates wait or were picked from, and the files of those candidates.
 
 A photo's address is a hash of what it is, never a path, and one whose candidates became others has another address: no request can name a
-file outside the candidates, and no pick can land on pictures that the person did not see.
+file outside the candidates, and no pick can apply to pictures that the person did not see.
 """
 
 import hashlib
@@ -29,7 +29,13 @@ class Stale(TtpoError):
 
 @dataclass(frozen=True)
 class WaitingPhoto:
-    """address: of its candidates as they are now. key: target, content, settings. pair: the pick that holds, None where there is none."""
+    """One photo of the page.
+
+    Attributes:
+        address: names its candidates as they are now.
+        key: target, content, settings.
+        pair: the present pick, None where there is none.
+    """
 
     address: str
     key: Key
@@ -47,7 +53,7 @@ def pair_of(pick: Pick | None) -> Pair | None:
 
 
 class Backlog:
-    """The photos of one output folder that can be picked from. Every answer is read from the disk; kept is only what addresses mean."""
+    """The photos of one output folder that can be picked from. Answers are read from the disk; only the meaning of addresses is kept."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -66,7 +72,7 @@ class Backlog:
         return found
 
     def photo(self, address: str) -> tuple[Proposal, Pair | None]:
-        """The candidates, and the pick that holds. Raises Stale where they are gone, or are others now."""
+        """The candidates, and the present pick. Raises Stale where they are gone, or are others now."""
         proposal = self._proposal(address)
         return proposal, pair_of(read_folder_picks(self._root).get(self._keys[address]))
 
@@ -78,16 +84,20 @@ class Backlog:
         name = proposal.images[row]
         file = self._inside(candidates_folder(self._root, proposal.target) / name) if _NAME.fullmatch(name) else None
         if file is None or not file.is_file():
-            raise TtpoError(f"candidate {row} of '{proposal.target}' is no picture in the folder of candidates: run `ttpo restore` again")
+            raise TtpoError(
+                f"candidate {row} of '{proposal.target}' is not a picture in the folder of candidates: run `ttpo restore` again"
+            )
         with file.open("rb") as stream:
             if stream.read(len(_PNG)) != _PNG:
-                raise TtpoError(f"candidate {row} of '{proposal.target}' is no PNG file: delete its folder, and run `ttpo restore` again")
+                raise TtpoError(
+                    f"candidate {row} of '{proposal.target}' is not a PNG file: delete its folder, and run `ttpo restore` again"
+                )
         return file
 
     def choose(self, address: str, pair: Sequence[int] | None, held: Sequence[int] | None) -> None:
-        """Write a pick, or take the one that holds back (None). held: the pick that the person saw.
+        """Write a pick; None takes the present one back. held: the pick that the person saw.
 
-        Raises Stale where the candidates or the pick are others now, UsageError for a pair that is none, TtpoError where the
+        Raises Stale where the candidates or the pick have changed since, UsageError for an invalid pair, TtpoError where the
         pick cannot be written.
         """
         proposal = self._proposal(address)
@@ -96,13 +106,15 @@ class Backlog:
 
         def check(now: Pick | None) -> None:
             if pair_of(now) != seen:
-                raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_told(pair_of(now))}): look, then pick again")
+                raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_described(pair_of(now))}): look, then pick again")
 
         add_pick(self._root, Pick(*self._keys[address], *rows), check)
 
     def _waiting(self) -> Iterator[Key]:
-        """The keys of the candidates that wait, or that an interrupted run left standing; where those that should wait are gone or damaged,
-        one that lets the page say so when it comes to them."""
+        """The keys of the candidates that wait, or that an interrupted run left.
+
+        Candidates that should wait and are gone or damaged have a key without settings: the page reports them when it comes to them.
+        """
         for target, content, waits in read_proposed(self._root) if has_journal(self._root) else ():
             try:
                 proposal = self._read(target)
@@ -142,5 +154,5 @@ def _key(proposal: Proposal) -> Key:
     return (proposal.target, proposal.content_sha256, proposal.made_with)
 
 
-def _told(pair: Pair | None) -> str:
+def _described(pair: Pair | None) -> str:
     return "the pick was taken back" if pair is None else f"{pair[0]} over {pair[1]}"

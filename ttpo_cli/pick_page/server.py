@@ -1,4 +1,4 @@
-"""The server of `ttpo pick`: Gradio's page with our part in it, and beside it our own addresses for photos, pictures and picks."""
+"""The server of `ttpo pick`: Gradio's page with our part in it, and our own addresses for photos, pictures and picks."""
 
 from collections.abc import Callable
 from importlib import resources
@@ -17,13 +17,19 @@ from ttpo_cli.pick_page.pending import Backlog, Stale
 from ttpo_cli.pick_page.previews import SIZES, Previews
 
 _KINDS = {"css": "text/css", "js": "text/javascript"}
-_GOODBYE = 1  # seconds that requests under way are given when the server ends
+_GRACE = 1  # seconds that requests under way have when the server ends
 
 _Pair = tuple[StrictInt, StrictInt]
 
 
-class _Wish(BaseModel):
-    """A pick as the page sends it: pair: None takes the one that holds back. held: the pick that the person saw."""
+class _PickRequest(BaseModel):
+    """A pick as the page sends it.
+
+    Attributes:
+        address: the photo's.
+        pair: (preferred, dispreferred); None takes the present pick back.
+        held: the pick that the person saw.
+    """
 
     address: str
     pair: _Pair | None
@@ -31,8 +37,8 @@ class _Wish(BaseModel):
 
 
 def web_server(root: Path, gate: Gate) -> uvicorn.Server:
-    """What answers once its `run(sockets=[...])` is called until the process is told to end (SIGINT, SIGTERM), which is raised again."""
-    options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GOODBYE}
+    """The server: its `run(sockets=[...])` answers until SIGINT or SIGTERM, which is raised again."""
+    options = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_graceful_shutdown": _GRACE}
     return uvicorn.Server(uvicorn.Config(guarded_app(root, gate), **options))
 
 
@@ -51,7 +57,7 @@ def guarded_app(root: Path, gate: Gate) -> App:
 
 def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
     @app.exception_handler(TtpoError)
-    def told(_: Request, error: TtpoError) -> Response:
+    def as_json(_: Request, error: TtpoError) -> Response:
         return JSONResponse({"error": str(error)}, 409 if isinstance(error, Stale) else 400 if isinstance(error, UsageError) else 500)
 
     @app.get("/pick/photos")
@@ -73,8 +79,8 @@ def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
         return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     @app.post(PICK)
-    def choose(wish: _Wish) -> Response:
-        backlog.choose(wish.address, wish.pair, wish.held)
+    def choose(request: _PickRequest) -> Response:
+        backlog.choose(request.address, request.pair, request.held)
         return JSONResponse({})
 
     for name in ("page.css", "page.js", "drawing.js", "server.js", "state.js", "view.js"):

@@ -3,7 +3,7 @@
 const LARGEST = 8; // device pixels a pixel of the picture
 
 export class View {
-  // root: gets the classes `zoomed` (drag moves) and `large` (pixels are seen). onChange: told after each change.
+  // root: gets the classes `zoomed` (drag moves) and `large` (pixels are seen). onChange: called after each change.
   constructor(root, onChange) {
     Object.assign(this, { root, onChange, width: 1, height: 1, zoom: 1, x: 0.5, y: 0.5, frames: [], fingers: new Map() });
     new ResizeObserver(() => this.draw()).observe(root);
@@ -124,7 +124,7 @@ export class View {
     if (others.length === 1) {
       const [other] = others;
       const apart = (where) => Math.hypot(where.x - other.x, where.y - other.y) || 1;
-      // Two fingers may lie on two pictures: what is between them is told from where this one is.
+      // Two fingers may lie on two pictures: the point between them is found from where this one is.
       const between = { frame: now.frame, left: now.left + (other.x - now.x) / 2, top: now.top + (other.y - now.y) / 2 };
       this.zoomTo((this.zoom * apart(now)) / apart(before), between);
     } else if (others.length === 0 && this.zoom > 1.01) this.move(now.left - before.left, now.top - before.top);

@@ -8,7 +8,7 @@ from fakes import tiny_engine, tiny_photo
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
-from ttpo_cli.cli.picks.command import wilson
+from ttpo_cli.cli.picks.actions import wilson
 from ttpo_cli.folder.journal import open_folder_journal, read_rows
 from ttpo_cli.folder.pick_store import add_pick, picks_path, read_folder_picks
 from ttpo_cli.imaging.reading import read_photo

@@ -25,7 +25,7 @@ def test_what_is_no_folder_is_a_usage_error(what, tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert program(["pick", str(tmp_path / what)]) == 2
     shown = capsys.readouterr()
-    assert shown.out == "" and shown.err.count("\n") == 1 and "is no folder" in shown.err
+    assert shown.out == "" and shown.err.count("\n") == 1 and "is not a folder" in shown.err
 
 
 def test_a_folder_without_candidates_says_how_to_make_them_and_is_left_as_it_is(tmp_path, capsys):

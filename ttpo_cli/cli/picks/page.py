@@ -1,16 +1,13 @@
 """`ttpo pick OUT`: a web page to choose among the candidates of `ttpo restore --select later`, by keyboard, mouse or touch."""
 
 import os
-import secrets
-import threading
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_line
+from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal
 from ttpo_cli.errors import TtpoError, UsageError
 
 
@@ -24,43 +21,29 @@ def pick(
 ) -> None:
     """A web page to pick on: candidates side by side or under a slider. Needs the extra: pip install 'ttpo\\[pick]'.
 
-    The page's address is written to standard output; it bears a token, without which nothing is shown. What is picked is what
+    The page's address is written to standard output; it has a token, without which nothing is shown. What is picked is what
     `ttpo picks add` writes, so the next `ttpo restore ... --select later` finishes it. Ctrl-C ends the page, with exit code 0.
     """
     terminal = Terminal(quiet, no_color=no_color)
     left, total = _count(folder)
     _check_extra()
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read while Gradio is imported
-    import webbrowser
+    from ttpo_cli.cli.picks.serve import serve
 
-    from ttpo_cli.pick_page.access import Gate, is_loopback
-    from ttpo_cli.pick_page.ports import listen, reachable
-    from ttpo_cli.pick_page.server import web_server
-
-    with listen(host, port) as listener:
-        gate = Gate(secrets.token_urlsafe(24), host, listener.getsockname()[1])
-        server = web_server(folder, gate)
-        addresses = [f"http://{name}:{gate.port}/?token={gate.token}" for name in reachable(host)]
-        write_line(addresses[0])
-        for address in addresses[1:]:
-            terminal.say(f"from another device: {address}")
-        if not is_loopback(host):
-            terminal.warn(f"--host {host}: other machines can reach this page, unencrypted; whoever knows its address sees and picks")
-        terminal.say(f"{left} of {total} photos wait for a pick; Ctrl-C ends the page")
-        if open_browser:
-            threading.Thread(target=webbrowser.open, args=(addresses[0],), daemon=True).start()
-        with suppress(KeyboardInterrupt):
-            server.run(sockets=[listener])
+    serve(folder, host, port, open_browser, f"{left} of {total} photos wait for a pick; Ctrl-C ends the page", terminal)
     left, total = _count(folder)
     terminal.say(f"{total - left} of {total} photos are picked: the next `ttpo restore ... -o {folder} --select later` finishes them")
 
 
 def _count(folder: Path) -> tuple[int, int]:
-    """(photos that wait for a pick, those and the picked ones). Raises UsageError for no folder, TtpoError for nothing to pick from."""
+    """(photos that wait for a pick, those and the picked ones).
+
+    Raises UsageError where this is not a folder, TtpoError where it has nothing to pick from.
+    """
     from ttpo_cli.pick_page.pending import Backlog
 
     if not folder.is_dir():
-        raise UsageError(f"'{folder}' is no folder: give the output folder of `ttpo restore ... --select later`")
+        raise UsageError(f"'{folder}' is not a folder: give the output folder of `ttpo restore ... --select later`")
     photos = Backlog(folder).photos()
     if not photos:
         raise TtpoError(f"'{folder}' has no candidates to pick from: `ttpo restore PHOTOS -o {folder} --select later` makes them")
