@@ -62,9 +62,9 @@ def write_photo(
 def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, mark: Mark | None = None) -> Encoded:
     """The bytes of the file that `path` names. mark: what XMP is to say of how the pixels were made.
 
-            Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
-        Raises UsageError for options that contradict each other.
-        """
+        Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
+    Raises UsageError for options that contradict each other.
+    """
     chosen = output_format(path, encoding.format, photo.format)
     depth = _depth(photo, chosen, encoding.bit_depth)
     if not 1 <= encoding.quality <= 100:
