@@ -6,7 +6,7 @@ from PIL import Image
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import find_photos, to_float
-from ttpo_cli.training.rl.data import PolicyDataOptions, Wear, check, draw_inputs, draw_wear, load_restorer, read_policy_pairs
+from ttpo_cli.training.rl.data import Degradation, PolicyDataOptions, check, draw_degradation, draw_inputs, load_restorer, read_policy_pairs
 
 NO_WEAR = {"blur": (0.0, 0.0), "shrink": (1.0, 1.0), "noise": (0.0, 0.0), "jpeg": (0.0, 0.0)}
 
@@ -16,7 +16,7 @@ def generator(seed=0):
 
 
 def test_drawn_wear_lies_in_the_papers_ranges_and_fills_them():
-    drawn = [draw_wear(PolicyDataOptions(), generator(seed)) for seed in range(200)]
+    drawn = [draw_degradation(PolicyDataOptions(), generator(seed)) for seed in range(200)]
     for values, (low, high) in (
         ([w.factor for w in drawn], (1, 12)),
         ([w.noise for w in drawn], (0, 15)),
@@ -31,23 +31,23 @@ def test_drawn_wear_lies_in_the_papers_ranges_and_fills_them():
 
 
 def test_without_wear_the_input_is_the_photo():
-    wear = draw_wear(PolicyDataOptions(**NO_WEAR), generator())
-    assert (wear.kernel, wear.factor, wear.noise, wear.quality) == (None, 1.0, 0.0, None)
+    degradation = draw_degradation(PolicyDataOptions(**NO_WEAR), generator())
+    assert (degradation.kernel, degradation.factor, degradation.noise, degradation.quality) == (None, 1.0, 0.0, None)
     image = torch.rand(1, 3, 16, 16, generator=generator())
-    assert float((wear.wear(image, (16, 16), generator()) - image).abs().max()) <= 0.5 / 255 + 1e-6
-    assert torch.allclose(wear.without_noise(image, (16, 16)), image)
+    assert float((degradation.apply(image, (16, 16), generator()) - image).abs().max()) <= 0.5 / 255 + 1e-6
+    assert torch.allclose(degradation.without_noise(image, (16, 16)), image)
 
 
 def test_each_part_of_the_wear_does_what_it_says():
     image = torch.rand(1, 3, 48, 48, generator=generator())
-    noisy = Wear(None, 1.0, 12.0, None).wear(torch.full_like(image, 0.5), (48, 48), generator())
+    noisy = Degradation(None, 1.0, 12.0, None).apply(torch.full_like(image, 0.5), (48, 48), generator())
     assert float((255 * (noisy - 0.5)).std()) == pytest.approx(12, rel=0.05)
-    shrunk = Wear(None, 8.0, 0.0, None).wear(image, (48, 48), generator())
+    shrunk = Degradation(None, 8.0, 0.0, None).apply(image, (48, 48), generator())
     assert shrunk.shape == image.shape
     assert float(shrunk.std()) < 0.5 * float(image.std())
-    kernel = draw_wear(PolicyDataOptions(blur=(3.0, 3.0)), generator()).kernel
-    assert float(Wear(kernel, 1.0, 0.0, None).without_noise(image, (48, 48)).std()) < 0.2 * float(image.std())
-    jpeg = Wear(None, 1.0, 0.0, 30).wear(image, (48, 48), generator())
+    kernel = draw_degradation(PolicyDataOptions(blur=(3.0, 3.0)), generator()).kernel
+    assert float(Degradation(kernel, 1.0, 0.0, None).without_noise(image, (48, 48)).std()) < 0.2 * float(image.std())
+    jpeg = Degradation(None, 1.0, 0.0, 30).apply(image, (48, 48), generator())
     assert 0.01 < float((jpeg - image).abs().mean()) < 0.3
 
 
@@ -109,7 +109,7 @@ def test_a_backbone_restores_what_the_policy_sees(photo_folder):
     scale, restore = load_restorer(PolicyDataOptions(crop=32, backbone="lfc-sr-small"), device)
     lq = to_float(torch.full((2, 3, 8, 8), 128, dtype=torch.uint8))
     assert (scale, tuple(restore(lq).shape)) == (4, (2, 3, 32, 32))
-    with pytest.raises(UsageError, match="no multiple of lfc-sr-small's scale of 4"):
+    with pytest.raises(UsageError, match="not a multiple of lfc-sr-small's scale of 4"):
         load_restorer(PolicyDataOptions(crop=34, backbone="lfc-sr-small"), device)
 
 
@@ -124,6 +124,6 @@ def test_a_backbone_restores_what_the_policy_sees(photo_folder):
         ({"jpeg": (30.0, 101.0)}, "at most 100"),
     ],
 )
-def test_values_that_cannot_be_meant_are_refused(changes, says):
+def test_values_that_are_invalid_are_refused(changes, says):
     with pytest.raises(UsageError, match=says):
         check(PolicyDataOptions(**changes))
