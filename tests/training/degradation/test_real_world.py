@@ -14,7 +14,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import step_generator
 from ttpo_cli.training.degradation import real_world
 from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, filtered, sinc_kernel
-from ttpo_cli.training.lfc.data import DataOptions, read_pairs, worn
+from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs
 
 
 def moments(kernel: Tensor) -> np.ndarray:
@@ -76,7 +76,7 @@ def test_the_same_draws_wear_alike_and_others_do_not() -> None:
 
 
 def test_a_worn_photo_is_still_that_photo() -> None:
-    """Over many draws the mean colour stays, and the worn image is nearer to its own photo than to another."""
+    """Over many draws the mean colour stays, and the degraded image is nearer to its own photo than to another."""
     generator = torch.Generator().manual_seed(0)
     photos = [
         torch.nn.functional.interpolate(torch.rand(1, 3, 4, 4, generator=generator), size=(64, 64), mode="bicubic").clamp(0, 1)
@@ -109,9 +109,9 @@ def test_the_published_ranges() -> None:
 def test_crops_of_a_real_run_are_worn_anew_and_bicubic_ones_left_alone() -> None:
     hq = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     lq = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
-    assert worn(hq, lq, 4, DataOptions(), step_generator(0, 0)) is lq
-    assert worn(hq, lq, 4, DataOptions("real", "pairs"), step_generator(0, 0)) is lq
-    first, other = (worn(hq, lq, 4, DataOptions("real"), step_generator(0, step)) for step in range(2))
+    assert degraded(hq, lq, 4, DataOptions(), step_generator(0, 0)) is lq
+    assert degraded(hq, lq, 4, DataOptions("real", "pairs"), step_generator(0, 0)) is lq
+    first, other = (degraded(hq, lq, 4, DataOptions("real"), step_generator(0, step)) for step in range(2))
     assert first.shape == lq.shape
     assert not torch.equal(first, other)
 

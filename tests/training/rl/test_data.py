@@ -58,11 +58,11 @@ def test_inputs_of_a_step_are_the_same_again_and_their_truth_is_the_photo(photo_
     lq, truth = draw_inputs(pairs, options, 1, generator(1))
     assert torch.equal(lq, truth)
     assert lq.shape == (3, 3, 32, 32)
-    worn = PolicyDataOptions(photos=3, crop=32)
-    first, again = (draw_inputs(pairs, worn, 1, generator(1)) for _ in range(2))
+    drawn = PolicyDataOptions(photos=3, crop=32)
+    first, again = (draw_inputs(pairs, drawn, 1, generator(1)) for _ in range(2))
     assert torch.equal(first[0], again[0])
     assert torch.equal(first[1], truth)
-    small, _ = draw_inputs(pairs, worn, 4, generator(1))
+    small, _ = draw_inputs(pairs, drawn, 4, generator(1))
     assert small.shape == (3, 3, 8, 8)
 
 

@@ -98,7 +98,7 @@ def test_checkpointing_changes_no_gradient(folder, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_average_is_worn_and_taken_off_again(kind, folder, tmp_path):
+def test_the_average_is_put_on_and_taken_off_again(kind, folder, tmp_path):
     policy = load(folder, kind)
     start, average = answer(policy.prior), copy.deepcopy(policy.network)
     for _ in range(3):

@@ -41,7 +41,7 @@ def held_of(photo_folder, options=DATA):
     return held_inputs(pairs, options, 1, load_restorer(options, CPU)[1], 2, CPU)
 
 
-def test_the_truth_agrees_with_itself_and_with_the_input_it_was_worn_to(photo_folder, measures):
+def test_the_truth_agrees_with_itself_and_with_the_input_it_was_degraded_to(photo_folder, measures):
     held = held_of(photo_folder)
     record = measure_images(held.truth[None], held, measures)
     assert record["held_psnr"] == 100

@@ -51,7 +51,7 @@ def bench(
             on_step("sizes", len(rows), len(chosen))
     terminal.table("seconds, and peak memory in MiB", ["size", *STAGES, "peak"], [_cells(row) for row in rows])
     for row in rows:
-        _tell(row, terminal)
+        _report(row, terminal)
     what = {"backbone": engine.backbone, "prior": engine.prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
     write_json({"schema_version": BENCH_SCHEMA, **what, "rows": rows})
     if any("error" in row for row in rows):
@@ -81,7 +81,7 @@ def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":
     return paper_size(settings)
 
 
-def _tell(row: dict[str, Any], terminal: Terminal) -> None:
+def _report(row: dict[str, Any], terminal: Terminal) -> None:
     """The plain loop beside ours, in one line."""
     if "plain_loop" in row:
         plain = row["plain_loop"]

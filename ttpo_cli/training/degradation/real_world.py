@@ -74,7 +74,7 @@ SINC, FINAL_SINC, GREY_NOISE, QUALITY = 0.1, 0.8, 0.4, (30, 95)
 
 
 def degrade_twice(hq: Tensor, scale: int, generator: torch.Generator) -> Tensor:
-    """(1, 3, H, W) in [0, 1] -> (1, 3, H // scale, W // scale) on the 8-bit grid, worn at random: all draws are from `generator`."""
+    """(1, 3, H, W) in [0, 1] -> (1, 3, H // scale, W // scale) on the 8-bit grid, degraded at random: all draws are from `generator`."""
     size = (hq.shape[-2] // scale, hq.shape[-1] // scale)
     image = jpeg(_once(hq, FIRST, generator).clamp(0, 1), _quality(generator))
     image = _once(image, SECOND, generator, size)
