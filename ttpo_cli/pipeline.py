@@ -109,7 +109,7 @@ def restore_photo(
         photo_id: What the seeds derive from: the hash of the photo's bytes.
         engine: What is loaded.
         settings: Everything else that the result depends on.
-        on_step: Told of every step.
+        on_step: Called at every step.
         chooser: Who chooses the pair of a photo done in one piece. The settings of the result hold the pick.
 
     Raises what the `ask` of `chooser` raises, and MemoryExhausted where even small regions do not fit into the device's memory.

@@ -10,7 +10,7 @@ from fakes import tiny_engine, tiny_photo
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.errors import UsageError
 from ttpo_cli.evaluation.dataset import Item, find_items
-from ttpo_cli.evaluation.evaluation import backbone_restorer, evaluate, judge_image, mean_rows, ttpo_restorer
+from ttpo_cli.evaluation.evaluation import backbone_restorer, evaluate, mean_rows, score_image, ttpo_restorer
 from ttpo_cli.evaluation.resume_log import append_record, open_journal
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
@@ -123,7 +123,7 @@ def test_what_a_metric_cannot_judge_is_none_and_left_out_of_the_mean(pairs):
     assert records[0]["rows"]["restored"]["niqe"] is None  # below 96 px
     mean = mean_rows(records)["restored"]
     assert mean["niqe"] is None and mean["piqe"] == pytest.approx(sum(r["rows"]["restored"]["piqe"] for r in records) / 2)
-    same = judge_image(tiny_photo().pixels, tiny_photo().pixels, judges("psnr"))
+    same = score_image(tiny_photo().pixels, tiny_photo().pixels, judges("psnr"))
     assert same["psnr"] is None  # infinite
 
 

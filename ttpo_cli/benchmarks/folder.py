@@ -1,4 +1,4 @@
-"""Folder runs beside a loop of single calls: the same photos by the same program, wall and processor seconds, and the same bytes."""
+"""Folder runs against a loop of single calls: the same photos by the same program, wall and processor seconds, and the same bytes."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What LFC-SR costs: seconds and multiply-accumulates of a restoration beside other checkpoints, and seconds of a training step."""
+"""What LFC-SR costs: seconds and multiply-accumulates of a restoration and of other checkpoints, and seconds of a training step."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -20,13 +20,13 @@ from ttpo_cli.training.lfc.train import LfcOptions, Phases
 from ttpo_cli.training.run import RunFolder, channels_last
 
 
-def inference_rows(side: int, beside: Sequence[str], device: torch.device, repeats: int) -> Iterator[dict[str, Any]]:
-    """Each preset with random weights, then each checkpoint of `beside`, on one image of side x side pixels.
+def inference_rows(side: int, others: Sequence[str], device: torch.device, repeats: int) -> Iterator[dict[str, Any]]:
+    """Each preset with random weights, then each checkpoint of `others`, on one image of side x side pixels.
 
     gmac: multiply-accumulates of convolutions and matrix products, 1e9; an operation that PyTorch's counter does not know counts nothing.
     """
     networks: list[tuple[str, nn.Module]] = [(preset, channels_last(build_lfc_sr(preset, 4))) for preset in reversed(LFC_SR)]
-    for name in beside:
+    for name in others:
         backbone = load_backbone(name)
         if not isinstance(backbone.network, nn.Module):
             raise UsageError(f"{backbone.name} has no network to measure: give a checkpoint file")

@@ -80,7 +80,7 @@ def measure(size: int, options: EngineOptions, settings: Settings, untrained: Un
 
 
 def against_plain(seconds: dict[str, float], network: Invocations, plain: dict[str, Any]) -> dict[str, Any]:
-    """Candidates and guidance beside the plain loop's: both sides' calls of the network, and how many times faster and fewer ours are."""
+    """Candidates and guidance against the plain loop's: both sides' calls of the network, and how many times faster and fewer ours are."""
     ours = seconds["candidates"] + seconds["guidance"]
     return {
         "invocations": network.calls,
@@ -92,7 +92,7 @@ def against_plain(seconds: dict[str, float], network: Invocations, plain: dict[s
 
 
 def paper_size(settings: Settings) -> Settings:
-    """The settings with the paper's numbers where ours were left alone: 15 candidates beside the restored image, 50 guided steps."""
+    """The settings with the paper's numbers where ours were left alone: 15 candidates in addition to the restored image, 50 guided steps."""
     candidates, guidance = settings.candidates, settings.guidance
     if candidates.per_strength == CandidateOptions().per_strength:
         candidates = replace(candidates, per_strength=3)

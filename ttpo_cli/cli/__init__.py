@@ -1,1 +1,1 @@
-"""The only code that speaks to people: one command a file."""
+"""The command line, and the only code that prints: one command a file."""

@@ -31,46 +31,46 @@ class Comparison:
     high: float
 
 
-def compare_rows(records: Sequence[Mapping[str, Any]], judges: Sequence[Metric]) -> list[Comparison]:
+def compare_rows(records: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]) -> list[Comparison]:
     """Every pair of PAIRS by every metric, over the photos that have both values; pairs no photo has are left out."""
     comparisons = []
     for row, other in PAIRS:
-        for judge in judges:
-            pairs = _values(records, row, other, judge.name)
+        for metric in metrics:
+            pairs = _values(records, row, other, metric.name)
             if pairs:
-                comparisons.append(compare(row, other, judge, torch.tensor(pairs, dtype=torch.float64)))
+                comparisons.append(compare(row, other, metric, torch.tensor(pairs, dtype=torch.float64)))
     return comparisons
 
 
-def compare(row: str, other: str, judge: Metric, pairs: Tensor, resamples: int = 2000) -> Comparison:
+def compare(row: str, other: str, metric: Metric, pairs: Tensor, resamples: int = 2000) -> Comparison:
     """pairs: (photos, 2) scores of the row and of the other. A metric with a target is better the nearer it is to it."""
     pairs = pairs.double()
-    better = _goodness(judge, pairs[:, 0]) - _goodness(judge, pairs[:, 1])
+    better = _goodness(metric, pairs[:, 0]) - _goodness(metric, pairs[:, 1])
     difference = pairs[:, 0] - pairs[:, 1]
     draws = torch.randint(len(difference), (resamples, len(difference)), generator=torch.Generator().manual_seed(0))
     low, high = difference[draws].mean(dim=1).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     won, lost = int((better > 0).sum()), int((better < 0).sum())
-    return Comparison(row, other, judge.name, won, lost, len(better) - won - lost, float(difference.mean()), low, high)
+    return Comparison(row, other, metric.name, won, lost, len(better) - won - lost, float(difference.mean()), low, high)
 
 
 def mean_facts(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     """Row -> means of the joint fused score, of fidelity to the restored image and agreement with the input (dB); how many were refused."""
     facts: dict[str, dict[str, float]] = {}
-    told = [record for record in records if "guard" in record]
-    for row in dict.fromkeys(row for record in told for row in record["guard"]):
+    guarded = [record for record in records if "guard" in record]
+    for row in dict.fromkeys(row for record in guarded for row in record["guard"]):
         facts[row] = {}
         for name in FACTS:
-            values = [record[name][row] for record in told if record[name].get(row) is not None]
+            values = [record[name][row] for record in guarded if record[name].get(row) is not None]
             if values:
                 facts[row][name] = sum(values) / len(values)
-        facts[row]["refused"] = sum(record["guard"].get(row) not in (None, "kept") for record in told)
+        facts[row]["refused"] = sum(record["guard"].get(row) not in (None, "kept") for record in guarded)
     return facts
 
 
-def _goodness(judge: Metric, scores: Tensor) -> Tensor:
-    if judge.target is not None:
-        return -(scores - judge.target).abs()
-    return -scores if judge.lower_is_better else scores
+def _goodness(metric: Metric, scores: Tensor) -> Tensor:
+    if metric.target is not None:
+        return -(scores - metric.target).abs()
+    return -scores if metric.lower_is_better else scores
 
 
 def _values(records: Sequence[Mapping[str, Any]], row: str, other: str, metric: str) -> list[tuple[float, float]]:

@@ -1,4 +1,4 @@
-"""Evaluation over a dataset: restore each photo, judge what came out against its reference and without one, photo by photo.
+"""Evaluation over a dataset: restore each photo, score what came out against its reference and without one, photo by photo.
 
 Protocol of super-resolution papers: the output on the 8-bit grid; comparisons leave out a border of `scale` pixels.
 """
@@ -82,7 +82,7 @@ def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
 def evaluate(
     items: Sequence[Item],
     restorer: Restorer,
-    judges: Sequence[Metric],
+    metrics: Sequence[Metric],
     scale: int,
     device: torch.device,
     finished: Mapping[str, Record] | None = None,
@@ -94,7 +94,7 @@ def evaluate(
     finished: records of an earlier run, by name, given back as they are. A photo that fails with a TtpoError gives a record with
     `error`. on_images sees what was restored. Metrics that compare need every item to have a reference, else UsageError.
     """
-    comparing = [judge.name for judge in judges if judge.needs_reference]
+    comparing = [metric.name for metric in metrics if metric.needs_reference]
     if comparing and any(item.hq is None for item in items):
         raise UsageError(f"{', '.join(comparing)} need references, and this dataset has none: choose no-reference metrics with --metrics")
     for item in items:
@@ -102,7 +102,7 @@ def evaluate(
             yield finished[item.name]
             continue
         try:
-            yield _record(item, restorer, judges, scale, device, on_step, on_images)
+            yield _record(item, restorer, metrics, scale, device, on_step, on_images)
         except TtpoError as error:
             yield {"name": item.name, "error": str(error), "exit_code": error.exit_code}
 
@@ -110,7 +110,7 @@ def evaluate(
 def _record(
     item: Item,
     restorer: Restorer,
-    judges: Sequence[Metric],
+    metrics: Sequence[Metric],
     scale: int,
     device: torch.device,
     on_step: OnStep | None,
@@ -126,25 +126,25 @@ def _record(
     rows = {}
     for row, image in restoration.images.items():
         _check_size(item, image, reference)
-        rows[row] = judge_image(on_8_bit_grid(image).to(device), None if reference is None else reference.to(device), judges, scale)
+        rows[row] = score_image(on_8_bit_grid(image).to(device), None if reference is None else reference.to(device), metrics, scale)
     height, width = next(iter(restoration.images.values())).shape[-2:]
     return {"name": item.name, "width": width, "height": height, "seconds": round(seconds, 3), "rows": rows, **restoration.facts}
 
 
-def judge_image(image: Tensor, reference: Tensor | None, judges: Sequence[Metric], border: int = 0) -> Scores:
-    """The score of one image (1, 3, H, W) under each metric; None where the metric cannot judge an image so small or is undefined.
+def score_image(image: Tensor, reference: Tensor | None, metrics: Sequence[Metric], border: int = 0) -> Scores:
+    """The score of one image (1, 3, H, W) under each metric; None where the metric cannot score an image so small or is undefined.
 
     Comparisons leave out `border` pixels at each side, if the photo has so many.
     """
     scores: Scores = {}
-    for judge in judges:
-        shown, beside = image, reference
-        if judge.needs_reference and reference is not None and 2 * border < min(image.shape[-2:]):
-            shown, beside = cropped(image, border), cropped(reference, border)
-        able = min(shown.shape[-2:]) >= judge.minimum_size
+    for metric in metrics:
+        shown, against = image, reference
+        if metric.needs_reference and reference is not None and 2 * border < min(image.shape[-2:]):
+            shown, against = cropped(image, border), cropped(reference, border)
+        able = min(shown.shape[-2:]) >= metric.minimum_size
         with torch.no_grad():
-            value = float(score(judge, shown, beside)) if able else math.nan
-        scores[judge.name] = value if math.isfinite(value) else None
+            value = float(score(metric, shown, against)) if able else math.nan
+        scores[metric.name] = value if math.isfinite(value) else None
     return scores
 
 

@@ -11,7 +11,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import UsageError
 from ttpo_cli.evaluation.dataset import Item
-from ttpo_cli.evaluation.evaluation import Scores, judge_image
+from ttpo_cli.evaluation.evaluation import Scores, score_image
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
@@ -41,7 +41,7 @@ class Point:
 
 
 def measure(
-    items: Sequence[Item], models: Sequence[Model], judges: Sequence[Metric], device: torch.device, on_step: Callable[[int, int], None]
+    items: Sequence[Item], models: Sequence[Model], metrics: Sequence[Metric], device: torch.device, on_step: Callable[[int, int], None]
 ) -> Iterator[Point]:
     """Both outputs of each model over a dataset of pairs. Raises UsageError where a photo has no reference."""
     for number, model in enumerate(models):
@@ -52,7 +52,7 @@ def measure(
             images = {"objective": _made(model.objective, lq, device), "perceptual": _made(model.perceptual, lq, device)}
             differences.append(float(low_difference(images["objective"], images["perceptual"])))
             for output, image in images.items():
-                rows[output].append(judge_image(image.to(device), hq.to(device), judges, model.objective.scale))
+                rows[output].append(score_image(image.to(device), hq.to(device), metrics, model.objective.scale))
             on_step(number * len(items) + done + 1, len(models) * len(items))
         for output in OUTPUTS:
             yield Point(model.name, output, _means(rows[output]), fmean(differences))
@@ -70,7 +70,7 @@ def check_scales(items: Sequence[Item], models: Sequence[Model]) -> None:
 
 
 def interpolate(
-    items: Sequence[Item], objective: Model, perceptual: Model, judges: Sequence[Metric], device: torch.device, shares: Sequence[float]
+    items: Sequence[Item], objective: Model, perceptual: Model, metrics: Sequence[Metric], device: torch.device, shares: Sequence[float]
 ) -> list[Point]:
     """The curve of alpha Y_O + (1 - alpha) Y_P between one model's objective and another's perceptual images, Eq. 14.
 
@@ -82,17 +82,17 @@ def interpolate(
         first, second = _made(objective.objective, lq, device), _made(perceptual.perceptual, lq, device)
         for share in shares:
             mixed = on_8_bit_grid(torch.lerp(first, second, share))
-            rows[share].append(judge_image(mixed.to(device), hq.to(device), judges, objective.objective.scale))
+            rows[share].append(score_image(mixed.to(device), hq.to(device), metrics, objective.objective.scale))
     name = f"{objective.name} .. {perceptual.name}"
     return [Point(name, f"{share:.2f}", _means(rows[share]), None) for share in shares]
 
 
-def best_of(points: Sequence[Point], output: str, judge: Metric) -> str:
-    """The name of the model whose `output` has the best mean score. Raises UsageError where the metric could judge none."""
-    sign = 1 if judge.lower_is_better else -1
-    found = {point.model: sign * value for point in points if point.output == output and (value := point.scores[judge.name]) is not None}
+def best_of(points: Sequence[Point], output: str, metric: Metric) -> str:
+    """The name of the model whose `output` has the best mean score. Raises UsageError where the metric could score none."""
+    sign = 1 if metric.lower_is_better else -1
+    found = {point.model: sign * value for point in points if point.output == output and (value := point.scores[metric.name]) is not None}
     if not found:
-        raise UsageError(f"{judge.name} could judge no photo of this dataset: choose another metric")
+        raise UsageError(f"{metric.name} could score no photo of this dataset: choose another metric")
     return min(found, key=lambda name: found[name])
 
 

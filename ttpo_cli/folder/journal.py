@@ -1,7 +1,7 @@
 """What became of each photo of an output folder: one row a photo in an SQLite file, true at every moment a run may be killed.
 
 A row goes begun -> writing -> done, or ends as failed, or as proposed until a person has picked. `writing` is committed before the
-picture is renamed into its place, with the sha256 that the file will have, so that the next run can tell one that arrived from one
+picture is renamed into its place, with the sha256 that the file will have, so that the next run can distinguish one that arrived from one
 that did not.
 """
 
@@ -72,7 +72,7 @@ def stamp(path: Path) -> str:
 class FolderJournal:
     """The rows of one output folder; every method that changes one is a transaction of its own, and any thread may call it.
 
-    mark: a word that the names of this folder's temporary files contain, so that those of a killed run can be told and swept.
+    mark: a word that the names of this folder's temporary files contain, so that those of a killed run can be recognised and removed.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
@@ -117,7 +117,7 @@ class FolderJournal:
         )
 
     def done(self, target: str, output_stamp: str) -> None:
-        """The picture that was being written, and what stands beside it, are in their places."""
+        """The picture that was being written, and what belongs to it, are in their places."""
         self._ask(
             "UPDATE photo SET state = 'done', output_sha256 = COALESCE(next_sha256, output_sha256), next_sha256 = NULL,"
             " output_stamp = ?, ended = ? WHERE target = ?",

@@ -26,7 +26,7 @@ class Photo:
     """pixels: (1, 3, H, W) float32 in [0, 1], upright, in the colour space of metadata.icc; three equal channels where `grey`.
 
     alpha: (1, 1, H, W) in [0, 1] and not multiplied into the pixels, or None; bit_depth: 8 or 16; format: a name of formats.FORMATS;
-    content_hash: sha256 of the file's bytes, hexadecimal; name: the file's name; notes: what a reader of the file should be told.
+    content_hash: sha256 of the file's bytes, hexadecimal; name: the file's name; notes: what a reader of the file should know.
     """
 
     pixels: Tensor

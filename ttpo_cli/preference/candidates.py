@@ -89,7 +89,7 @@ def generate(
         condition: (1, C', h, w), or None where the latent itself is the condition.
         first: The number of the first seed of each strength, for candidates in addition to those there are.
         score_latents: Ranks candidates half of the way down; needed for halving only.
-        on_step: Told how many of the candidates are done.
+        on_step: Called with how many of the candidates are done.
 
     Raises UsageError for an unknown mode, no strength, a strength outside (0, 1), or halving without `score_latents`.
     """

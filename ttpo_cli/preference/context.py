@@ -56,7 +56,7 @@ class Canvas:
 
 @dataclass(frozen=True)
 class Observer:
-    """Who watches the stages: `on_step` is told of every step, `timer` (None: nobody) takes the time and the memory of each stage."""
+    """Who watches the stages: `on_step` is called at every step, `timer` (None: nobody) takes the time and the memory of each stage."""
 
     on_step: OnStep = lambda stage, done, total: None
     timer: StageTimer | None = None

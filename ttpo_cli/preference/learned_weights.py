@@ -13,7 +13,7 @@ from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.selection import cap_at_pristine, oriented, z_scores
 
 LEARNED_WEIGHTS_SCHEMA = 1
-# With fewer, learned weights foretell an unsteady person no better than equal ones do: the table in docs/guide/picking.md.
+# With fewer, learned weights predict an unsteady person no better than equal ones do: the table in docs/guide/picking.md.
 LEAST_PICKS, PICKS_A_METRIC = 20, 10
 
 Pairs = Sequence[tuple[Pick, Proposal]]
@@ -48,7 +48,7 @@ def metrics_of(pairs: Pairs) -> tuple[str, ...]:
 
 def features(proposal: Proposal, names: Sequence[str], ceiling: bool) -> Tensor:
     """The candidates as the fusion sees them: z-scores over one photo's rows, higher is better, (N, M) float64. A metric that could not
-    judge this photo counts 0."""
+    score this photo counts 0."""
     columns = [proposal.scores.get(name, ()) for name in names]
     known = [len(column) == len(proposal.images) and None not in column for column in columns]
     filled = [column if there else [0.0] * len(proposal.images) for column, there in zip(columns, known, strict=True)]

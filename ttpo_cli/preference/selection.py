@@ -13,7 +13,7 @@ from ttpo_cli.settings.selection import SelectionOptions
 
 @dataclass(frozen=True)
 class Panel:
-    """The metrics that can judge an image of this size, and the names of those that cannot."""
+    """The metrics that can score an image of this size, and the names of those that cannot."""
 
     metrics: tuple[Metric, ...]
     left_out: tuple[str, ...]
@@ -45,11 +45,11 @@ def score_images(images: Tensor, panel: Panel, notes: list[str] | None = None) -
 
 
 def fused_scores(scores: Tensor, panel: Panel, options: SelectionOptions) -> Tensor:
-    """One score a row, relative to the other rows: (N, M) -> (N,). Without a metric that can judge, all rows count 0."""
+    """One score a row, relative to the other rows: (N, M) -> (N,). Without a metric that can score, all rows count 0."""
     if not panel.metrics:
         return torch.zeros(len(scores), dtype=torch.float64)
     lower = [metric.lower_is_better for metric in panel.metrics]
-    if options.weights and panel.left_out:  # those that can judge keep their weights; where none of them has one, they count alike
+    if options.weights and panel.left_out:  # those that can score keep their weights; where none of them has one, they count alike
         weights = {name: weight for name, weight in options.weights.items() if name not in panel.left_out}
         options = replace(options, weights=weights, fusion=options.fusion if any(weights.values()) else "mean")
     return fuse(scores, panel.names, lower, [metric.pristine for metric in panel.metrics], options)
@@ -97,7 +97,7 @@ def learned_fusion(scores: Tensor, weights: Tensor) -> Tensor:
 
 
 def entropy_fusion(scores: Tensor, weights: Tensor) -> Tensor:
-    """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: what tells apart counts more."""
+    """z-scores weighted by 1 - e, e = -sum p ln p / ln N of the shifted, column-normalised scores: what separates counts more."""
     if scores.shape[0] < 2:
         return z_scores(scores).mean(dim=1)
     shifted = scores - scores.min(dim=0, keepdim=True).values + 1e-12

@@ -1,1 +1,1 @@
-"""A Result as JSON, a contact sheet or an HTML page; returns data, writes only where told."""
+"""A Result as JSON, a contact sheet or an HTML page; returns data, writes only where asked to."""

@@ -127,7 +127,7 @@ def jsonable(value: Any) -> Any:
 
 
 def sidecar_path(output: Path) -> Path:
-    """Where the record of a written photo lies: beside it, the whole name kept, as darktable does."""
+    """Where the record of a written photo lies: next to it, the whole name kept, as darktable does."""
     return output.with_name(f"{output.name}.ttpo.json")
 
 

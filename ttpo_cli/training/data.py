@@ -87,7 +87,7 @@ def refuse_nothing(pairs: Sequence[Pair], left_out: Sequence[str]) -> None:
 
 
 def fingerprints(training: Sequence[Pair], held: Sequence[Pair]) -> list[str]:
-    """One line a photo that changes with its name, its size or a pixel: what a run learns from and is judged on."""
+    """One line a photo that changes with its name, its size or a pixel: what a run learns from and is validated on."""
     lines = []
     for pair in {id(pair): pair for pair in (*training, *held)}.values():
         sums = (zlib.crc32(pixels.contiguous().numpy().tobytes()) for pixels in (pair.hq, pair.lq))

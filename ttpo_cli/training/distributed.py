@@ -24,7 +24,7 @@ class Processes:
 
     @property
     def main(self) -> bool:
-        """Whether this process writes files and speaks."""
+        """Whether this process writes files and reports."""
         return self.rank == 0
 
     def part(self, batch: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The full-reference judge the ranker learns from: texture and structure similarity of Haar bands, after DISTS.
+"""The full-reference score the ranker learns from: texture and structure similarity of Haar bands, after DISTS.
 
 DISTS (Ding et al. 2020, arXiv 2004.07728, Eq. 5-6) compares means and correlations of deep features; here the features are Haar bands in
 small windows, so that no third-party weights are needed: texture asks whether a window has as much energy as the truth's, structure
@@ -18,15 +18,15 @@ WINDOW = 4
 VISIBLE = (2 / 255) ** 2
 
 
-def judge(image: Tensor, truth: Tensor, texture: float = 0.6) -> Tensor:
+def haar_similarity(image: Tensor, truth: Tensor, texture: float = 0.6) -> Tensor:
     """(N, 3, H, W) against the truth, both in [0, 1]: similarity in [-1, 1], 1 for the truth itself, (N,).
 
     texture: the share of the texture term; the rest is structure. H and W multiples of 8, at least 32.
     """
-    return judge_map(image, truth, texture).mean(dim=(1, 2, 3))
+    return haar_similarity_map(image, truth, texture).mean(dim=(1, 2, 3))
 
 
-def judge_map(image: Tensor, truth: Tensor, texture: float = 0.6) -> Tensor:
+def haar_similarity_map(image: Tensor, truth: Tensor, texture: float = 0.6) -> Tensor:
     """The same per neighbourhood: (N, 1, H/8, W/8), mean over levels and bands."""
     low, low_truth = luma(image), luma(truth)
     height, width = image.shape[-2] // 8, image.shape[-1] // 8

@@ -36,9 +36,9 @@ class Pace:
 class Method(Generic[Network]):
     """What differs between trainings.
 
-    network: what is averaged, validated and written. parts: everything a resumed run needs beside the average (each with
+    network: what is averaged, validated and written. parts: everything a resumed run needs in addition to the average (each with
     `state_dict` and `load_state_dict`). step: one update, returning values that are averaged between records. validate: values and
-    images of the averaged network; write: its weights, beside a record. from_start: a record of the network before its first step too.
+    images of the averaged network; write: its weights, next to a record. from_start: a record of the network before its first step too.
     ended: asked after each record whether to stop before the last step.
     """
 
@@ -56,7 +56,7 @@ def train(
 ) -> Iterator[Record]:
     """Go on from `state` (None: from the start), yielding a record every `pace.every` steps, after its checkpoint is on disk.
 
-    Ends after the last step, or where the method says so. on_step: told how many steps are done.
+    Ends after the last step, or where the method says so. on_step: called with how many steps are done.
     Raises UsageError for no step to take or none between records, TtpoError for a loss or weights that are not finite and for a disk that
     cannot be written.
     """
@@ -74,7 +74,7 @@ def train(
     began, values = perf_counter(), defaultdict[str, list[float]](list)
     with run.log(-1 if state is None else first) as append:
 
-        def judged(step: int) -> Record:
+        def validated(step: int) -> Record:
             record: Record = {"step": step, **{name: sum(drawn) / len(drawn) for name, drawn in values.items()}}
             try:
                 validated, images = method.validate(ema.network)
@@ -88,7 +88,7 @@ def train(
             return record
 
         if state is None and method.from_start:
-            record = judged(0)
+            record = validated(0)
             with saving(run.path, saved):
                 method.write(ema.network, record)
             yield record
@@ -102,7 +102,7 @@ def train(
             on_step(step + 1)
             if (step + 1) % pace.every == 0 or step + 1 in (pace.steps, pace.border):
                 stop_if_broken((method.network, ema.network), step, run.path)
-                record = judged(step + 1)
+                record = validated(step + 1)
                 # The weights before the state: a kill between the two is made good by the resumed run, which writes the same again.
                 with saving(run.path, saved):
                     method.write(ema.network, record)

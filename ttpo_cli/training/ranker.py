@@ -1,4 +1,4 @@
-"""Training the ranker on versions of one crop ordered by a full-reference judge (RankIQA, Liu et al. 2017; Bradley & Terry 1952)."""
+"""Training the ranker on versions of one crop ordered by a full-reference score (RankIQA, Liu et al. 2017; Bradley & Terry 1952)."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from ttpo_cli.training.cache import checksum, read_cached, write_cached
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
-from ttpo_cli.training.haar_similarity import judge
+from ttpo_cli.training.haar_similarity import haar_similarity
 from ttpo_cli.training.loop import Method, Pace, descent, train
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
@@ -27,7 +27,7 @@ from ttpo_cli.weights.checkpoint import save_checkpoint
 
 @dataclass(frozen=True)
 class RankerOptions:
-    """What a training depends on. sharpness: how decided the judge's order counts, target = sigmoid(sharpness * difference)."""
+    """What a training depends on. sharpness: how decided the reference score's order counts, target = sigmoid(sharpness * difference)."""
 
     width: int = 32
     crops: int = 400
@@ -92,8 +92,8 @@ def train_ranker(
     pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 100, options.ema, every)
 
     def loss(step: int) -> Tensor:
-        versions, judged = draw_versions(bank, made, options, step_generator(options.seed, step))
-        return ranking_loss(ranker, versions.to(device), judged.to(device), options)
+        versions, quality = draw_versions(bank, made, options, step_generator(options.seed, step))
+        return ranking_loss(ranker, versions.to(device), quality.to(device), options)
 
     def write(average: Ranker, record: Record) -> None:
         facts = {name: round(float(value), 4) for name, value in record.items() if name not in ("learning_rate", "seconds")}
@@ -157,7 +157,7 @@ def load_or_make_candidates(
 def draw_versions(
     bank: Bank, candidates: Tensor, options: RankerOptions, generator: torch.Generator, faults: list[str] | None = None
 ) -> tuple[Tensor, Tensor]:
-    """(B, V, 3, crop, crop) versions, the truth first, and the judge's score of each (B, V)."""
+    """(B, V, 3, crop, crop) versions, the truth first, and the reference score of each (B, V)."""
     names = faults or [name for name in FAULTS if name != HELD_BACK_FAULT]
     sets = []
     for index in torch.randint(len(bank.truth), (options.batch,), generator=generator).tolist():
@@ -169,8 +169,8 @@ def draw_versions(
         sets.append(torch.cat((truth, restored, proposals, *_synthetic(truth, restored, proposals, names, generator))))
     versions = torch.stack(sets)
     count = versions.shape[1]
-    judged = judge(versions.flatten(0, 1), versions[:, :1].expand(-1, count, -1, -1, -1).flatten(0, 1))
-    return versions, judged.view(len(sets), count)
+    quality = haar_similarity(versions.flatten(0, 1), versions[:, :1].expand(-1, count, -1, -1, -1).flatten(0, 1))
+    return versions, quality.view(len(sets), count)
 
 
 def _synthetic(truth: Tensor, restored: Tensor, proposals: Tensor, names: list[str], generator: torch.Generator) -> list[Tensor]:
@@ -181,13 +181,13 @@ def _synthetic(truth: Tensor, restored: Tensor, proposals: Tensor, names: list[s
     return [*faulty, share * candidate + (1 - share) * restored, share * truth + (1 - share) * restored]
 
 
-def ranking_loss(ranker: nn.Module, versions: Tensor, judged: Tensor, options: RankerOptions) -> Tensor:
-    """Bradley-Terry cross entropy over every pair of versions of one crop, targets soft in the judge's difference."""
+def ranking_loss(ranker: nn.Module, versions: Tensor, quality: Tensor, options: RankerOptions) -> Tensor:
+    """Bradley-Terry cross entropy over every pair of versions of one crop, targets soft in the difference of the reference scores."""
     with torch.autocast(versions.device.type, torch.bfloat16, enabled=options.precision == "bf16"):
         maps = ranker(versions.flatten(0, 1).contiguous(memory_format=torch.channels_last))
-    scores = maps.float().mean(dim=(1, 2, 3)).view(judged.shape)
-    first, second = torch.triu_indices(judged.shape[1], judged.shape[1], offset=1, device=judged.device)
-    target = torch.sigmoid(options.sharpness * (judged[:, first] - judged[:, second]))
+    scores = maps.float().mean(dim=(1, 2, 3)).view(quality.shape)
+    first, second = torch.triu_indices(quality.shape[1], quality.shape[1], offset=1, device=quality.device)
+    target = torch.sigmoid(options.sharpness * (quality[:, first] - quality[:, second]))
     return functional.binary_cross_entropy_with_logits(scores[:, first] - scores[:, second], target)
 
 
@@ -195,7 +195,7 @@ def ranking_loss(ranker: nn.Module, versions: Tensor, judged: Tensor, options: R
 def validate(
     ranker: nn.Module, held: Bank, made: Tensor, other: Tensor | None, options: RankerOptions, device: torch.device, rounds: int = 12
 ) -> Record:
-    """Pairwise accuracy (pairs the judge tells apart by 0.02 or more), mean SROCC, and how often the truth comes first.
+    """Pairwise accuracy (pairs the reference score separates by 0.02 or more), mean SROCC, and how often the truth comes first.
 
     On held-back photos; on a held-back degradation; and, where given, on the candidates of a held-back prior.
     """
@@ -205,9 +205,9 @@ def validate(
         sets.append(("prior", other, None))
     for name, candidates, faults in sets:
         scored = [_scored(ranker, held, candidates, options, faults, turn, device) for turn in range(rounds)]
-        scores, judged = torch.cat([pair[0] for pair in scored]), torch.cat([pair[1] for pair in scored])
-        record[f"accuracy_{name}"] = pairwise_accuracy(scores, judged)
-        record[f"srocc_{name}"] = mean_srocc(scores, judged)
+        scores, quality = torch.cat([pair[0] for pair in scored]), torch.cat([pair[1] for pair in scored])
+        record[f"accuracy_{name}"] = pairwise_accuracy(scores, quality)
+        record[f"srocc_{name}"] = mean_srocc(scores, quality)
         record[f"truth_first_{name}"] = float((scores.argmax(dim=1) == 0).float().mean())
     return record
 
@@ -215,23 +215,23 @@ def validate(
 def _scored(
     ranker: nn.Module, held: Bank, candidates: Tensor, options: RankerOptions, faults: list[str] | None, turn: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    versions, judged = draw_versions(held, candidates, options, step_generator(options.seed + 1, turn), faults)
-    scores = ranker(versions.flatten(0, 1).to(device)).mean(dim=(1, 2, 3)).cpu().view(judged.shape)
-    return scores, judged
+    versions, quality = draw_versions(held, candidates, options, step_generator(options.seed + 1, turn), faults)
+    scores = ranker(versions.flatten(0, 1).to(device)).mean(dim=(1, 2, 3)).cpu().view(quality.shape)
+    return scores, quality
 
 
-def pairwise_accuracy(scores: Tensor, judged: Tensor, least: float = 0.02) -> float:
-    """Share of the pairs within a row that the judge separates by `least` or more and the scores order as it does."""
-    first, second = torch.triu_indices(judged.shape[1], judged.shape[1], offset=1)
-    difference = judged[:, first] - judged[:, second]
+def pairwise_accuracy(scores: Tensor, quality: Tensor, least: float = 0.02) -> float:
+    """Share of the pairs within a row that the reference score separates by `least` or more and the scores order as it does."""
+    first, second = torch.triu_indices(quality.shape[1], quality.shape[1], offset=1)
+    difference = quality[:, first] - quality[:, second]
     decided = difference.abs() >= least
     agrees = (scores[:, first] - scores[:, second]).sign() == difference.sign()
     return float(agrees[decided].float().mean())
 
 
-def mean_srocc(scores: Tensor, judged: Tensor) -> float:
+def mean_srocc(scores: Tensor, quality: Tensor) -> float:
     """Spearman's rank correlation within each row (no ties expected), averaged."""
-    ranks = [values.argsort(dim=1).argsort(dim=1).double() for values in (scores, judged)]
+    ranks = [values.argsort(dim=1).argsort(dim=1).double() for values in (scores, quality)]
     centred = [rank - rank.mean(dim=1, keepdim=True) for rank in ranks]
     product = (centred[0] * centred[1]).sum(dim=1)
     return float((product / (centred[0].norm(dim=1) * centred[1].norm(dim=1))).mean())

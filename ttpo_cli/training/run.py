@@ -127,7 +127,7 @@ class RunFolder:
 
 
 def _names(lines: Sequence[str]) -> str:
-    """The first photos that `fingerprints` tells of."""
+    """The first photos that `fingerprints` lists."""
     return ", ".join(line.rsplit(maxsplit=2)[0] for line in lines[:3])
 
 
@@ -207,5 +207,5 @@ def stop_if_broken(networks: Iterable[nn.Module], step: int, folder: Path) -> No
 def diverged(what: str, step: int, folder: Path) -> TtpoError:
     """The error for a training that has left the numbers: at which step, what is still good, what to do."""
     state = folder / "state.pt"
-    last = f"the last good checkpoint is {state}, and the weights beside it are as good" if state.exists() else "nothing was saved yet"
+    last = f"the last good checkpoint is {state}, and the weights next to it are as good" if state.exists() else "nothing was saved yet"
     return TtpoError(f"{what} at step {step}: {last}; begin in another folder at a lower rate")

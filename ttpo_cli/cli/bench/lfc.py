@@ -12,7 +12,9 @@ LFC_BENCH_SCHEMA = 1
 
 def bench_lfc(
     side: Annotated[int, typer.Option(min=16, help="Side of the low-resolution image, pixels.")] = 128,
-    beside: Annotated[list[str] | None, typer.Option(help="Another checkpoint file to measure in the same run; repeat.")] = None,
+    others: Annotated[
+        list[str] | None, typer.Option("--beside", help="Another checkpoint file to measure in the same run; repeat.")
+    ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Crops of a training step.")] = 8,
     crop: Annotated[int, typer.Option(min=8, help="Side of a low-resolution training crop, pixels.")] = 24,
     preset: Annotated[str, typer.Option(help="The preset whose training is measured.")] = "lfc-sr-small",
@@ -28,7 +30,7 @@ def bench_lfc(
     from ttpo_cli.training.lfc.train import LfcOptions
 
     terminal, chosen = Terminal(quiet, no_color=no_color), choose_device(device)
-    inference: list[dict[str, Any]] = list(inference_rows(side, beside or [], chosen, repeats))
+    inference: list[dict[str, Any]] = list(inference_rows(side, others or [], chosen, repeats))
     cells = [[row["network"], f"{row['parameters']:,}", f"{row['gmac']:.1f}", f"{row['seconds']:.3f}"] for row in inference]
     terminal.table(f"one image of {side}x{side}, seconds", ["network", "parameters", "GMAC", "seconds"], cells)
     training = list(training_rows(LfcOptions(preset=preset, batch=batch, crop=crop, admm=AdmmOptions(crops=4 * batch)), chosen, repeats))

@@ -23,7 +23,7 @@ def bench(
     context: typer.Context,
     sizes: Annotated[str, typer.Option(help="Sides of square photos, pixels, before restoration.", metavar="A,B,..")] = "64,128,256",
     random_weights: Annotated[
-        bool, typer.Option("--random-weights", help="An untrained prior of a published size (sd21, sdxl), beside a plain loop.")
+        bool, typer.Option("--random-weights", help="An untrained prior of a published size (sd21, sdxl), compared with a plain loop.")
     ] = False,
     small: Annotated[bool, typer.Option("--small", help="With --random-weights: a small UNet of its kind, for a CPU.")] = False,
     quiet: Quiet = False,
@@ -82,7 +82,7 @@ def _paper_size(settings: "Settings", device: str, small: bool) -> "Settings":
 
 
 def _report(row: dict[str, Any], terminal: Terminal) -> None:
-    """The plain loop beside ours, in one line."""
+    """The plain loop and ours, in one line."""
     if "plain_loop" in row:
         plain = row["plain_loop"]
         ours = row["seconds"]["candidates"] + row["seconds"]["guidance"]

@@ -24,7 +24,7 @@ class RunSummary:
 
     @contextmanager
     def attempt(self, label: str) -> Iterator[None]:
-        """What can be foreseen to go wrong with one photo, or with the report, is told, and does not stop the others."""
+        """What can be foreseen to go wrong with one photo, or with the report, is reported, and does not stop the others."""
         try:
             yield
         except Exception as error:

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ttpo_cli.cli.train.progress import choose_training_device, name_left_out, print_options, read_options, show_training, speaks
+from ttpo_cli.cli.train.progress import choose_training_device, is_reporting, name_left_out, print_options, read_options, show_training
 from ttpo_cli.progress import TrainingObserver
 from ttpo_cli.training.data import find_photos
 from ttpo_cli.training.run import Record
@@ -61,5 +61,5 @@ def run_configured(
     photos, device = find_photos(request.photos, without=request.output), choose_training_device(request.device)
     started = partial(training, photos, request.output, options, device, resume=request.resume, every=request.every)
     show_training(lambda on_step: started(observer=TrainingObserver(on_step, name_left_out)), steps(options), request.output)
-    if request.plot and speaks():
+    if request.plot and is_reporting():
         draw(request.output)

@@ -43,7 +43,7 @@ def plane(
         raise UsageError("--perceptual psnr_y: that is the plane's other axis already; choose a metric of naturalness")
     names = dict.fromkeys(["psnr_y", perceptual, *options.names(metrics)])
     files = options.metric_files(metric_weights)
-    judges = [load_metric(name, chosen, files.get(name)) for name in names]
+    loaded = [load_metric(name, chosen, files.get(name)) for name in names]
     items = [item for dataset in datasets for item in find_items(dataset)]
     models = [_model(text) for text in model]
     by_name = {each.name: each for each in models}
@@ -51,12 +51,12 @@ def plane(
         raise UsageError(f"--model: {len(models)} models bear {len(by_name)} names: give each a name of its own")
     check_scales(items, models)
     with terminal.progress("plane") as on_step:
-        points = list(measure(items, models, judges, chosen, lambda done, total: on_step("photos", done, total)))
-    ends = [by_name[best_of(points, stage, judge)] for stage, judge in zip(("objective", "perceptual"), judges, strict=False)]
-    curve = interpolate(items, ends[0], ends[1], judges, chosen, SHARES)
+        points = list(measure(items, models, loaded, chosen, lambda done, total: on_step("photos", done, total)))
+    ends = [by_name[best_of(points, stage, metric)] for stage, metric in zip(("objective", "perceptual"), loaded, strict=False)]
+    curve = interpolate(items, ends[0], ends[1], loaded, chosen, SHARES)
     terminal.table(f"means of {len(items)} photos", ["model", "output", *names, "low MAE"], [_cells(point) for point in [*points, *curve]])
     if output is not None:
-        atomic_write(output, _plot(points, curve, judges).encode(), overwrite)
+        atomic_write(output, _plot(points, curve, loaded).encode(), overwrite)
     if json:
         drawn = {"points": [vars(point) for point in points], "curve": [vars(point) for point in curve]}
         write_json({"schema_version": 1, "photos": len(items), **drawn})
@@ -78,10 +78,10 @@ def _cells(point: "Point") -> list[str]:
     return [point.model, point.output, *values, "-" if point.low_mae is None else f"{point.low_mae:.3f}"]
 
 
-def _plot(points: "list[Point]", curve: "list[Point]", judges: "list[Metric]") -> str:
+def _plot(points: "list[Point]", curve: "list[Point]", metrics: "list[Metric]") -> str:
     from ttpo_cli.report.plot import Axis, line_plot
 
-    across, upward = judges[0].name, judges[1].name
+    across, upward = metrics[0].name, metrics[1].name
     series: dict[str, list[tuple[float, float]]] = {}
     for name, each in [*((point.model, point) for point in points), *(("interpolation", point) for point in curve)]:
         x, y = each.scores[across], each.scores[upward]

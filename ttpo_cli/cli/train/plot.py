@@ -58,7 +58,7 @@ def draw_plane(run: Path, ways: Mapping[str, tuple[str, str]]) -> None:
 
 
 def recorded_names(run: Path) -> list[str]:
-    """What a run's records tell, in order of appearance."""
+    """What a run's records hold, in order of appearance."""
     return list(dict.fromkeys(name for record in read_records(run) for name in record))
 
 

@@ -58,14 +58,14 @@ def choose_training_device(name: str) -> torch.device:
     return choose_device("cpu" if name == "auto" and not torch.cuda.is_available() else name)
 
 
-def speaks() -> bool:
-    """Whether this process is the one, of several that train together, that tells and draws."""
+def is_reporting() -> bool:
+    """Whether this process is the one, of several that train together, that reports and draws."""
     return environ.get("RANK", "0") == "0"
 
 
 def show_training(training: Callable[[Callable[[int], None]], Iterator[Record]], steps: int, folder: Path) -> None:
-    """Run a training, showing each record; it is given what to tell each step to. The last line says where the result lies."""
-    console = Console(stderr=True, quiet=not speaks())
+    """Run a training, showing each record; it is given the function to call with each step. The last line says where the result lies."""
+    console = Console(stderr=True, quiet=not is_reporting())
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("training", total=steps)

@@ -22,7 +22,7 @@ def ranker(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
-    """Train the ranker: versions of one crop, the truth first, the rest in a full-reference judge's order."""
+    """Train the ranker: versions of one crop, the truth first, the rest in the order of a full-reference score."""
     from ttpo_cli.cli.train.progress import choose_training_device, show_training
     from ttpo_cli.diffusion.priors.embedded import load_haar_prior
     from ttpo_cli.training.crop_bank import read_bank

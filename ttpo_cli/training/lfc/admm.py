@@ -64,7 +64,7 @@ class Parts:
     is the average over the processes that share a batch."""
 
     network: LFCSR
-    judge: Discriminator
+    discriminator: Discriminator
     features: Features
     stage_optimizers: tuple[Optimizer, Optimizer]
     judge_optimizer: Optimizer
@@ -108,7 +108,7 @@ def perceptual_loss(image: Tensor, hq: Tensor, parts: Parts, options: AdmmOption
     terms = {
         "loss_contextual": contextual_loss(parts.features(image), parts.features(hq), mean=parts.mean),
         "loss_low": 255 * functional.l1_loss(downscaled(image, scale), downscaled(hq, scale)),
-        "loss_adversarial": adversarial_loss(parts.predict(parts.judge, image)),
+        "loss_adversarial": adversarial_loss(parts.predict(parts.discriminator, image)),
     }
     weights = (options.lambda_cx, options.lambda_d, options.lambda_gen)
     total = torch.stack([weight * term for weight, term in zip(weights, terms.values(), strict=True)]).sum()
@@ -164,10 +164,10 @@ def joint_round(lq: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions) -> t
 
 def judge_step(fake: Tensor, hq: Tensor, parts: Parts) -> Tensor:
     """Update the discriminator on real photos and on restored ones, each a batch of its own; it is frozen otherwise."""
-    parts.judge.requires_grad_(True)
-    loss = discriminator_loss(parts.predict(parts.judge, hq), parts.predict(parts.judge, fake.detach()))
+    parts.discriminator.requires_grad_(True)
+    loss = discriminator_loss(parts.predict(parts.discriminator, hq), parts.predict(parts.discriminator, fake.detach()))
     parts.update(loss, [parts.judge_optimizer])
-    parts.judge.requires_grad_(False)
+    parts.discriminator.requires_grad_(False)
     return loss
 
 

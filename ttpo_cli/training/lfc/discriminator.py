@@ -69,5 +69,5 @@ def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def adversarial_loss(fake: Tensor) -> Tensor:
-    """The non-saturating loss of the network that is judged: its images should be taken for photos."""
+    """The non-saturating loss of the generator: its images should be taken for photos."""
     return functional.binary_cross_entropy_with_logits(fake, torch.ones_like(fake))

@@ -29,7 +29,7 @@ from ttpo_cli.weights.checkpoint import save_checkpoint
 
 PRECISIONS = ("fp32", "bf16")
 
-# What a step's draws are keyed by beside the seed: the bank and its rounds must not repeat the pretraining's crops, nor the grid them.
+# With the seed, the keys of a step's draws: the bank and its rounds must not repeat the pretraining's crops, nor the grid them.
 _BANK = 0x5EED
 _GRID = 0x6B1D
 
@@ -98,10 +98,10 @@ def train_lfc(
             for name in ["lfc-sr", *("pretrained" for _ in ended)]:
                 save_checkpoint(folder / f"{name}.safetensors", average.state_dict(), checkpoint_metadata(options, int(record["step"])))
 
-    def judged(average: nn.Module) -> tuple[Record, Images]:
+    def validated(average: nn.Module) -> tuple[Record, Images]:
         return validate(average, validation, options.scale, processes.device, order_at(options, phases.number + 1))
 
-    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, judged, write), observer.on_step)
+    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, validated, write), observer.on_step)
 
 
 def check_options(options: LfcOptions) -> None:
@@ -145,8 +145,8 @@ class Phases:
         self.stages = (Adam(network.objective_stage.parameters()), Adam(network.perceptual_stage.parameters()))
         admm, size = options.admm, options.crop * options.scale
         paper = admm.discriminator == "paper"
-        self.judge = channels_last(Discriminator(64 if paper else 32, size if paper else None, processes).to(processes.device))
-        self.judge_optimizer = Adam(self.judge.parameters())
+        self.discriminator = channels_last(Discriminator(64 if paper else 32, size if paper else None, processes).to(processes.device))
+        self.discriminator_optimizer = Adam(self.discriminator.parameters())
         self.features = load_features(admm.features, options.seed, processes.device)
         low = LOW_PASSES[admm.low_pass](torch.zeros(1, 3, size, size)).shape[1:]
         mode = admm.dual if admm.constraint == "admm" else "none"
@@ -157,9 +157,9 @@ class Phases:
 
     def parts(self) -> Mapping[str, nn.Module | Optimizer | Dual]:
         """By name, everything with a state."""
-        networks = {"network": self.network, "judge": self.judge, "dual": self.dual}
+        networks = {"network": self.network, "judge": self.discriminator, "dual": self.dual}
         first, second = self.stages
-        return networks | {"optimizer": self.joint, "first": first, "second": second, "judge_optimizer": self.judge_optimizer}
+        return networks | {"optimizer": self.joint, "first": first, "second": second, "judge_optimizer": self.discriminator_optimizer}
 
     def step(self, number: int) -> dict[str, float]:
         """One update of the phase that step `number` belongs to."""
@@ -187,13 +187,13 @@ class Phases:
         rates = (options.objective_rate, options.perceptual_rate)
         for optimizer, rate in zip(self.stages, rates if options.order == "op" else rates[::-1], strict=True):
             set_rate(optimizer, decayed(rate, number, options.steps, options.decay, options.decay_at))
-        set_rate(self.judge_optimizer, decayed(options.discriminator_rate, number, options.steps, options.decay, options.decay_at))
+        set_rate(self.discriminator_optimizer, decayed(options.discriminator_rate, number, options.steps, options.decay, options.decay_at))
         if self.bank is None:
             crops = self.draw(self.options.steps + number)
         else:
             crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
         lq, hq = self.on_device(crops)
-        own = (self.network, self.judge, self.features(number), self.stages, self.judge_optimizer)
+        own = (self.network, self.discriminator, self.features(number), self.stages, self.discriminator_optimizer)
         parts = Parts(*own, self.predict, self.update, self.processes.mean)
         if options.constraint == "regulariser":
             values, difference = joint_round(lq, hq, parts, options)
@@ -201,7 +201,7 @@ class Phases:
             s = self.dual.read(crops)
             values, difference = admm_round(lq, hq, self.processes.part(s) if s.dim() else s, parts, options)
             self.dual.update(self.processes.join(difference), crops)
-        # LL has a gain of 2, the Gaussian one of 1: the difference is told in grey levels.
+        # LL has a gain of 2, the Gaussian one of 1: the difference is given in grey levels.
         level = float(difference.abs().mean()) / (2 if options.low_pass == "haar" else 1)
         held = self.dual.read(crops)
         return values | {"low_mae": level, "dual_abs": float(held.abs().mean()), "dual_signed": float(held.mean())}

@@ -12,7 +12,7 @@ from ttpo_cli.imaging.dual_tree import dual_tree_low_band
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import Metric, batched_scores
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
-from ttpo_cli.training.haar_similarity import judge
+from ttpo_cli.training.haar_similarity import haar_similarity
 
 FLOOR = 1e-4
 
@@ -183,5 +183,5 @@ def _own(name: str, function: Callable[..., Tensor], minimum: int, source: str) 
 
 OWN: dict[str, Metric] = {
     "low_band": _own("low_band", low_band_agreement, 16, "exp(-15 L1) of dual-tree low bands (arXiv 2509.23339)"),
-    "bands": _own("bands", judge, 32, "texture and structure of Haar bands, after DISTS: one minus a perceptual distance"),
+    "bands": _own("bands", haar_similarity, 32, "texture and structure of Haar bands, after DISTS: one minus a perceptual distance"),
 }
