@@ -120,6 +120,31 @@ def test_no_function_takes_more_than_eight_parameters():
     assert {place: count for place, count in too_many.items() if count > MOST_PARAMETERS} == {}
 
 
+def dataclasses():
+    """Names of the package's dataclasses, by module."""
+    found = {}
+    for path in SOURCES:
+        made = [node for node in ast.walk(parsed(path)) if isinstance(node, ast.ClassDef)]
+        names = {node.name for node in made if any("dataclass" in ast.unparse(each) for each in node.decorator_list)}
+        found[".".join(path.relative_to(ROOT).with_suffix("").parts)] = names
+    return found
+
+
+def test_no_call_gives_a_dataclass_more_than_three_positional_fields():
+    known, found = dataclasses(), []
+    for path in SOURCES:
+        seen = set(known[".".join(path.relative_to(ROOT).with_suffix("").parts)])
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.ImportFrom):
+                seen |= {alias.asname or alias.name for alias in node.names if alias.name in known.get(node.module, ())}
+        for node in ast.walk(parsed(path)):
+            if isinstance(node, ast.Call):
+                made = node.func.value if isinstance(node.func, ast.Subscript) else node.func
+                if isinstance(made, ast.Name) and made.id in seen and len(node.args) > 3:
+                    found.append(f"{relative(path)}:{node.lineno} {made.id}")
+    assert found == []
+
+
 def test_the_two_central_functions_take_at_most_seven_parameters():
     found = {place: (len(parameters(node)), FEWER_PARAMETERS.get(getattr(node, "name", ""))) for place, node in functions()}
     limited = {place: (count, most) for place, (count, most) in found.items() if most is not None}

@@ -91,7 +91,9 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
         if metric.needs_reference:
             raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
     prior = load_prior(located, device, options.precision, settings.prior, store)
-    return Engine(backbone, Tools(prior, metrics, load_ranker(device, files.get("ranker"))[0], backbone.scale), device)
+    return Engine(
+        backbone, Tools(prior=prior, metrics=metrics, ranker=load_ranker(device, files.get("ranker"))[0], scale=backbone.scale), device
+    )
 
 
 def restore_photo(
@@ -120,7 +122,7 @@ def restore_photo(
     restored = first.image.clamp(0, 1)
     timer.end_of("restore")
     lq = lq.to(restored)
-    photo = _Photo(restored, lq, photo_id, engine)
+    photo = _Photo(restored=restored, lq=lq, photo_id=photo_id, engine=engine)
     if not settings.ttpo or engine.tools is None:
         outcome = of_restored(restored, photo.guard(settings))
     elif settings.region and max(restored.shape[-2:]) > settings.region:
@@ -200,13 +202,20 @@ def _in_regions(photo: _Photo, settings: Settings, side: int, observer: Observer
 
     def region(tile: Tensor) -> Tensor:
         shrunk = imresize(tile, size=(tile.shape[-2] // scale, tile.shape[-1] // scale))
-        part = _Photo(tile, shrunk, f"{photo.photo_id}/{len(outcomes)}", photo.engine)
+        part = _Photo(restored=tile, lq=shrunk, photo_id=f"{photo.photo_id}/{len(outcomes)}", engine=photo.engine)
         outcome = _optimise(part, settings, METRICS_CHOOSE, within)
         outcomes.append(outcome.without_images())
         made = [outcome.contenders[outcome.rows[row]].image for row in ROWS[1:]]
         return torch.cat(made, dim=1).to(restored.device)
 
-    regions = ShrinkingTiles(region, settings.region_overlap, SMALLEST_REGION, _complaint(photo.engine.device), "regions", multiple=scale)
+    regions = ShrinkingTiles(
+        function=region,
+        overlap=settings.region_overlap,
+        smallest=SMALLEST_REGION,
+        complaint=_complaint(photo.engine.device),
+        pieces="regions",
+        multiple=scale,
+    )
     images = map_tiles(
         regions.run,
         restored,

@@ -74,7 +74,7 @@ def _timed(way: str, processes: int, run: Callable[[], None]) -> Timing:
     run()
     after = os.times()
     spent = after.children_user - before.children_user + after.children_system - before.children_system
-    return Timing(way, processes, time.perf_counter() - began, spent)
+    return Timing(way=way, processes=processes, seconds=time.perf_counter() - began, cpu_seconds=spent)
 
 
 def _call(command: Sequence[str]) -> None:

@@ -31,4 +31,4 @@ def round_trips(prior: Prior, restored: Tensor, strength: float, steps: Sequence
             inverted = invert(prior.denoise, latent, sigmas, latent, solver=solver)
             returned = prior.decode(integrate(prior.denoise, inverted, sigmas, latent, solver=solver))
             error = (returned - padded)[..., :height, :width].square().mean().sqrt()
-            yield RoundTrip(solver, count, 2 * count * (2 if solver == "heun" else 1), 255 * float(error))
+            yield RoundTrip(solver=solver, steps=count, calls=2 * count * (2 if solver == "heun" else 1), rms=255 * float(error))

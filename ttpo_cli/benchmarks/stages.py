@@ -92,7 +92,7 @@ def against_plain(seconds: dict[str, float], network: Invocations, plain: dict[s
 
 
 def paper_size(settings: Settings) -> Settings:
-    """The settings with the paper's numbers where ours were left alone: 15 candidates in addition to the restored image, 50 guided steps."""
+    """The settings with the paper's numbers where ours were left alone: 15 candidates and the restored image, 50 guided steps."""
     candidates, guidance = settings.candidates, settings.guidance
     if candidates.per_strength == CandidateOptions().per_strength:
         candidates = replace(candidates, per_strength=3)

@@ -172,7 +172,14 @@ def _crops(item: Item, photo: Photo, images: dict[str, torch.Tensor], side: int 
 
 
 def _write_sheet_of_crops(path: Path, crops: list[torch.Tensor]) -> None:
-    write_photo(path, Photo(stacked(crops), None, False, 8, "png", Metadata(), "", path.name), Encoding(quality=90), overwrite=True)
+    write_photo(
+        path,
+        Photo(
+            pixels=stacked(crops), alpha=None, grey=False, bit_depth=8, format="png", metadata=Metadata(), content_hash="", name=path.name
+        ),
+        Encoding(quality=90),
+        overwrite=True,
+    )
 
 
 def report_of(evaluated: Evaluated, dataset: Path, command: str, records: list[Record]) -> dict[str, Any]:

@@ -50,7 +50,17 @@ def compare(row: str, other: str, metric: Metric, pairs: Tensor, resamples: int 
     draws = torch.randint(len(difference), (resamples, len(difference)), generator=torch.Generator().manual_seed(0))
     low, high = difference[draws].mean(dim=1).quantile(torch.tensor([0.025, 0.975], dtype=torch.float64)).tolist()
     won, lost = int((better > 0).sum()), int((better < 0).sum())
-    return Comparison(row, other, metric.name, won, lost, len(better) - won - lost, float(difference.mean()), low, high)
+    return Comparison(
+        row=row,
+        other=other,
+        metric=metric.name,
+        won=won,
+        lost=lost,
+        drawn=len(better) - won - lost,
+        difference=float(difference.mean()),
+        low=low,
+        high=high,
+    )
 
 
 def mean_facts(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

@@ -55,7 +55,7 @@ def measure(
                 rows[output].append(score_image(image.to(device), hq.to(device), metrics, model.objective.scale))
             on_step(number * len(items) + done + 1, len(models) * len(items))
         for output in OUTPUTS:
-            yield Point(model.name, output, _means(rows[output]), fmean(differences))
+            yield Point(model=model.name, output=output, scores=_means(rows[output]), low_mae=fmean(differences))
 
 
 def check_scales(items: Sequence[Item], models: Sequence[Model]) -> None:
@@ -84,7 +84,7 @@ def interpolate(
             mixed = on_8_bit_grid(torch.lerp(first, second, share))
             rows[share].append(score_image(mixed.to(device), hq.to(device), metrics, objective.objective.scale))
     name = f"{objective.name} .. {perceptual.name}"
-    return [Point(name, f"{share:.2f}", _means(rows[share]), None) for share in shares]
+    return [Point(model=name, output=f"{share:.2f}", scores=_means(rows[share]), low_mae=None) for share in shares]
 
 
 def best_of(points: Sequence[Point], output: str, metric: Metric) -> str:

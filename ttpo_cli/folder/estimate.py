@@ -50,7 +50,9 @@ def estimate(sizes: Sequence[tuple[int, str]], samples: Sequence[Sample], region
     disk_doubt = _spread([sample.file_bytes / (sample.pixels * _bytes_a_pixel(samples, sample.ending)) for sample in samples])
     largest = max((pixels for pixels, _ in sizes), default=0)
     memory = {place: _memory(samples, place, largest, region) for place in {place for sample in samples for place in sample.memory}}
-    return Estimate((seconds * doubt[0], seconds * doubt[1]), (disk * disk_doubt[0], disk * disk_doubt[1]), memory, how)
+    return Estimate(
+        seconds=(seconds * doubt[0], seconds * doubt[1]), disk=(disk * disk_doubt[0], disk * disk_doubt[1]), memory=memory, how=how
+    )
 
 
 def _line(points: Sequence[tuple[int, float]]) -> tuple[float, float]:

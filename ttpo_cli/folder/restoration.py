@@ -99,7 +99,9 @@ class FolderRestorer:
             scores={row: values["scores"] for row, values in record["rows"].items()},
             seconds=seconds,
             content_sha256=photo.content_hash,
-            settings_sha256=picked_hash(self.context.settings[ending], Pick(*key, *picked) if picked else None),
+            settings_sha256=picked_hash(
+                self.context.settings[ending], Pick(*key, preferred=picked[0], dispreferred=picked[1]) if picked else None
+            ),
         )
 
     def _ask(self, photo: Photo, key: tuple[str, str, str], scored: ScoredCandidates) -> Sequence[int]:
@@ -110,7 +112,7 @@ class FolderRestorer:
         for path, data in self._proposal(scored, photo, key, False).items():
             atomic_write(path, data, overwrite=True, mark=self.mark)
         if rows:
-            self.picked.append(Pick(*key, *rows))
+            self.picked.append(Pick(*key, preferred=rows[0], dispreferred=rows[1]))
             add_pick(self.context.root, self.picked[-1])
         return rows
 
@@ -119,7 +121,7 @@ class FolderRestorer:
         if not self.picked:
             return "no pick of this run is left to undo"
         last = self.picked.pop()
-        add_pick(self.context.root, Pick(*last.key, None, None))
+        add_pick(self.context.root, Pick(*last.key, preferred=None, dispreferred=None))
         return f"{last.target}: its pick is taken back, and the next run asks again"
 
     def sidecar(self, target: Path, record: dict[str, Any]) -> dict[Path, bytes]:

@@ -20,10 +20,28 @@ class Format:
 
 
 FORMATS = {
-    "png": Format("PNG", (".png",), (b"\x89PNG\r\n\x1a\n",), 2**31 - 1, sixteen_bit=True, alpha=True, grey=True),
-    "jpeg": Format("JPEG", (".jpg", ".jpeg", ".jpe", ".jfif"), (b"\xff\xd8\xff",), 65500, sixteen_bit=False, alpha=False, grey=True),
-    "tiff": Format("TIFF", (".tif", ".tiff"), (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), 2**31 - 1, sixteen_bit=True, alpha=True, grey=True),
-    "webp": Format("WebP", (".webp",), (b"RIFF",), 16383, sixteen_bit=False, alpha=True, grey=False),
+    "png": Format(
+        title="PNG", suffixes=(".png",), signatures=(b"\x89PNG\r\n\x1a\n",), largest_side=2**31 - 1, sixteen_bit=True, alpha=True, grey=True
+    ),
+    "jpeg": Format(
+        title="JPEG",
+        suffixes=(".jpg", ".jpeg", ".jpe", ".jfif"),
+        signatures=(b"\xff\xd8\xff",),
+        largest_side=65500,
+        sixteen_bit=False,
+        alpha=False,
+        grey=True,
+    ),
+    "tiff": Format(
+        title="TIFF",
+        suffixes=(".tif", ".tiff"),
+        signatures=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+        largest_side=2**31 - 1,
+        sixteen_bit=True,
+        alpha=True,
+        grey=True,
+    ),
+    "webp": Format(title="WebP", suffixes=(".webp",), signatures=(b"RIFF",), largest_side=16383, sixteen_bit=False, alpha=True, grey=False),
 }
 
 # Kinds a user may well give, which ttpo does not read: (offset, bytes there, title). Camera raw files that are TIFFs inside come last.

@@ -45,7 +45,15 @@ def _own(name: str) -> Listed:
     better = f"{metric.target:g}" if metric.target is not None else "lower" if metric.lower_is_better else "higher"
     least, greatest = ("" if end is None else f"{end:g}" for end in metric.range)
     files = {"niqe": ("niqe-pristine",), "ranker": ("ranker",)}.get(name, ())
-    return Listed(name, metric.needs_reference, better, _range(least, greatest), files, "all of it", metric.licence)
+    return Listed(
+        name=name,
+        reference=metric.needs_reference,
+        better=better,
+        range=_range(least, greatest),
+        files=files,
+        large_photos="all of it",
+        licence=metric.licence,
+    )
 
 
 def _of_pyiqa(name: str, own: list[str]) -> Listed:
@@ -54,7 +62,15 @@ def _of_pyiqa(name: str, own: list[str]) -> Listed:
     large, window = large_photos_of(name)
     large += f"; above {window} px the mean of windows" if window else ""
     shown = f"pyiqa:{name}" if name in own else name
-    return Listed(shown, needs_reference, "lower" if lower else "higher", _range(least, greatest), entries_of(name), large, LICENCE)
+    return Listed(
+        name=shown,
+        reference=needs_reference,
+        better="lower" if lower else "higher",
+        range=_range(least, greatest),
+        files=entries_of(name),
+        large_photos=large,
+        licence=LICENCE,
+    )
 
 
 def _range(least: str, greatest: str) -> str:

@@ -108,7 +108,7 @@ class Backlog:
             if pair_of(now) != seen:
                 raise Stale(f"'{proposal.target}' was picked elsewhere meanwhile ({_described(pair_of(now))}): look, then pick again")
 
-        add_pick(self._root, Pick(*self._keys[address], *rows), check)
+        add_pick(self._root, Pick(*self._keys[address], preferred=rows[0], dispreferred=rows[1]), check)
 
     def _waiting(self) -> Iterator[Key]:
         """The keys of the candidates that wait, or that an interrupted run left.

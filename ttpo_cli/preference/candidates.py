@@ -105,7 +105,7 @@ def generate(
     levels = torch.stack([karras_sigmas(flow_to_sigma(strength), options.sigma_min, options.steps) for strength in strengths])
     given = restored if condition is None else condition
     size = options.batch or automatic_batch(restored.shape[-2] * restored.shape[-1], restored.device)
-    path = _Path(denoise, given, options, Batch(size, "candidates"))
+    path = _Path(denoise=denoise, condition=given, options=options, batch=Batch(size, "candidates"))
 
     def start(part: slice) -> Tensor:
         return start_latents(denoise, restored, given, levels[part], list(own[part]), options)

@@ -81,15 +81,15 @@ def learn(pairs: Pairs, names: Sequence[str], ceiling: bool) -> Learned:
     fitted, (low, high) = fit(differences), bootstrap(differences)
     axes, equal = torch.eye(len(names), dtype=torch.float64), torch.ones(len(names), dtype=torch.float64)
     return Learned(
-        len(pairs),
-        ceiling,
-        RIDGE,
-        dict(zip(names, fitted.weights.tolist(), strict=True)),
-        dict(zip(names, fitted.standard_errors.tolist(), strict=True)),
-        dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True)),
-        held_out_agreement(differences),
-        agreement(differences, equal),
-        {name: agreement(differences, axis) for name, axis in zip(names, axes, strict=True)},
+        picks=len(pairs),
+        ceiling=ceiling,
+        ridge=RIDGE,
+        weights=dict(zip(names, fitted.weights.tolist(), strict=True)),
+        standard_errors=dict(zip(names, fitted.standard_errors.tolist(), strict=True)),
+        intervals=dict(zip(names, zip(low.tolist(), high.tolist(), strict=True), strict=True)),
+        held_out=held_out_agreement(differences),
+        equal=agreement(differences, equal),
+        agreement={name: agreement(differences, axis) for name, axis in zip(names, axes, strict=True)},
     )
 
 

@@ -189,7 +189,7 @@ def draw_from_bank(bank: Crops, batch: int, seed: int, step: int) -> Crops:
         torch.stack([dihedral(crop, symmetry) for crop, symmetry in zip(crops[places], symmetries.tolist(), strict=True)])
         for crops in (bank.lq, bank.hq)
     ]
-    return Crops(turned[0], turned[1], places, symmetries)
+    return Crops(lq=turned[0], hq=turned[1], places=places, symmetries=symmetries)
 
 
 def dihedral(image: Tensor, symmetry: int) -> Tensor:

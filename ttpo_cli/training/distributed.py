@@ -74,7 +74,7 @@ class _Mean(torch.autograd.Function):
 
 def alone(device: torch.device) -> Processes:
     """This process and no other."""
-    return Processes(0, 1, device, lambda tensor: tensor, lambda tensor: tensor, lambda: None)
+    return Processes(rank=0, count=1, device=device, mean=lambda tensor: tensor, join=lambda tensor: tensor, wait=lambda: None)
 
 
 def launched(device: torch.device) -> Processes:
@@ -90,12 +90,12 @@ def launched(device: torch.device) -> Processes:
         raise TtpoError("training in several processes needs the package accelerate: pip install 'ttpo[train]'") from error
     accelerator = Accelerator(cpu=device.type == "cpu")
     return Processes(
-        accelerator.process_index,
-        accelerator.num_processes,
-        accelerator.device,
-        lambda tensor: _tensor(accelerator.reduce(tensor.to(accelerator.device), "mean")),
-        lambda tensor: _tensor(accelerator.gather(tensor.contiguous())),
-        accelerator.wait_for_everyone,
+        rank=accelerator.process_index,
+        count=accelerator.num_processes,
+        device=accelerator.device,
+        mean=lambda tensor: _tensor(accelerator.reduce(tensor.to(accelerator.device), "mean")),
+        join=lambda tensor: _tensor(accelerator.gather(tensor.contiguous())),
+        wait=accelerator.wait_for_everyone,
     )
 
 

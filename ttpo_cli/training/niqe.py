@@ -50,7 +50,18 @@ def train_niqe(
         raise TtpoError(f"{len(photos)} photos gave {len(features)} sharp blocks, {FEWEST_BLOCKS} are needed: give more or larger photos")
     state = {"mean": features.nanmean(dim=0), "covariance": feature_covariance(features)}
     model = NiqeModel(state["mean"], state["covariance"])
-    metric = Metric("niqe", lambda image: niqe(image, model), True, False, BLOCK, None, None, "", "", False)
+    metric = Metric(
+        name="niqe",
+        function=lambda image: niqe(image, model),
+        lower_is_better=True,
+        needs_reference=False,
+        minimum_size=BLOCK,
+        pristine=None,
+        scale=None,
+        licence="",
+        source="",
+        differentiable=False,
+    )
     level = pristine_level(metric, held)
     metadata = {
         "architecture": "niqe",

@@ -67,7 +67,9 @@ def train_prior(
     torch.manual_seed(options.seed)
     denoiser = channels_last(HaarDenoiser(UNetSize(options.channels, options.layers), band_deviations(bank)).to(device))
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=options.learning_rate)
-    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 200, options.ema, every)
+    pace = Pace(
+        steps=options.steps, start=options.learning_rate, end=options.final_learning_rate, warm_up=200, ema=options.ema, every=every
+    )
 
     def write(average: HaarDenoiser, record: Record) -> None:
         kinds = ", ".join(way.name for way in ways)
@@ -75,11 +77,11 @@ def train_prior(
         save_checkpoint(folder / "haar-prior.safetensors", average.state_dict(), prior_metadata(average, **facts))
 
     method = Method[HaarDenoiser](
-        denoiser,
-        {"network": denoiser, "optimizer": optimizer},
-        descent(denoiser, optimizer, pace, lambda step: denoising_loss(denoiser, bank, options, step, device), run),
-        lambda average: (validate(average, validation, options, device), {}),
-        write,
+        network=denoiser,
+        parts={"network": denoiser, "optimizer": optimizer},
+        step=descent(denoiser, optimizer, pace, lambda step: denoising_loss(denoiser, bank, options, step, device), run),
+        validate=lambda average: (validate(average, validation, options, device), {}),
+        write=write,
     )
     yield from train(run, state, pace, method, on_step)
 

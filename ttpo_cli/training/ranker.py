@@ -89,7 +89,9 @@ def train_ranker(
     torch.manual_seed(options.seed)
     ranker = channels_last(Ranker(options.width).to(device))
     optimizer = torch.optim.AdamW(ranker.parameters(), lr=options.learning_rate, weight_decay=1e-3)
-    pace = Pace(options.steps, options.learning_rate, options.final_learning_rate, 100, options.ema, every)
+    pace = Pace(
+        steps=options.steps, start=options.learning_rate, end=options.final_learning_rate, warm_up=100, ema=options.ema, every=every
+    )
 
     def loss(step: int) -> Tensor:
         versions, quality = draw_versions(bank, made, options, step_generator(options.seed, step))
@@ -101,11 +103,11 @@ def train_ranker(
         save_checkpoint(folder / "ranker.safetensors", average.state_dict(), metadata)
 
     method = Method[Ranker](
-        ranker,
-        {"network": ranker, "optimizer": optimizer},
-        descent(ranker, optimizer, pace, loss, run),
-        lambda average: (validate(average, held, held_made, other_made, options, device), {}),
-        write,
+        network=ranker,
+        parts={"network": ranker, "optimizer": optimizer},
+        step=descent(ranker, optimizer, pace, loss, run),
+        validate=lambda average: (validate(average, held, held_made, other_made, options, device), {}),
+        write=write,
     )
     yield from train(run, state, pace, method, on_step)
 

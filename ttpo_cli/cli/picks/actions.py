@@ -20,7 +20,7 @@ def add_one(folder: Path, target: str, preferred: int, dispreferred: int) -> Non
     if proposal is None:
         raise TtpoError(f"'{target}' has no candidates in '{folder}': `ttpo restore --select later` makes them")
     pair = checked_pick((preferred, dispreferred), len(proposal.images))
-    add_pick(folder, Pick(target, proposal.content_sha256, proposal.made_with, *pair))
+    add_pick(folder, Pick(target, proposal.content_sha256, proposal.made_with, preferred=pair[0], dispreferred=pair[1]))
 
 
 def take_back(folder: Path, target: str) -> None:
@@ -28,7 +28,7 @@ def take_back(folder: Path, target: str) -> None:
     held = [pick for pick, _ in picked_pairs(folder) if pick.target == target]
     if not held:
         raise TtpoError(f"'{target}' has no pick in '{folder}' that could be taken back")
-    add_pick(folder, Pick(*held[0].key, None, None))
+    add_pick(folder, Pick(*held[0].key, preferred=None, dispreferred=None))
 
 
 def exported_lines(folder: Path) -> Iterator[str]:

@@ -87,7 +87,16 @@ def load_parts(folder: Path, device: torch.device, precision: str, options: Prio
     if options.lora:
         add_lora(network, Path(options.lora))
     scheduler, vae = scheduler_config(layout), _vae(layout, options, dtype)
-    return Parts(layout.name, layout.network_class, network, vae, prompts, scheduler, controlnet, _network_sha256(layout))
+    return Parts(
+        name=layout.name,
+        network_class=layout.network_class,
+        network=network,
+        vae=vae,
+        prompts=prompts,
+        scheduler=scheduler,
+        controlnet=controlnet,
+        sha256=_network_sha256(layout),
+    )
 
 
 def _prompts(layout: Layout, device: torch.device, dtype: torch.dtype, options: PriorOptions, kept: Path | None) -> Prompts:

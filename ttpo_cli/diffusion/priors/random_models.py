@@ -78,7 +78,14 @@ def random_parts(name: str, small: bool, device: torch.device, dtype: torch.dtyp
         vae = from_config("AutoencoderKL", {**sizes["vae"], **(_SMALL_VAE if small else {})}, dtype, device)
         prompts = tuple(_text(network.config.cross_attention_dim, sizes.get("pooled")) for _ in range(2))
     vae = vae.float() if vae.config.force_upcast else vae
-    return Parts(f"{name} with random weights", "UNet2DConditionModel", network, vae, (prompts[0], prompts[1]), sizes["scheduler"])
+    return Parts(
+        name=f"{name} with random weights",
+        network_class="UNet2DConditionModel",
+        network=network,
+        vae=vae,
+        prompts=(prompts[0], prompts[1]),
+        scheduler=sizes["scheduler"],
+    )
 
 
 def _text(width: int, pooled: int | None) -> Prompt:

@@ -66,9 +66,9 @@ class Order:
     poisson: tuple[float, float]
 
 
-FIRST = Order(1.0, (0.2, 3.0), (0.2, 0.7, 0.1), (0.15, 1.5), (1, 30), (0.05, 3.0))
+FIRST = Order(blur=1.0, sigma=(0.2, 3.0), resize=(0.2, 0.7, 0.1), factor=(0.15, 1.5), noise=(1, 30), poisson=(0.05, 3.0))
 
-SECOND = Order(0.8, (0.2, 1.5), (0.3, 0.4, 0.3), (0.3, 1.2), (1, 25), (0.05, 2.5))
+SECOND = Order(blur=0.8, sigma=(0.2, 1.5), resize=(0.3, 0.4, 0.3), factor=(0.3, 1.2), noise=(1, 25), poisson=(0.05, 2.5))
 
 SINC, FINAL_SINC, GREY_NOISE, QUALITY = 0.1, 0.8, 0.4, (30, 95)
 

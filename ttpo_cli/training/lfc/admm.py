@@ -60,14 +60,24 @@ class AdmmOptions:
 
 @dataclass(frozen=True)
 class Parts:
-    """What one run works with. `update` applies an optimiser to a finite loss's gradients; predict runs a stage, in bf16 where asked; mean
-    is the average over the processes that share a batch."""
+    """What one run works with.
+
+    Attributes:
+        network: Both stages.
+        discriminator: Of the adversarial loss.
+        features: Of the perceptual loss.
+        stage_optimizers: Of the objective and the perceptual stage.
+        discriminator_optimizer: Of the discriminator.
+        predict: Runs a stage, in bf16 where asked.
+        update: Applies optimisers to a finite loss's gradients.
+        mean: The average over the processes that share a batch.
+    """
 
     network: LFCSR
     discriminator: Discriminator
     features: Features
     stage_optimizers: tuple[Optimizer, Optimizer]
-    judge_optimizer: Optimizer
+    discriminator_optimizer: Optimizer
     predict: Callable[[nn.Module, Tensor], Tensor]
     update: Callable[[Tensor, Iterable[Optimizer]], None]
     mean: Callable[[Tensor], Tensor]
@@ -166,7 +176,7 @@ def judge_step(fake: Tensor, hq: Tensor, parts: Parts) -> Tensor:
     """Update the discriminator on real photos and on restored ones, each a batch of its own; it is frozen otherwise."""
     parts.discriminator.requires_grad_(True)
     loss = discriminator_loss(parts.predict(parts.discriminator, hq), parts.predict(parts.discriminator, fake.detach()))
-    parts.update(loss, [parts.judge_optimizer])
+    parts.update(loss, [parts.discriminator_optimizer])
     parts.discriminator.requires_grad_(False)
     return loss
 

@@ -90,7 +90,7 @@ def train_lfc(
     if options.start and state is None:
         network.load_state_dict(start_weights(Path(options.start), options.preset, options.scale))
     phases = Phases(network, training, options, processes, run)
-    pace = Pace(options.steps + options.admm.steps, 0, 0, 0, options.ema, every, border=options.steps)
+    pace = Pace(steps=options.steps + options.admm.steps, start=0, end=0, warm_up=0, ema=options.ema, every=every, border=options.steps)
 
     def write(average: nn.Module, record: Record) -> None:
         if processes.main:
@@ -101,7 +101,13 @@ def train_lfc(
     def validated(average: nn.Module) -> tuple[Record, Images]:
         return validate(average, validation, options.scale, processes.device, order_at(options, phases.number + 1))
 
-    yield from train(run, state, pace, Method[nn.Module](network, phases.parts(), phases.step, validated, write), observer.on_step)
+    yield from train(
+        run,
+        state,
+        pace,
+        Method[nn.Module](network=network, parts=phases.parts(), step=phases.step, validate=validated, write=write),
+        observer.on_step,
+    )
 
 
 def check_options(options: LfcOptions) -> None:
@@ -193,8 +199,16 @@ class Phases:
         else:
             crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
         lq, hq = self.on_device(crops)
-        own = (self.network, self.discriminator, self.features(number), self.stages, self.discriminator_optimizer)
-        parts = Parts(*own, self.predict, self.update, self.processes.mean)
+        parts = Parts(
+            network=self.network,
+            discriminator=self.discriminator,
+            features=self.features(number),
+            stage_optimizers=self.stages,
+            discriminator_optimizer=self.discriminator_optimizer,
+            predict=self.predict,
+            update=self.update,
+            mean=self.processes.mean,
+        )
         if options.constraint == "regulariser":
             values, difference = joint_round(lq, hq, parts, options)
         else:
@@ -210,7 +224,7 @@ class Phases:
         options, generator = self.options, step_generator(self.options.seed, number)
         lq, hq = draw_crops(self.pairs, options.batch, options.crop, options.scale, generator)
         lq = degraded(hq, lq, options.scale, options.data, generator)
-        return Crops(lq, hq, torch.arange(options.batch), torch.zeros(options.batch, dtype=torch.long))
+        return Crops(lq=lq, hq=hq, places=torch.arange(options.batch), symmetries=torch.zeros(options.batch, dtype=torch.long))
 
     def on_device(self, crops: Crops) -> list[Tensor]:
         """This process's part of a batch as float (lq, hq) in [0, 1]."""
@@ -242,7 +256,7 @@ def draw_bank(pairs: Sequence[Pair], options: LfcOptions) -> Crops:
     count, generator = options.admm.crops, step_generator(options.seed ^ _BANK, -1)
     lq, hq = draw_crops(pairs, count, options.crop, options.scale, generator)
     lq = degraded(hq, lq, options.scale, options.data, generator)
-    return Crops(lq, hq, torch.arange(count), torch.zeros(count, dtype=torch.long))
+    return Crops(lq=lq, hq=hq, places=torch.arange(count), symmetries=torch.zeros(count, dtype=torch.long))
 
 
 def load_features(name: str, seed: int, device: torch.device) -> Callable[[int], Features]:

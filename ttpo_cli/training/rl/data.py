@@ -114,7 +114,9 @@ def draw_degradation(options: PolicyDataOptions, generator: torch.Generator) -> 
     first, second = between(options.blur, draws[0]), between(options.blur, draws[1])
     kernel = blur_kernel(KERNEL, first, second if draws[2] < 0.5 else first, math.pi * draws[3]) if first and second else None
     quality = round(between(options.jpeg, draws[6]))
-    return Degradation(kernel, between(options.shrink, draws[4]), between(options.noise, draws[5]), quality or None)
+    return Degradation(
+        kernel=kernel, factor=between(options.shrink, draws[4]), noise=between(options.noise, draws[5]), quality=quality or None
+    )
 
 
 def read_policy_pairs(photos: Sequence[Path], options: PolicyDataOptions, scale: int) -> tuple[list[Pair], list[Pair], list[str]]:

@@ -157,7 +157,7 @@ def _term(name: str, weight: float, options: RewardOptions, device: torch.device
     worst, best = options.worst.get(name, known[0]), options.best.get(name, known[1])
     if worst is None or best is None or worst == best:
         raise UsageError(f"what scores of '{name}' are worth is not known: give reward.worst.{name} and reward.best.{name}")
-    return Term(metric, weight, worst, best)
+    return Term(metric=metric, weight=weight, worst=worst, best=best)
 
 
 def known_range(metric: Metric) -> tuple[float | None, float | None]:
@@ -178,7 +178,20 @@ def low_band_agreement(image: Tensor, truth: Tensor) -> Tensor:
 
 
 def _own(name: str, function: Callable[..., Tensor], minimum: int, source: str) -> Metric:
-    return Metric(name, function, False, True, minimum, None, None, "Apache-2.0", source, True, range=(0, 1), batch=16)
+    return Metric(
+        name=name,
+        function=function,
+        lower_is_better=False,
+        needs_reference=True,
+        minimum_size=minimum,
+        pristine=None,
+        scale=None,
+        licence="Apache-2.0",
+        source=source,
+        differentiable=True,
+        range=(0, 1),
+        batch=16,
+    )
 
 
 OWN: dict[str, Metric] = {

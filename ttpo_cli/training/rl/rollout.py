@@ -116,7 +116,9 @@ def roll_out(prior: Prior, restored: Tensor, noise: Noise, options: RolloutOptio
         log_probs.append(mean_log_prob(after, mean, spreads[number].item()))
 
     x0 = ancestral(in_parts(prior.denoise, parts), x, sigmas, condition, lambda number: noise(number + 1), eta=options.eta, observe=observe)
-    return Trajectory(torch.stack(states), torch.stack(log_probs), x0, condition, sigmas, spreads)
+    return Trajectory(
+        states=torch.stack(states), log_probs=torch.stack(log_probs), x0=x0, condition=condition, sigmas=sigmas, deviations=spreads
+    )
 
 
 @torch.no_grad()

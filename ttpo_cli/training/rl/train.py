@@ -132,10 +132,16 @@ def train_policy(
             for stem in ["last", *(["best"] if best else [])]:
                 trained.write(folder, stem, facts)
 
-    pace = Pace(options.steps, 0, 0, 0, options.ema, every)
+    pace = Pace(steps=options.steps, start=0, end=0, warm_up=0, ema=options.ema, every=every)
     parts = {"network": trained.network, "optimizer": on_policy.optimizer, "alarm": guard}
     method = Method[nn.Module](
-        trained.network, parts, on_policy.step, validated, write, from_start=True, ended=lambda: options.alarm.stop and bool(guard.raised)
+        network=trained.network,
+        parts=parts,
+        step=on_policy.step,
+        validate=validated,
+        write=write,
+        from_start=True,
+        ended=lambda: options.alarm.stop and bool(guard.raised),
     )
     yield from train(run, state, pace, method, observer.on_step)
 
@@ -166,7 +172,9 @@ class OnPolicy:
         self.optimizer = torch.optim.AdamW(parameters, lr=options.learning_rate, weight_decay=options.weight_decay)
         self.inputs = processes.part(torch.arange(options.data.photos)).tolist()
         self.parts = Batch(options.rollout.rows or len(self.inputs) * options.rollout.group, "samples")
-        self.updater = Updater(trained.network, self.optimizer, processes, self.parts, options.norm, folder)
+        self.updater = Updater(
+            network=trained.network, optimizer=self.optimizer, processes=processes, parts=self.parts, norm=options.norm, folder=folder
+        )
         self.seconds, self.done = {"roll-out": 0.0, "reward": 0.0, "update": 0.0}, 0
 
     def step(self, number: int) -> dict[str, float]:
@@ -197,7 +205,10 @@ class OnPolicy:
         advantages = self.advantages(earned.total)
         with self.timed("update"):
             samples = ScoredSamples(
-                path, advantages.to(path.x0), encoded, lambda count: torch.stack([noise(index) for index in range(count)])
+                trajectory=path,
+                advantages=advantages.to(path.x0),
+                truth=encoded,
+                noises=lambda count: torch.stack([noise(index) for index in range(count)]),
             )
             trained = rolling.trained_steps(options.rollout)
             values = lrpo_update(prior.denoise, samples, options.lrpo, trained, self.updater, number)

@@ -64,7 +64,13 @@ def held_inputs(pairs: Sequence[Pair], options: PolicyDataOptions, scale: int, r
         lows.append(lq)
         truths.append(truth)
     lq = torch.cat(lows).to(device)
-    return Held(tuple(names), lq, restore(lq), None if options.blind else torch.cat(truths).to(device), tuple(degradations))
+    return Held(
+        names=tuple(names),
+        lq=lq,
+        restored=restore(lq),
+        truth=None if options.blind else torch.cat(truths).to(device),
+        degradations=tuple(degradations),
+    )
 
 
 def _crops(pair: Pair, crop: int, factor: int, centre: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -97,10 +103,22 @@ def watches(measures: Measures, options: AlarmOptions, held: Held) -> list[Watch
         level = None if metric.needs_reference else metric.pristine
         if held.truth is not None and not metric.needs_reference:
             level = float(batched_scores(metric, held.truth, None).nanmean())
-        watched.append(Watch(f"held_{metric.name}", metric.lower_is_better, options.margin, True, metric.target, level))
-    watched.append(Watch("held_consistency", False, options.psnr, False))
+        watched.append(
+            Watch(
+                name=f"held_{metric.name}",
+                lower_is_better=metric.lower_is_better,
+                margin=options.margin,
+                relative=True,
+                target=metric.target,
+                level=level,
+            )
+        )
+    watched.append(Watch(name="held_consistency", lower_is_better=False, margin=options.psnr, relative=False))
     if held.truth is not None:
-        watched += [Watch("held_psnr", False, options.psnr, False), Watch("held_low_error", True, options.low_band, True)]
+        watched += [
+            Watch(name="held_psnr", lower_is_better=False, margin=options.psnr, relative=False),
+            Watch(name="held_low_error", lower_is_better=True, margin=options.low_band, relative=True),
+        ]
     return watched
 
 
