@@ -5,9 +5,9 @@ import json
 
 import pytest
 import torch
-from backbones.test_spandrel_models import psnr_y, read
 from mirror import running_mirror
 
+from tests.backbones.test_spandrel_models import psnr_y, read
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import UsageError, WeightsError

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import torch
-from analytic import gaussian_prior, smooth_image
+from analytic_prior import gaussian_prior, smooth_image
 from torch import Tensor
 
 from ttpo_cli.imaging.resize import imresize

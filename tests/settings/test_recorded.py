@@ -75,12 +75,12 @@ def test_a_sidecar_does_not_know_the_present_names():
 
 @pytest.mark.parametrize(("settings", "of_picture", "of_candidates"), HASHES, ids=["default", "changed", "plain"])
 def test_a_folders_journal_hashes_what_it_hashed(settings, of_picture, of_candidates):
-    outputs = SimpleNamespace(encoding={"quality": 95, "format": "keep"}, mark=True, strict=False)
+    outputs = SimpleNamespace(encoding=SimpleNamespace(quality=95, format="keep"), mark=True, strict=False)
     weights = [{"role": "prior", "name": "haar-prior", "sha256": "0"}]
-    work = SimpleNamespace(made_of=EngineOptions(), settings=settings, outputs=outputs, weights=weights)
+    session = SimpleNamespace(options=EngineOptions(), settings=settings, outputs=outputs, weights=weights)
     jobs = [SimpleNamespace(target=Path("a.png"))]
-    assert settings_by_ending(jobs, work) == {".png": of_picture}
-    assert settings_by_ending(jobs, work, of_candidates=True) == {".png": of_candidates}
+    assert settings_by_ending(jobs, session) == {".png": of_picture}
+    assert settings_by_ending(jobs, session, of_candidates=True) == {".png": of_candidates}
 
 
 def test_the_recorded_name_is_that_of_the_field_where_none_is_given():

@@ -114,7 +114,7 @@ def unpacked(pipeline, name, latents, shape):
 @torch.no_grad()
 def test_a_flow_prior_gives_the_x0_and_the_image_that_its_pipeline_ends_on(name, scale, models):
     negative = "" if name == "flux2" else OPTIONS.negative
-    pipeline, prior = models.pipeline(name), models.prior(name, replace(OPTIONS, scale=scale, negative=negative))
+    pipeline, prior = models.pipeline(name), models.prior(name, replace(OPTIONS, cfg=scale, negative=negative))
     latent = prior.encode(image())
     for flow in (0.1, 0.45, 0.8):
         expected = unpacked(pipeline, name, last_step(pipeline, name, latent, flow, scale, "latent"), latent.shape)

@@ -45,7 +45,7 @@ def test_a_text_is_encoded_once_and_gives_the_same_result_from_what_was_kept(fol
 
 def test_another_text_precision_or_text_encoder_is_encoded_anew(folder, encodings, tmp_path):
     load_latent_prior(folder, CPU, "fp32", OPTIONS, tmp_path)
-    for changes in ({"prompt": "a sea"}, {"negative": "snow"}, {"scale": 1.0}):
+    for changes in ({"prompt": "a sea"}, {"negative": "snow"}, {"cfg": 1.0}):
         load_latent_prior(folder, CPU, "fp32", replace(OPTIONS, **changes), tmp_path)
     load_latent_prior(folder, CPU, "bf16", OPTIONS, tmp_path)
     weights = next((folder / "text_encoder").glob("*.safetensors"))

@@ -127,9 +127,9 @@ def test_pairs_come_from_two_folders_by_name_and_what_does_not_fit_is_named(tmp_
     pairs, _, left_out = read_pairs(sorted(high.iterdir()), 8, 4, DataOptions(lq=str(low)))
     assert [pair.name for pair in pairs] == ["a.png", "b.png"]
     assert pairs[0].lq[:, 0, 0].tolist() == [10, 20, 30]
-    assert any("c.png: 12x12 beside 64x64" in line for line in left_out)
+    assert any("c.png: 12x12 and 64x64 are not a pair" in line for line in left_out)
     assert any("d.png" in line and "no photo of this name" in line for line in left_out)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="is not a folder"):
         read_pairs(sorted(high.iterdir()), 8, 4, DataOptions(lq=str(tmp_path / "none")))
     with pytest.raises(UsageError, match="did you mean real"):
         read_pairs(sorted(high.iterdir()), 8, 4, DataOptions("reel"))
