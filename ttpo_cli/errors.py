@@ -38,7 +38,7 @@ MANY = 30
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that no entry bears: the nearest names first, then all of them, or how many where that would fill a screen.
+    """The error for an unknown name: the nearest names first, then all of them, or how many where that would fill a screen.
 
     A tool's own candidates are compared without regard to case, since `--backbone SwinIR` and `swinir` mean the same.
     """

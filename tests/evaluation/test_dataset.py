@@ -47,7 +47,7 @@ def test_an_incomplete_dataset_is_told_what_is_missing(tmp_path, names, complain
 
 
 def test_a_dataset_that_is_no_folder_is_an_error(tmp_path):
-    with pytest.raises(TtpoError, match="is no folder"):
+    with pytest.raises(TtpoError, match="is not a folder"):
         find_items(tmp_path / "absent")
 
 

@@ -156,5 +156,5 @@ def test_a_journal_of_other_settings_is_refused_by_the_name_of_what_differs(tmp_
     with pytest.raises(UsageError, match="other settings \\(seed\\)"):
         open_journal(path, {"seed": 1, "metrics": ["psnr_y"]})
     path.write_text("not json\n")
-    with pytest.raises(UsageError, match="no journal"):
+    with pytest.raises(UsageError, match="not a journal"):
         open_journal(path, {})

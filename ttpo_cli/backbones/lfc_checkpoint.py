@@ -32,7 +32,7 @@ def lfc_backbone(
     Raises WeightsError for weights or metadata that do not fit, UsageError for a blend outside [0, 1].
     """
     if not 0 <= blend <= 1:
-        raise UsageError(f"a blend of {blend} is no mixture: choose from 0 (the objective stage) to 1 (the perceptual stage)")
+        raise UsageError(f"a blend of {blend} is out of range: choose from 0 (the objective stage) to 1 (the perceptual stage)")
     try:
         network = build_lfc_sr(metadata["preset"], int(metadata["scale"]))
         network.load_state_dict(state, strict=True)

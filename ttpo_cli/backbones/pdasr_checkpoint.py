@@ -32,7 +32,7 @@ def convert_pdasr(state: Mapping[str, object], file: str) -> dict[str, Tensor]:
             raise WeightsError(f"{file} looks like a released LFC-SR, but {problem} {len(keys)} of its keys ({', '.join(keys[:3])}, ...)")
     tensors = {name: tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     if len(tensors) != len(state):
-        raise WeightsError(f"{file} holds values that are no tensors: {', '.join(sorted(set(state) - set(tensors))[:3])}")
+        raise WeightsError(f"{file} holds values that are not tensors: {', '.join(sorted(set(state) - set(tensors))[:3])}")
     _check_means(tensors, file)
     converted = {ours: tensors[theirs].float() for theirs, ours in names.items()}
     converted["objective_stage.channel_spatial_attention.weight"] = tensors["D.csa.conv.weight"].float().reshape(3, 3, 3)

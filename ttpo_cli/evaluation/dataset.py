@@ -28,7 +28,7 @@ def find_items(folder: Path) -> tuple[Item, ...]:
     empty, or where a photo of either side has no partner.
     """
     if not folder.is_dir():
-        raise TtpoError(f"dataset '{folder}' is no folder: give a folder of photos, or of HR/LR pairs")
+        raise TtpoError(f"dataset '{folder}' is not a folder: give a folder of photos, or of HR/LR pairs")
     sides = {child.name.upper(): child for child in folder.iterdir() if child.is_dir()}
     if "HR" in sides and "LR" in sides:
         high = {path.stem: path for path in photos_in(sides["HR"], recursive=False)}

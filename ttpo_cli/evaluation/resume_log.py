@@ -11,7 +11,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 def open_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The records of an earlier run, by name; a new journal begins with `settings`, and an old one must have begun with the same.
 
-    A last line cut short by a kill is dropped from the file. Raises UsageError where the settings differ or the file is no journal.
+    A last line cut short by a kill is dropped from the file. Raises UsageError where the settings differ or the file is not a journal.
     """
     wanted = json.loads(json.dumps(settings))
     try:
@@ -26,7 +26,7 @@ def open_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, dict[str,
     except OSError as error:
         raise TtpoError(f"--resume '{path}' cannot be used ({error.strerror}): give a file in a folder you may write to") from error
     except ValueError as error:
-        raise UsageError(f"--resume '{path}' is no journal of an evaluation: give another file name") from error
+        raise UsageError(f"--resume '{path}' is not a journal of an evaluation: give another file name") from error
     _compare(path, entries[0], wanted)
     return {entry["name"]: entry for entry in entries[1:]}
 
@@ -39,7 +39,7 @@ def append_record(path: Path, record: Mapping[str, Any]) -> None:
 
 def _compare(path: Path, first: Any, wanted: dict[str, Any]) -> None:
     if not isinstance(first, dict) or not isinstance(first.get("settings"), dict):
-        raise UsageError(f"--resume '{path}' is no journal of an evaluation: give another file name")
+        raise UsageError(f"--resume '{path}' is not a journal of an evaluation: give another file name")
     before = first["settings"]
     changed = sorted(name for name in before.keys() | wanted.keys() if before.get(name) != wanted.get(name))
     if changed:

@@ -188,7 +188,7 @@ def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tup
 
 
 def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:
-    """The EXIF of a TIFF, which is spread over the file itself, and notes. Raises TtpoError for a camera raw file in TIFF's clothing."""
+    """The EXIF of a TIFF, which is spread over the file itself, and notes. Raises TtpoError for a camera raw file stored as TIFF."""
     if data[2:4] in (b"+\0", b"\0+"):
         return None, ("it is a BigTIFF, whose EXIF is not kept",)
     try:

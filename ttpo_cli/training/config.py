@@ -26,7 +26,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML without the trap that of two equal names the last wins in silence."""
+    """YAML without the rule that the last of two equal names wins silently."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         names = [self.construct_object(name, deep=True) for name, _ in node.value]  # pyright: ignore[reportUnknownMemberType]

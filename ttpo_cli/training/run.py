@@ -201,11 +201,11 @@ def stop_if_broken(networks: Iterable[nn.Module], step: int, folder: Path) -> No
     """Raise TtpoError before weights that hold NaN or infinity replace a good checkpoint."""
     for network in networks:
         if not all(bool(value.isfinite().all()) for value in network.state_dict().values() if value.is_floating_point()):
-            raise diverged("the weights are no numbers any more", step, folder)
+            raise diverged("the weights are NaN or infinite", step, folder)
 
 
 def diverged(what: str, step: int, folder: Path) -> TtpoError:
-    """The error for a training that has left the numbers: at which step, what is still good, what to do."""
+    """The error for a training that diverged: at which step, what is still good, what to do."""
     state = folder / "state.pt"
     last = f"the last good checkpoint is {state}, and the weights next to it are as good" if state.exists() else "nothing was saved yet"
     return TtpoError(f"{what} at step {step}: {last}; begin in another folder at a lower rate")

@@ -26,7 +26,7 @@ def flaw(path: Path) -> str | None:
         if is_pickled(start):
             return None
         if start[8:9] != b"{":
-            return "is no checkpoint: it does not begin as one"
+            return "is not a checkpoint: its first bytes are of no known format"
         stream.seek(8)
         length = struct.unpack("<Q", start[:8])[0]
         size = path.stat().st_size

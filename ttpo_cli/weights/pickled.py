@@ -69,7 +69,7 @@ def _refuse_programs(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
     if not is_pickled(start):
-        raise WeightsError(f"{path.name} is no checkpoint: its first bytes are none that PyTorch writes")
+        raise WeightsError(f"{path.name} is no checkpoint: its first bytes are not those of a PyTorch file")
     try:
         records = zipfile.ZipFile(path).infolist() if start.startswith(b"PK") else []
     except (zipfile.BadZipFile, *DAMAGE) as error:
@@ -96,7 +96,7 @@ def _refuse_arrays(path: Path, pickles: list[str]) -> None:
 
 
 def _refuse_bomb(path: Path, claimed: int) -> None:
-    """Before and after unpacking: no honest checkpoint is a small part of what it unfolds to."""
+    """Before and after unpacking: no honest checkpoint is a small part of what it unpacks to."""
     size = path.stat().st_size
     if claimed > UNFOLDS * size:
-        raise WeightsError(f"{path.name} unfolds to {claimed} bytes of weights from {size}: do not trust this file")
+        raise WeightsError(f"{path.name} unpacks to {claimed} bytes of weights from {size}: do not trust this file")

@@ -36,7 +36,7 @@ def check_finite(file: str, network: nn.Module) -> None:
     spoilt = [name for name, tensor in network.named_parameters() if not bool(tensor.isfinite().all())]
     spoilt += [name for name, tensor in network.named_buffers() if bool(tensor.isnan().any())]
     if spoilt:
-        raise WeightsError(f"{file} has weights that are no numbers ('{spoilt[0]}'): its training broke; give another checkpoint")
+        raise WeightsError(f"{file} has NaN or infinite weights ('{spoilt[0]}'): its training broke; give another checkpoint")
 
 
 def named_tensors(content: Any) -> Iterator[tuple[str, Tensor]]:

@@ -85,7 +85,7 @@ _HELP = "best: its number; worst: shift and its number, or d and it; Enter: acce
 
 @dataclass
 class Person:
-    """Who sits at this terminal. shown: how many sheets were shown, each a file of its own until the program ends."""
+    """The person at the terminal. shown: how many sheets were shown, each a file of its own until the program ends."""
 
     terminal: Terminal
     folder: tempfile.TemporaryDirectory = field(default_factory=lambda: tempfile.TemporaryDirectory(prefix="ttpo-"))

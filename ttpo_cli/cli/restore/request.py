@@ -89,7 +89,7 @@ class RestoreRequest:
         return self.select == "ask" and not self.dry_run
 
     def check(self, makes_candidates: bool) -> None:
-        """Refuse what contradicts itself or cannot be written, before any work is done for it. Raises TtpoError."""
+        """Refuse contradictory options, and outputs that cannot be written, before any work is done for it. Raises TtpoError."""
         report, single, roots = self.outputs.report, bool(self.single_photos), self.roots
         if self.json and any(job.target is None for job in self.jobs):
             raise UsageError("standard output cannot carry both the photo and --json: give -o FILE")

@@ -18,7 +18,7 @@ _ITERM2 = {"iTerm.app", "WezTerm", "mintty"}
 
 
 def inline_protocol(environment: Mapping[str, str]) -> Protocol | None:
-    """The protocol of the terminal that these variables describe; None for any other, and inside tmux and screen, which swallow it."""
+    """The protocol of the terminal that these variables describe; None for any other, and inside tmux and screen, which drop it."""
     term = environment.get("TERM", "")
     if environment.get("TMUX") or environment.get("STY") or term.startswith(("screen", "tmux")):
         return None

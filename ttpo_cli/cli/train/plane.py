@@ -48,7 +48,7 @@ def plane(
     models = [_model(text) for text in model]
     by_name = {each.name: each for each in models}
     if len(by_name) < len(models):
-        raise UsageError(f"--model: {len(models)} models bear {len(by_name)} names: give each a name of its own")
+        raise UsageError(f"--model: {len(models)} models have only {len(by_name)} names: give each a name of its own")
     check_scales(items, models)
     with terminal.progress("plane") as on_step:
         points = list(measure(items, models, loaded, chosen, lambda done, total: on_step("photos", done, total)))

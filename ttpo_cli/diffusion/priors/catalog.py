@@ -73,7 +73,7 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
 
 
 def _refuse_latent_options(options: PriorOptions) -> None:
-    """The embedded prior reads no text and has no autoencoder: who asks for one would wait for an effect in vain."""
+    """The embedded prior reads no text and has no autoencoder: options that ask for them would have no effect."""
     asked = [f"--prior-{name}" for name in ("prompt", "negative", "vae", "controlnet", "lora") if getattr(options, name)]
     if asked:
         raise UsageError(f"{' and '.join(asked)}: the embedded prior has no use for that; name a latent one too, for example --prior sd21")

@@ -35,7 +35,7 @@ def validate(network: nn.Module, pairs: Sequence[Pair], scale: int, device: torc
         names = STAGES if order == "op" else STAGES[::-1]
         outputs = dict(zip(names, network(lq), strict=True))
         if not all(bool(image.isfinite().all()) for image in outputs.values()):
-            raise FloatingPointError("the restored images are no numbers any more")
+            raise FloatingPointError("the restored images are NaN or infinite")
         stages = {name: outputs[name].clamp(0, 1) for name in STAGES}
         rows.append({"low_mae_held": float(low_difference(*stages.values()))})
         for name, image in stages.items():
