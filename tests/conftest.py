@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, and so do th
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes what the user keeps."""
-    monkeypatch.setenv("TTPO_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test reads or writes what the user keeps. The variables that a command sets for its process, as --offline does, end with the test."""
+    before = dict(os.environ)
+    os.environ["TTPO_HOME"] = str(tmp_path_factory.getbasetemp() / "home")
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,7 @@ def test_a_cut_is_seen(tmp_path, kind, part):
 )
 def test_what_is_no_checkpoint_is_told(tmp_path, content):
     (tmp_path / "weights").write_bytes(content)
-    assert "no checkpoint" in flaw(tmp_path / "weights") or "damaged" in flaw(tmp_path / "weights")
+    assert "not a checkpoint" in flaw(tmp_path / "weights") or "damaged" in flaw(tmp_path / "weights")
 
 
 def test_more_than_the_header_says_is_a_flaw(tmp_path):

@@ -50,7 +50,7 @@ def check_header(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
     if len(start) < 9 or start[8:] != b"{":
-        raise WeightsError(f"{path.name} is no checkpoint: its first bytes are no safetensors header")
+        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are no safetensors header")
     length = struct.unpack("<Q", start[:8])[0]
     if length > LARGEST_HEADER:
         raise WeightsError(f"{path.name} claims a header of {length} bytes, more than any real checkpoint's: do not trust this file")

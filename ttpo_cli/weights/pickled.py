@@ -69,7 +69,7 @@ def _refuse_programs(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
     if not is_pickled(start):
-        raise WeightsError(f"{path.name} is no checkpoint: its first bytes are not those of a PyTorch file")
+        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are not those of a PyTorch file")
     try:
         records = zipfile.ZipFile(path).infolist() if start.startswith(b"PK") else []
     except (zipfile.BadZipFile, *DAMAGE) as error:
