@@ -16,7 +16,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, and so do th
 
 @pytest.fixture(autouse=True)
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test reads or writes what the user keeps. The variables that a command sets for its process, as --offline does, end with the test."""
+    """No test reads or writes what the user keeps. Variables that a command sets for its process, as --offline does, end with the test."""
     before = dict(os.environ)
     os.environ["TTPO_HOME"] = str(tmp_path_factory.getbasetemp() / "home")
     yield
