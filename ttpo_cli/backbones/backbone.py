@@ -8,14 +8,23 @@ from torch import Tensor
 
 @dataclass(frozen=True, eq=False)
 class Backbone:
-    """network: (1, channels, h, w) in [0, 1] -> (1, channels, h * scale, w * scale), in about [0, 1]; an nn.Module, or a function
-    of the image alone that needs no weights.
+    """A restoring network, loaded.
 
-    task: what it undoes, in words; architecture: the family's name; channels: 3, or 1 for a network of grey images;
-    multiple, minimum: input sides must be multiples of the one and at least the other; supports_half, supports_bfloat16: whether fp16
-    and bf16 are known to work; tiling: whether an image may be cut into tiles without doubt (False: it looks at the whole image);
-    sha256, licence, commercial_use: of the weight file, None where there is none or nobody said; noise_sigma: deviation, in [0, 1]
-    units, of the noise that a denoiser expects as an input, None where it takes none; tags: the architecture's variant.
+    Attributes:
+        name: What the user calls it.
+        task: What it undoes, in words.
+        architecture: The family's name.
+        scale: What it enlarges by; 1 where it does not.
+        channels: 3, or 1 for a network of grey images.
+        network: (1, channels, h, w) in [0, 1] -> (1, channels, h * scale, w * scale), in about [0, 1]. An nn.Module, or a function of the
+            image alone that needs no weights.
+        multiple: Input sides must be multiples of it.
+        minimum: The least input side, pixels.
+        supports_half, supports_bfloat16: Whether fp16 and bf16 are known to work.
+        tiling: Whether an image may be cut into tiles; False where the network looks at the whole image.
+        sha256, licence, commercial_use: Of the weight file; None where there is none, or where they are unknown.
+        noise_sigma: Deviation, in [0, 1] units, of the noise that a denoiser expects as an input; None where it takes none.
+        tags: The architecture's variant.
     """
 
     name: str

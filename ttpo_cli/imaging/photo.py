@@ -23,10 +23,17 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Photo:
-    """pixels: (1, 3, H, W) float32 in [0, 1], upright, in the colour space of metadata.icc; three equal channels where `grey`.
+    """A photo as it was read.
 
-    alpha: (1, 1, H, W) in [0, 1] and not multiplied into the pixels, or None; bit_depth: 8 or 16; format: a name of formats.FORMATS;
-    content_hash: sha256 of the file's bytes, hexadecimal; name: the file's name; notes: what a reader of the file should know.
+    Attributes:
+        pixels: (1, 3, H, W) float32 in [0, 1], upright, in the colour space of metadata.icc.
+        alpha: (1, 1, H, W) in [0, 1], not multiplied into the pixels; or None.
+        grey: Whether the three channels are equal by nature.
+        bit_depth: 8 or 16.
+        format: A name of formats.FORMATS.
+        content_hash: The sha256 of the file's bytes, hexadecimal.
+        name: The file's name.
+        notes: What a reader of the file should know.
     """
 
     pixels: Tensor

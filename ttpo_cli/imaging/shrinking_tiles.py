@@ -14,10 +14,15 @@ from ttpo_cli.imaging.tiles import map_tiles
 class ShrinkingTiles:
     """A function of a tile that splits the tile instead of failing: give its `run` to `map_tiles`.
 
-    function, scale, multiple, minimum: as for `map_tiles`. overlap: pixels that the halves of a tile share, at most a quarter of each.
-    smallest: side in pixels below which a tile is not worth it. complaint: the error's words where not even that fits.
-    pieces: what they are called in `notes`; whole: whether the first is all of the image. notes: each halving, said once.
-    limit: the side that fits as far as is known, None before memory ran out.
+    Attributes:
+        function, scale, multiple, minimum: As for `map_tiles`.
+        overlap: Pixels that the halves of a tile share, at most a quarter of each.
+        smallest: Side in pixels below which a tile is not worth it.
+        complaint: The error's words where not even that fits.
+        pieces: What they are called in `notes`.
+        whole: Whether the first is all of the image.
+        limit: The side that fits as far as is known; None before memory ran out.
+        notes: One line for each halving.
     """
 
     function: Callable[[Tensor], Tensor]

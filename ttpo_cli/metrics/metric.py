@@ -16,14 +16,15 @@ from ttpo_cli.errors import UsageError
 class Metric:
     """One metric, loaded. Call it through `score`, which checks what `function` takes for granted.
 
-    function: image (N, 3, H, W) RGB in [0, 1] -> scores (N,); with `needs_reference`, (image, reference) -> scores (N,).
-    pristine: median over pristine photos, no-reference metrics only. A better score than this is not better quality:
-        such metrics are hacked by texture (design weakness 7), so a selection clips them here. None: not known.
-    scale: interquartile range over degraded photos, the unit in which differences mean something. None: not known.
-    target: the perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
-    range: about the least and the greatest score, by definition or as stated with its code; None on a side without a bound, or not known.
-    batch: images of one size that one call scores at most.
-    files: the weight files, or folders of them, that were read in addition to what ttpo embeds.
+    Attributes:
+        function: Image (N, 3, H, W) RGB in [0, 1] -> scores (N,); with `needs_reference`, (image, reference) -> scores (N,).
+        pristine: Median over pristine photos, of no-reference metrics only; None: not known. A better score is not better quality: such
+            metrics are hacked by texture, so a selection clips them here.
+        scale: Interquartile range over degraded photos, the unit in which differences mean something; None: not known.
+        target: The perfect value where neither up nor down is better (energy ratios: 1); None elsewhere.
+        range: About the least and the greatest score, by definition or as stated with its code; None on a side without a bound.
+        batch: Images of one size that one call scores at most.
+        files: The weight files, or folders of them, that were read in addition to what ttpo embeds.
     """
 
     name: str

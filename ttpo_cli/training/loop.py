@@ -36,10 +36,14 @@ class Pace:
 class Method(Generic[Network]):
     """What differs between trainings.
 
-    network: what is averaged, validated and written. parts: everything a resumed run needs in addition to the average (each with
-    `state_dict` and `load_state_dict`). step: one update, returning values that are averaged between records. validate: values and
-    images of the averaged network; write: its weights, next to a record. from_start: a record of the network before its first step too.
-    ended: asked after each record whether to stop before the last step.
+    Attributes:
+        network: What is averaged, validated and written.
+        parts: Everything a resumed run needs in addition to the average, each with `state_dict` and `load_state_dict`.
+        step: One update, returning values that are averaged between records.
+        validate: Values and images of the averaged network.
+        write: Writes its weights, next to a record.
+        from_start: A record of the network before its first step too.
+        ended: Asked after each record whether to stop before the last step.
     """
 
     network: Network

@@ -32,10 +32,18 @@ class HubSource:
 class ManifestEntry:
     """One weight file, or one snapshot of a hub's repository. Exactly one of file, urls and hub says where it is.
 
-    aliases: further names, which entries of one family may share; scale: what it enlarges by (1 where it does not); bytes, sha256: as
-    published, None where nobody has; licence, commercial_use: None where nobody said; file: in `weights/builtin` of this package; urls:
-    mirrors in order; hub: repositories in order; metrics: the metrics that read it; gated: its licence must be accepted on the hub's
-    page first; requires: a package that knows its architecture where spandrel alone does not; notes: what else a user should know.
+    Attributes:
+        aliases: Further names, which entries of one family may share.
+        scale: What it enlarges by; 1 where it does not.
+        bytes, sha256: As published; None where nobody has.
+        licence, commercial_use: None where they are unknown.
+        file: In `weights/builtin` of this package.
+        urls: Mirrors, in order.
+        hub: Repositories, in order.
+        metrics: The metrics that read it.
+        gated: Its licence must be accepted on the hub's page first.
+        requires: A package that knows its architecture, where spandrel alone does not.
+        notes: What else a user should know.
     """
 
     name: str

@@ -22,16 +22,21 @@ NORMS = ("mean", "sum")
 
 @dataclass(frozen=True)
 class AdmmOptions:
-    """What PD-ADMM depends on; losses, s and rho are in 0-255 units, as the paper's. Defaults are for the small preset.
+    """What PD-ADMM depends on. Losses, s and rho are in 0-255 units, as the paper's. Defaults are for the small preset.
 
     The paper: 200k steps, rho 1e-4, lambda_cx .1, lambda_gen .001, lambda_d 1, rates 5e-5, dual shared, clip 1e-4.
-    constraint: admm; regulariser (Eq. 7: lambda_r / 2 |LF_P - LF_O|^2 in one joint loss); none (the stages are trained each for itself).
-    order: op, the paper's, makes the objective image first; po the perceptual image first. low_pass: haar or gaussian.
-    norm: of the penalty, mean or sum of squares over an image. dual: crop, shared or none, with leak and clamp. crops: fixed training
-    crops that all modes draw from; 0 draws new ones each step (not with dual crop). features: patches, on a fixed grid; moving-patches,
-    on one that begins elsewhere each step; or the file of VGG19's weights. discriminator: small (any crop) or paper. decay: factor on
-    all three rates at each share of the steps in decay_at.
-    clip: gradients are clipped to this value, 0 = never.
+
+    Attributes:
+        constraint: admm; regulariser (Eq. 7: lambda_r / 2 |LF_P - LF_O|^2 in one joint loss); none (each stage is trained alone).
+        order: op, the paper's, makes the objective image first; po the perceptual image first.
+        low_pass: haar or gaussian.
+        norm: Of the penalty: mean or sum of squares over an image.
+        dual: crop, shared or none, with `leak` and `clamp`.
+        crops: Fixed training crops that all modes draw from; 0 draws new ones each step (not with dual crop).
+        features: patches, on a fixed grid; moving-patches, on one that begins elsewhere each step; or the file of VGG19's weights.
+        discriminator: small (any crop) or paper.
+        decay: Factor on all three rates at each share of the steps in `decay_at`.
+        clip: Gradients are clipped to this value; 0 = never.
     """
 
     steps: int = 2300

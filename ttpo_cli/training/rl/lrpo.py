@@ -17,10 +17,16 @@ TRUTHS = ("direct", "cumulative")
 
 @dataclass(frozen=True)
 class LrpoOptions:
-    """clip: eps of the ratio. bound: largest |advantage times weight|. noise_levels: weigh steps by their deviation; off: all alike.
+    """What the loss of LRPO depends on.
 
-    truth_weight: of the regulariser, 0 leaves it out. truth_scale: the 40 of its exponent. truth_steps: how many of the last steps have it.
-    truth: `direct`, the ground truth noised from x0 to each level; `cumulative`, as released: noised from level to level.
+    Attributes:
+        clip: The eps of the ratio.
+        bound: The largest |advantage times weight|.
+        noise_levels: Weigh steps by their deviation; off: all alike.
+        truth_weight: Of the regulariser; 0 leaves it out.
+        truth_scale: The 40 of its exponent.
+        truth_steps: How many of the last steps have it.
+        truth: `direct`, the ground truth noised from x0 to each level; `cumulative`, as released: noised from level to level.
     """
 
     clip: float = 1e-4

@@ -15,10 +15,16 @@ REWARD = "held_reward"
 
 @dataclass(frozen=True)
 class AlarmOptions:
-    """metrics: those that are not in the reward. margin: how far one may fall, a share of its beginning, or beyond the ground truth's own
-    score, a share of that. psnr: dB that PSNR and the
-    consistency with the input may lose; low_band: share by which the low band's error may grow. stop: end the training on an alarm.
-    photos, seeds: inputs of the validation, crops of the held-back photos in turn, and samples of each.
+    """What a validation watches, to see a reward that is hacked.
+
+    Attributes:
+        metrics: Those that are not in the reward.
+        margin: How far one may fall, a share of its beginning; or beyond the ground truth's own score, a share of that.
+        psnr: dB that PSNR and the consistency with the input may lose.
+        low_band: Share by which the low band's error may grow.
+        stop: End the training on an alarm.
+        photos: Inputs of the validation, crops of the held-back photos in turn.
+        seeds: Samples of each.
     """
 
     metrics: tuple[str, ...] = ("piqe", "gmsd", "fsim")

@@ -18,11 +18,18 @@ ORIGINS = ("restored", "noise")
 
 @dataclass(frozen=True)
 class RolloutOptions:
-    """group: samples of one input. steps: stochastic steps of each (the paper: 50). eta: how stochastic; eta_validation: in a validation.
+    """How samples are drawn.
 
-    origin: where a sample starts: `restored`, the input noised to the flow time `start`; `noise` alone, at the prior's largest level (the
-    paper). sigma_min: the level after the last step. trained: the share of the steps that is trained, noisiest first.
-    rows: samples a network call takes; 0: all, and fewer where memory runs out.
+    Attributes:
+        group: Samples of one input.
+        steps: Stochastic steps of each sample (the paper: 50).
+        origin: Where a sample starts: `restored`, the input noised to the flow time `start`; `noise` alone, at the prior's largest level
+            (the paper).
+        sigma_min: The level after the last step.
+        eta: How stochastic the steps are.
+        eta_validation: The same in a validation.
+        trained: The share of the steps that is trained, noisiest first.
+        rows: Samples a network call takes; 0: all, and fewer where memory runs out.
     """
 
     group: int = 9
