@@ -55,7 +55,7 @@ def measure(size: int, options: EngineOptions, settings: Settings, untrained: Un
         engine = replace(engine, tools=replace(engine.tools, prior=prior))
         if engine.device.type == "cuda":  # the first calls choose and load kernels, which no photo after them waits for
             restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
-    timer = {"load": perf_counter() - began}
+    loading = perf_counter() - began
     load = peaks(engine.device)
     separate = reset_peaks(engine.device)
     with counted(None if parts is None else parts.network) as network:
@@ -69,7 +69,7 @@ def measure(size: int, options: EngineOptions, settings: Settings, untrained: Un
         "threads": torch.get_num_threads(),
         "candidates": result.outcome.candidate_count - 1,
         "network_calls": result.outcome.calls,
-        "seconds": {name: round(value, 3) for name, value in {**timer, **result.timings.seconds, "total": total}.items()},
+        "seconds": {name: round(value, 3) for name, value in {"load": loading, **result.timings.seconds, "total": total}.items()},
         "peak_bytes": {"load": load, **stages, "total": greatest((load, *stages.values()))},
         "peaks_are_cumulative": not separate,
     }

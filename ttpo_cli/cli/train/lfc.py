@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ttpo_cli.cli.train.options import Config, Device, Precision, Resume, Show
+
 CURVES = {
     "psnr_y": ("psnr_y_objective", "psnr_y_perceptual"),
     "niqe": ("niqe_objective", "niqe_perceptual"),
@@ -20,7 +22,7 @@ PLANE = {stage: (f"psnr_y_{stage}", f"niqe_{stage}") for stage in ("objective", 
 def lfc(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records, images.")],
-    config: Annotated[Path | None, typer.Option(help="TOML or YAML file of options; what is given here as well wins over it.")] = None,
+    config: Config = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any option, for example --set admm.dual=shared; --show lists them."),
@@ -33,11 +35,11 @@ def lfc(
         Path | None, typer.Option(help="Checkpoint of this command to begin with; --steps 0 then leaves pretraining out.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the crops and of the initial weights.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16 (autocast).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    precision: Precision = None,
+    device: Device = "auto",
+    resume: Resume = False,
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
-    show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
+    show: Show = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw curves and the perception-distortion plane into the folder.")] = False,
 ) -> None:
     """Train LFC-SR on a folder of photos: both stages together under L1, then PD-ADMM; low-resolution crops are made on the fly.

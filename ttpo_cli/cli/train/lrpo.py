@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options.shared import Offline
+from ttpo_cli.cli.train.options import Config, Device, Precision, Resume, Show
 
 CURVES = {
     "reward": ("held_reward", "reward"),
@@ -19,7 +20,7 @@ CURVES = {
 def lrpo(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos or faces; every tenth is held back for validation.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: priors, state, records, images.")],
-    config: Annotated[Path | None, typer.Option(help="TOML or YAML file of options; what is given here as well wins over it.")] = None,
+    config: Config = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="Any option, for example --set reward.only=ranker; --show lists them."),
@@ -32,12 +33,12 @@ def lrpo(
     objective: Annotated[str | None, typer.Option(help="lrpo, or finetune: the denoising loss at the same budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
-    precision: Annotated[str | None, typer.Option(help="fp32 or bf16 (autocast).")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    precision: Precision = None,
+    device: Device = "auto",
     offline: Offline = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    resume: Resume = False,
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints, validations and looks at the alarm.")] = 10,
-    show: Annotated[bool, typer.Option("--show", help="Print the options as YAML and stop.")] = False,
+    show: Show = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
 ) -> None:
     """Improve a diffusion prior by LRPO: groups of samples, a reward made of metrics, a clipped policy update, the ground truth as a guide.

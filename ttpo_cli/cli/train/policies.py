@@ -7,6 +7,7 @@ import typer
 
 from ttpo_cli.cli.options.shared import Offline
 from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.train.options import Device
 from ttpo_cli.errors import UsageError
 
 
@@ -18,7 +19,7 @@ def policies(
     unseen: Annotated[bool, typer.Option("--unseen", help="The folders are others than trained on: measure every photo.")] = False,
     best_of: Annotated[int, typer.Option(min=0, help="Samples of the first prior of which the best are shown too; 0 for none.")] = 8,
     images: Annotated[Path | None, typer.Option(help="Folder for a strip of each photo: every row next to the ground truth.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     offline: Offline = False,
     quiet: Quiet = False,
     no_color: NoColor = False,

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ttpo_cli.cli.train.options import Device, Resume
+
 
 def prior(
     photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
@@ -25,8 +27,8 @@ def prior(
     side: Annotated[int, typer.Option(help="Side of a restored crop, pixels.")] = 192,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn.")] = 0,
     precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    device: Device = "auto",
+    resume: Resume = False,
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
     """Train the embedded diffusion prior: an EDM denoiser in the Haar domain, conditioned on the restored image."""

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from ttpo_cli.cli.train.options import Device, Resume
+
 
 def ranker(
     banks: Annotated[Path, typer.Argument(help="Folder of a `ttpo train prior` run: its banks of restored crops are used again.")],
@@ -18,8 +20,8 @@ def ranker(
     learning_rate: Annotated[float, typer.Option(help="AdamW's rate after warm-up; falls by a cosine.")] = 3e-4,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn.")] = 0,
     precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output; its options must be the same.")] = False,
+    device: Device = "auto",
+    resume: Resume = False,
     every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
 ) -> None:
     """Train the ranker: versions of one crop, the truth first, the rest in the order of a full-reference score."""
