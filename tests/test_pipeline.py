@@ -33,7 +33,7 @@ def tight(engine, largest, images=99, error=None, calls=None):
 
 
 def run(engine, photo, **settings):
-    return restore_photo(photo.pixels, photo.content_hash, engine, Settings(**settings))
+    return restore_photo(photo, engine, Settings(**settings))
 
 
 def test_a_photo_in_one_piece_that_does_not_fit_goes_on_in_regions_of_half_its_side():
@@ -130,7 +130,7 @@ def test_without_the_stages_neither_prior_nor_metrics_are_loaded():
     engine = load_engine(options, Settings(ttpo=False))
     assert engine.tools is None
     photo = tiny_photo()
-    result = restore_photo(photo.pixels, photo.content_hash, engine, Settings(ttpo=False))
+    result = restore_photo(photo, engine, Settings(ttpo=False))
     assert result.outcome.final.shape == (1, 3, 24, 32) and result.outcome.chosen == "restored"
     with pytest.raises(UsageError, match="a prior nobody has"):
         load_engine(options, Settings())

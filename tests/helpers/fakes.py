@@ -46,4 +46,4 @@ def tiny_result(ttpo=True):
 @cache
 def _result(ttpo):
     photo = tiny_photo()
-    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(ttpo=ttpo))
+    return restore_photo(photo, tiny_engine(), Settings(ttpo=ttpo))

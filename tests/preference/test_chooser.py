@@ -12,7 +12,7 @@ from ttpo_cli.settings.settings import Settings
 
 def run(chooser=METRICS_CHOOSE, photo=None, **options):
     photo = photo or tiny_photo()
-    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(**options), None, chooser)
+    return restore_photo(photo, tiny_engine(), Settings(**options), None, chooser)
 
 
 def answering(rows, seen):

@@ -61,7 +61,7 @@ def test_a_metric_that_a_person_dislikes_turns_the_choice_round():
 
     def chosen(sign):
         settings = Settings(selection=SelectionOptions("learned", weights={"roughness": sign}))
-        return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), settings).outcome
+        return restore_photo(photo, tiny_engine(), settings).outcome
 
     liked, disliked = chosen(1.0), chosen(-1.0)
     assert (liked.preferred, liked.dispreferred) == (disliked.dispreferred, disliked.preferred)

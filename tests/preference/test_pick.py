@@ -14,7 +14,7 @@ from ttpo_cli.settings.settings import Settings
 
 def picked(pick, **options):
     photo = tiny_photo()
-    return restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(pick=pick, **options)).outcome
+    return restore_photo(photo, tiny_engine(), Settings(pick=pick, **options)).outcome
 
 
 def test_the_pick_is_the_pair_and_the_result_is_the_preferred_or_what_was_guided_towards_it():
@@ -49,11 +49,11 @@ def test_the_guard_refuses_a_pick_too():
 
 def test_a_record_repeats_the_pick_to_the_same_pixels():
     photo = tiny_photo()
-    first = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(pick=(4, 2)))
+    first = restore_photo(photo, tiny_engine(), Settings(pick=(4, 2)))
     record = record_result(first, tiny_photo(), tiny_engine(), [])
     settings = settings_of(record)
     assert settings.pick == (4, 2)
-    assert torch.equal(restore_photo(photo.pixels, photo.content_hash, tiny_engine(), settings).outcome.final, first.outcome.final)
+    assert torch.equal(restore_photo(photo, tiny_engine(), settings).outcome.final, first.outcome.final)
 
 
 @pytest.mark.parametrize("pick", [(1,), (2, 2), (6, 1), (-1, 2), (1, 2, 3)])

@@ -80,7 +80,7 @@ def test_the_sidecar_keeps_the_whole_name(tmp_path):
 
 def test_of_a_photo_done_in_regions_no_pair_is_claimed():
     photo = tiny_photo()
-    result = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(region=32, region_overlap=8))
+    result = restore_photo(photo, tiny_engine(), Settings(region=32, region_overlap=8))
     told = record_result(result, photo, tiny_engine(), [])
     assert told["preferred"] is None and told["dispreferred"] is None
     assert {"restored", "result"} <= set(told["rows"])
@@ -88,7 +88,7 @@ def test_of_a_photo_done_in_regions_no_pair_is_claimed():
 
 def test_the_best_of_n_has_a_row_at_guidances_calls_and_no_time_of_its_own():
     photo = tiny_photo()
-    result = restore_photo(photo.pixels, photo.content_hash, tiny_engine(), Settings(compare=True))
+    result = restore_photo(photo, tiny_engine(), Settings(compare=True))
     rows = record_result(result, photo, tiny_engine(), [])["rows"]
     assert list(rows) == ["restored", "best candidate", BEST_OF_N, "guided", "result"]
     assert rows[BEST_OF_N]["network_calls"] == rows["guided"]["network_calls"] and rows[BEST_OF_N]["seconds"] is None

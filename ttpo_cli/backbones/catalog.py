@@ -67,7 +67,7 @@ def lfc_sr_small(scale: int | None, blend: float) -> Backbone:
     return replace(backbone, commercial_use=entry.commercial_use)
 
 
-# Each takes (scale or None, blend); those that cannot follow `scale` are checked by `load_backbone`.
+# Each takes (scale or None, blend); all but bicubic interpolation enlarge by a scale of their own.
 BACKBONES: dict[str, Callable[[int | None, float], Backbone]] = {"lfc-sr-small": lfc_sr_small, "bicubic": bicubic, "none": identity}
 
 
@@ -77,9 +77,10 @@ def load_backbone(
     """The restorer of a name in BACKBONES, of a name or family of the manifest, or of a checkpoint file: ours or of an architecture
     spandrel knows.
 
-    scale, task: what the caller needs; None: whatever a file does, and for a family the first that `choose` finds. blend: between
+    scale: the one of a family that enlarges by it is taken, where there is one, and bicubic interpolation enlarges by it. task: what a
+    family's is to do. None: the first that `choose` finds. blend: between
     LFC-SR's stages, 0 objective to 1 perceptual. store: where named weights are found or fetched to; None: as the environment says.
-    Raises UsageError for an unknown name, another scale or a blend that cannot be, WeightsError for a file that is missing, unreadable
+    Raises UsageError for an unknown name or a blend that cannot be, WeightsError for a file that is missing, unreadable
     or of no known use.
     """
     name = str(name_or_file)
@@ -89,11 +90,19 @@ def load_backbone(
         backbone = load_file(Path(name), blend)
     else:
         backbone = _named(name, scale, blend, task, store or open_store())
-    if scale is not None and backbone.scale != scale:
-        raise UsageError(f"{backbone.name} enlarges by {backbone.scale}, not by {scale}: leave --scale out, or give another backbone")
     if blend != 1 and backbone.architecture != "LFC-SR":
         raise UsageError(f"{backbone.name} has one output and nothing to blend: leave --blend out, or give a checkpoint of LFC-SR")
     return backbone
+
+
+def backbone_names(text: str) -> tuple[str, ...]:
+    """The backbones of --backbone A,B,C; a file's name may hold commas. Raises UsageError where none or one twice is named."""
+    if Path(text).exists():
+        return (text,)
+    names = tuple(entry.strip() for entry in text.split(",") if entry.strip())
+    if not names or len(set(names)) < len(names):
+        raise UsageError(f"--backbone '{text}': give a name or a file, or several different ones by commas")
+    return names
 
 
 def named_entry(name: str, store: Store, *, scale: int | None = None, task: str | None = None) -> ManifestEntry | None:
@@ -103,7 +112,8 @@ def named_entry(name: str, store: Store, *, scale: int | None = None, task: str 
     """
     if name in BACKBONES or Path(name).suffix.lower() in SUFFIXES:
         return None
-    entry = choose(store.entries, name, "backbone", task=task, scale=scale)
+    scales = {entry.scale for entry in store.entries.values() if entry.role == "backbone" and entry.answers_to(name)}
+    entry = choose(store.entries, name, "backbone", task=task, scale=scale if scale in scales else None)
     if entry is not None and entry.requires is not None and importlib.util.find_spec(entry.requires) is None:
         raise WeightsError(f"{entry.name} needs the package {entry.requires}, whose networks have licences of their own: pip install it")
     return entry

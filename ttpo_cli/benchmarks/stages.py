@@ -15,6 +15,7 @@ from ttpo_cli.benchmarks.diffusers_baseline import Invocations, counted, plain_l
 from ttpo_cli.device.stage_timer import greatest, peaks, reset_peaks
 from ttpo_cli.diffusion.priors.latent import build_prior, network_dtype
 from ttpo_cli.diffusion.priors.random_models import random_parts
+from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.pipeline import load_engine, restore_photo
 from ttpo_cli.settings.candidates import CandidateOptions
@@ -54,12 +55,12 @@ def measure(size: int, options: EngineOptions, settings: Settings, untrained: Un
         prior = build_prior(parts, engine.device, parts.network.dtype, settings.prior)
         engine = replace(engine, tools=replace(engine.tools, prior=prior))
         if engine.device.type == "cuda":  # the first calls choose and load kernels, which no photo after them waits for
-            restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
+            restore_photo(_photo(size), engine, settings)
     loading = perf_counter() - began
     load = peaks(engine.device)
     separate = reset_peaks(engine.device)
     with counted(None if parts is None else parts.network) as network:
-        result = restore_photo(synthetic_photo(size), f"bench {size}", engine, settings)
+        result = restore_photo(_photo(size), engine, settings)
     total = perf_counter() - began
     stages = {stage: held for stage, held in result.timings.peak_memory.items() if stage != "all"}
     row = {
@@ -99,6 +100,19 @@ def paper_size(settings: Settings) -> Settings:
     if guidance.steps == GuidanceOptions().steps:
         guidance = replace(guidance, steps=50)
     return replace(settings, candidates=candidates, guidance=guidance)
+
+
+def _photo(size: int) -> Photo:
+    return Photo(
+        pixels=synthetic_photo(size),
+        alpha=None,
+        grey=False,
+        bit_depth=8,
+        format="png",
+        metadata=Metadata(),
+        content_hash=f"bench {size}",
+        name=f"bench {size}",
+    )
 
 
 def synthetic_photo(size: int) -> Tensor:

@@ -87,7 +87,7 @@ def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Setti
     if settings.ttpo:
         restorer, facts = ttpo_restorer(engine, settings), {**recorded, "select": list(engine_options.metrics)}
     else:
-        restorer, facts = backbone_restorer(engine.backbone, engine.device, settings.restore), {"restore": recorded["restore"]}
+        restorer, facts = backbone_restorer(engine, settings), {name: recorded[name] for name in ("restore", "size") if name in recorded}
     loaded = list(load_metrics(metrics, engine.device, dict(engine_options.metric_files), store.find))
     weights = weights_of(engine, engine_options.metric_files)
     return Evaluated(
@@ -95,7 +95,7 @@ def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Setti
         restorer=restorer,
         metrics=loaded,
         requested=tuple(metrics),
-        scale=engine.backbone.scale,
+        scale=engine_options.scale or engine.backbone.scale,
         device=engine.device,
         weights=weights,
         settings=facts,

@@ -25,7 +25,6 @@ def invert(
     """Measure what inversion without fresh noise (eta = 0) loses. In fp32, so that the solver's error shows and not rounding."""
     from dataclasses import asdict
 
-    from ttpo_cli.backbones.catalog import load_backbone
     from ttpo_cli.backbones.inference import restore
     from ttpo_cli.benchmarks.inversion import round_trips
     from ttpo_cli.device.device import choose_device
@@ -33,7 +32,9 @@ def invert(
     from ttpo_cli.errors import UsageError
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.reading import read_photo
+    from ttpo_cli.pipeline.engine import load_backbones
     from ttpo_cli.report.plot import Axis, line_plot
+    from ttpo_cli.weights.store import open_store
 
     counts = options.names(steps)
     if not counts or not all(count.isdecimal() and int(count) for count in counts):
@@ -41,7 +42,7 @@ def invert(
     made_of, settings = asked.build(Terminal())
     place = choose_device(made_of.device)
     lq = read_photo(photo).pixels
-    restored = restore(load_backbone(made_of.backbone, scale=made_of.scale), lq, place).image.clamp(0, 1)
+    restored = restore(load_backbones(made_of, open_store())[0], lq, place).image.clamp(0, 1)
     network = load_prior(locate(made_of.prior), place, "fp32", settings.prior)
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
     write_json(

@@ -5,7 +5,7 @@ Protocol of super-resolution papers: the output on the 8-bit grid; comparisons l
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from time import perf_counter
 from typing import Any
@@ -13,8 +13,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.evaluation.dataset import Item
 from ttpo_cli.imaging.photo import Photo
@@ -24,7 +22,6 @@ from ttpo_cli.metrics.psnr import cropped, on_8_bit_grid
 from ttpo_cli.pipeline import Engine, restore_photo
 from ttpo_cli.preference.outcome import BEST_OF_N
 from ttpo_cli.progress import OnStep
-from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.settings import Settings
 
 Record = dict[str, Any]
@@ -42,12 +39,12 @@ class Restoration:
 Restorer = Callable[[Photo, OnStep | None], Restoration]
 
 
-def backbone_restorer(backbone: Backbone, device: torch.device, options: RestoreOptions) -> Restorer:
-    """The backbone alone: one row, `restored`."""
+def backbone_restorer(engine: Engine, settings: Settings) -> Restorer:
+    """A backbone alone, as `ttpo restore --no-ttpo` has it: one row, `restored`."""
 
     def run(photo: Photo, on_step: OnStep | None) -> Restoration:
-        result = restore(backbone, photo.pixels, device, options)
-        return Restoration({"restored": result.image}, {"notes": [*photo.notes, *result.notes]})
+        outcome = restore_photo(photo, engine, replace(settings, ttpo=False), on_step).outcome
+        return Restoration({"restored": outcome.restored}, {"notes": [*photo.notes, *outcome.notes]})
 
     return run
 
@@ -56,7 +53,7 @@ def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
     """All three stages: the rows restored, best candidate, guided, result, and with `compare` the best of N at equal network calls."""
 
     def run(photo: Photo, on_step: OnStep | None) -> Restoration:
-        result = restore_photo(photo.pixels, photo.content_hash, engine, settings, on_step)
+        result = restore_photo(photo, engine, settings, on_step)
         outcome = result.outcome
         rows = {
             row: found for row in ("restored", "best candidate", "guided", BEST_OF_N, "result") if (found := outcome.row(row)) is not None

@@ -74,7 +74,7 @@ class FolderRestorer:
         stored, outputs = stored_path(self.context.root, decision.target), self.session.outputs
         chooser = Chooser(ask, read_stored(stored, self._facts(key)))
         try:
-            result = pipeline.restore_photo(photo.pixels, photo.content_hash, self.session.engine, settings, on_step, chooser)
+            result = pipeline.restore_photo(photo, self.session.engine, settings, on_step, chooser)
         except Postponed as postponed:
             if not outputs.latents:
                 stored.unlink(missing_ok=True)

@@ -12,9 +12,10 @@ from ttpo_cli.imaging.wavelets import replace_low_band
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.preference.candidates import Seeds, automatic_batch
-from ttpo_cli.preference.guard import Guard
+from ttpo_cli.preference.guard import ROUNDING, Guard
 from ttpo_cli.preference.selection import Panel, fused_scores, panel_for, score_images
 from ttpo_cli.progress import OnStep
+from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.settings import Settings
 
 
@@ -26,13 +27,52 @@ class Tools:
         prior: The diffusion prior.
         metrics: The metrics that select.
         ranker: The embedded ranker, whose score maps guide by regions.
-        scale: The scale of the task; 1 where nothing shrinks.
     """
 
     prior: Prior
     metrics: tuple[Metric, ...]
     ranker: Ranker
-    scale: int
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What another backbone, or the same one on a smaller photo, made of the photo: a candidate. image: (1, 3, H, W) in [0, 1]."""
+
+    label: str
+    image: Tensor
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A restored photo, or a region of one, that the stages are to improve.
+
+    Attributes:
+        restored: (1, 3, H, W) in [0, 1].
+        lq: What the backbone was given, (1, 3, h, w).
+        photo_id: What the seeds derive from: the hash of the photo's bytes, and the number of the region.
+        alternatives: Other restorations of the same size.
+        agreement: How well the scene itself agrees with `lq`, dB, as far as is known: more than that may not be asked of a result.
+    """
+
+    restored: Tensor
+    lq: Tensor
+    photo_id: str
+    alternatives: tuple[Alternative, ...] = ()
+    agreement: float = ROUNDING
+
+    @property
+    def scale(self) -> float:
+        """How many times larger the restored image is than what the backbone was given."""
+        return max(self.restored.shape[-2:]) / max(self.lq.shape[-2:])
+
+    def guard(self, options: GuardOptions) -> Guard:
+        """The guard of this photo."""
+        return Guard(self.restored, self.lq, options, self.agreement)
+
+    def on(self, device: torch.device) -> "Subject":
+        """The same in the memory of a device."""
+        moved = tuple(replace(one, image=one.image.to(device)) for one in self.alternatives)
+        return replace(self, restored=self.restored.to(device), lq=self.lq.to(device), alternatives=moved)
 
 
 @dataclass(frozen=True)
@@ -74,11 +114,12 @@ class StageContext:
     Attributes:
         restored: (1, 3, H, W) in [0, 1], on the device that computes.
         canvas: The same image as the prior sees it.
-        tools: Prior, metrics, ranker and scale.
+        tools: Prior, metrics and ranker.
         seeds: What every seed of the photo derives from.
         settings: Everything asked for, the number of candidates a network call made definite.
         panel: The metrics that can score an image of this size.
         guard: Gives a verdict on each result.
+        alternatives: Other restorations, which are candidates too.
         counter: Counts the network calls of each stage.
         notes: Gains a line for what memory did not allow.
     """
@@ -90,6 +131,7 @@ class StageContext:
     settings: Settings
     panel: Panel
     guard: Guard
+    alternatives: tuple[Alternative, ...] = ()
     counter: CallCounter = field(default_factory=CallCounter)
     notes: list[str] = field(default_factory=list)
 
@@ -118,26 +160,19 @@ class StageContext:
         return self.fused(self.scores_of(self.images_of(latents)))
 
 
-def stage_context(restored: Tensor, lq: Tensor, photo_id: str, tools: Tools, settings: Settings) -> StageContext:
-    """The context of one photo.
-
-    Args:
-        restored: (1, 3, H, W) in [0, 1], on the device that computes.
-        lq: The input (1, 3, h, w), on the same device.
-        photo_id: What the seeds derive from: the hash of the photo's bytes, and the number of the region.
-        tools: What the stages work with.
-        settings: Everything asked for.
-    """
-    canvas = prepare(restored, tools.prior)
-    batch = settings.candidates.batch or automatic_batch(canvas.pixels, restored.device)
+def stage_context(subject: Subject, tools: Tools, settings: Settings) -> StageContext:
+    """The context of one photo, which is on the device that computes."""
+    canvas = prepare(subject.restored, tools.prior)
+    batch = settings.candidates.batch or automatic_batch(canvas.pixels, subject.restored.device)
     return StageContext(
-        restored=restored,
+        restored=subject.restored,
         canvas=canvas,
         tools=tools,
-        seeds=Seeds(photo_id, settings.seed),
+        seeds=Seeds(subject.photo_id, settings.seed),
         settings=replace(settings, candidates=replace(settings.candidates, batch=batch)),
-        panel=panel_for(tools.metrics, *restored.shape[-2:]),
-        guard=Guard(restored, lq, tools.scale, settings.guard),
+        panel=panel_for(tools.metrics, *subject.restored.shape[-2:]),
+        guard=subject.guard(settings.guard),
+        alternatives=subject.alternatives,
     )
 
 

@@ -40,7 +40,7 @@ def agreement(image: Tensor, reference: Tensor) -> Tensor:
     return psnr(image, reference, eight_bit=False).clamp(max=100)
 
 
-def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOptions) -> Tensor:
+def keep_low_band(image: Tensor, restored: Tensor, scale: float, options: GuardOptions) -> Tensor:
     """Put the low band of `image` (N, 3, H, W) back to that of `restored` (1, 3, H, W): the part an input of 1 / scale could show.
 
     Iterative back-projection (Irani & Peleg 1991) onto the images that shrink to what `restored` shrinks to.
@@ -58,17 +58,20 @@ def keep_low_band(image: Tensor, restored: Tensor, scale: int, options: GuardOpt
     return image
 
 
-def low_band_factor(scale: int, options: GuardOptions) -> float:
+def low_band_factor(scale: float, options: GuardOptions) -> float:
     """The resolution of the low band as a fraction of the image's."""
     if options.band:
         return min(1.0, options.band)
     return 1 / scale if scale > 1 else 0.25
 
 
-def consistency(image: Tensor, lq: Tensor, scale: int) -> Tensor:
-    """PSNR of the result, shrunk as the task's degradation shrinks (bicubic; nothing for x1), to the input: (N,), dB."""
-    small = image if scale == 1 else imresize(image, size=(lq.shape[-2], lq.shape[-1]))
-    return agreement(small, lq.expand_as(small))
+def consistency(image: Tensor, lq: Tensor) -> Tensor:
+    """PSNR of the result (N, 3, H, W) to the input (1, 3, h, w), the larger of the two shrunk (bicubic) to the other's size: (N,), dB."""
+    if image.shape[-2] * image.shape[-1] < lq.shape[-2] * lq.shape[-1]:
+        lq = imresize(lq, size=(image.shape[-2], image.shape[-1]))
+    elif image.shape[-2:] != lq.shape[-2:]:
+        image = imresize(image, size=(lq.shape[-2], lq.shape[-1]))
+    return agreement(image, lq.expand_as(image))
 
 
 # The side of the window of a local energy, pixels, and what keeps the energy of an empty band above zero.
@@ -113,17 +116,24 @@ class Guard:
     Args:
         restored: (1, 3, H, W) in [0, 1].
         lq: The input, (1, 3, h, w).
-        scale: The scale of the task; 1 where nothing shrinks.
         options: What a result may change.
+        agreement: How well the scene itself agrees with the input, dB: no result has to agree better.
     """
 
-    def __init__(self, restored: Tensor, lq: Tensor, scale: int, options: GuardOptions) -> None:
-        self.restored, self.lq, self.scale, self.options = restored, lq, scale, options
+    def __init__(self, restored: Tensor, lq: Tensor, options: GuardOptions, agreement: float = ROUNDING) -> None:
+        self.restored, self.lq, self.options = restored, lq, options
+        self.scale = max(restored.shape[-2:]) / max(lq.shape[-2:])
+        self.agreement = min(agreement, ROUNDING)
 
     @cached_property
     def own_consistency(self) -> float:
         """How well the restored image agrees with the input, dB."""
-        return float(consistency(self.restored, self.lq, self.scale))
+        return float(consistency(self.restored, self.lq))
+
+    @property
+    def least_consistency(self) -> float:
+        """What a result must reach, dB: the restored image's agreement with the input, or the scene's where that is less, but for a margin."""
+        return min(self.own_consistency, self.agreement) - self.options.consistency_margin
 
     @cached_property
     def smooth(self) -> SmoothRegions | None:
@@ -137,7 +147,7 @@ class Guard:
     def judge(self, image: Tensor) -> Verdict:
         """Whether a result (1, 3, H, W) may be returned. Images too small for Haar windows: fidelity and consistency alone decide."""
         fidelity = float(agreement(image, self.restored))
-        of_result = float(consistency(image, self.lq, self.scale))
+        of_result = float(consistency(image, self.lq))
         grain = 1.0 if self.smooth is None else float(self.smooth.ratio(image))
         refused = self._refusal(fidelity, of_result, grain) if self.options.enabled else None
         return Verdict(fidelity=fidelity, consistency=of_result, grain=grain, refused=refused)
@@ -146,8 +156,8 @@ class Guard:
         options = self.options
         if fidelity < options.fidelity:
             return f"strays from the restored image: {fidelity:.1f} dB, below {options.fidelity:.1f}"
-        if self.scale > 1 and of_result < min(self.own_consistency, ROUNDING) - options.consistency_margin:
-            return f"contradicts the input: {of_result:.1f} dB, restored {self.own_consistency:.1f}"
+        if self.scale > 1 and of_result < self.least_consistency:
+            return f"contradicts the input: {of_result:.1f} dB, restored {self.own_consistency:.1f}, at least {self.least_consistency:.1f}"
         if grain > options.grain:
             return f"grain in smooth regions: {grain:.1f} times the restored image's, limit {options.grain:.1f}"
         return None

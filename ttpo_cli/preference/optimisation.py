@@ -35,7 +35,7 @@ def optimise(context: StageContext, chooser: Chooser = METRICS_CHOOSE, observer:
 
 
 def make_candidates(context: StageContext, made: Candidates | None, observer: Observer) -> ScoredCandidates:
-    """Stage I, and the scores of what it made. made: the candidates where they were made before."""
+    """Stage I: the other restorations, and what the prior makes; with scores. made: the prior's candidates where they were made before."""
     made = made or generate(
         context.denoise("candidates"),
         context.canvas.latent,
@@ -47,10 +47,11 @@ def make_candidates(context: StageContext, made: Candidates | None, observer: Ob
     )
     made = replace(made, latents=made.latents.to(context.restored.device), calls=made.calls or context.counter.stages["candidates"])
     context.counter.stages["candidates"] = made.calls
-    images = torch.cat((context.restored, context.images_of(made.latents)))
+    others = context.alternatives
+    images = torch.cat((context.restored, *(other.image for other in others), context.images_of(made.latents)))
+    labels = ("restored", *(other.label for other in others), *made.labels)
     observer.end_of("candidates")
-    scores = context.scores_of(images)
-    return ScoredCandidates(images=images, labels=("restored", *made.labels), scores=scores, metrics=context.panel.metrics, made=made)
+    return ScoredCandidates(images=images, labels=labels, scores=context.scores_of(images), metrics=context.panel.metrics, made=made)
 
 
 def select_pair(context: StageContext, candidates: ScoredCandidates, ask: Ask | None, observer: Observer) -> Pair:

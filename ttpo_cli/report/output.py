@@ -98,6 +98,8 @@ def picture_and_record(
         raise GuardRejected("the guard refused every change to the restored image: loosen --guard-..., or leave out --strict")
     final = with_pixels(photo, result.outcome.final)
     record = {**record_result(result, photo, session.engine, session.weights), **session.provenance}
+    if session.engine.automatic:
+        record["engine"] = {**record["engine"], "backbone": result.plan.first.backbone.name}
     record["notes"] += losses(final, outputs.encoding, target, _mark(record, outputs))
     record["source"]["path"] = None if source is None else str(source.resolve())
     record["output"] = None if target is None else str(target.resolve())

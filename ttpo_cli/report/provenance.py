@@ -9,10 +9,12 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ttpo_cli.backbones.automatic import AUTO
+from ttpo_cli.backbones.catalog import backbone_names
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.report.record import jsonable, versions
 from ttpo_cli.settings.engine import EngineOptions
-from ttpo_cli.settings.option import recorded_name, recorded_values
+from ttpo_cli.settings.option import recorded_name, recorded_values, values_before
 from ttpo_cli.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,9 +28,14 @@ def provenance(
 ) -> dict[str, Any]:
     """The fields of a record that name the parts as the user asked for them, where they ran, and how the file was encoded."""
     engine = recorded_values(options)
-    engine |= {name: _placed(engine[name]) for name in ("backbone", "prior")}
+    engine |= {"backbone": _placed_all(engine["backbone"]), "prior": _placed(engine["prior"])}
     engine["metric_files"] = {name: path.resolve() for name, path in options.metric_files.items()}
     return jsonable({"engine": engine, "device": str(device), "machine": machine, "output_options": output_options})
+
+
+def _placed_all(named: str) -> str:
+    """Several backbones by commas, each as `_placed` has it."""
+    return named if named == AUTO else ",".join(_placed(name) for name in backbone_names(named))
 
 
 def _placed(named: str) -> str:
@@ -70,18 +77,27 @@ def _part(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _rebuilt(kind: type[Options], values: Mapping[str, Any]) -> Options:
-    """The frozen dataclass that `recorded_values` and JSON made these values of. Raises TtpoError for a field that is not known."""
+    """The frozen dataclass that `recorded_values` and JSON made these values of; options newer than the record do what was done then.
+
+    Raises TtpoError for a field that is not known.
+    """
     known: dict[str, Field[Any]] = {recorded_name(entry): entry for entry in fields(kind)}  # type: ignore[arg-type]
     strange = sorted(values.keys() - known.keys())
     if strange:
         raise TtpoError(
             f"this record names options that this ttpo does not know ({', '.join(strange)}): repeat it with the one that wrote it"
         )
-    return kind(**{known[name].name: _value(known[name], value) for name, value in values.items()})
+    given = {known[name].name: _value(known[name], value) for name, value in values.items()}
+    stages = {entry.name: _value(entry, {}) for name, entry in known.items() if name not in values and is_dataclass(_default(entry))}
+    return kind(**{**values_before(kind), **stages, **given})
+
+
+def _default(entry: Field[Any]) -> Any:
+    return entry.default_factory() if entry.default_factory is not MISSING else entry.default
 
 
 def _value(entry: Field[Any], value: Any) -> Any:
-    default = entry.default_factory() if entry.default_factory is not MISSING else entry.default
+    default = _default(entry)
     if is_dataclass(default) and not isinstance(default, type):
         return _rebuilt(type(default), value)
     return tuple(value) if isinstance(default, tuple) else value

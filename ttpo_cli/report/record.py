@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ttpo_cli.imaging.photo import Photo
     from ttpo_cli.metrics.metric import Metric
     from ttpo_cli.pipeline import Engine, Result
+    from ttpo_cli.pipeline.plan import PhotoPlan
 
 SIDECAR_SCHEMA = 1
 _MADE = ("restore", "candidates", "selection")
@@ -46,7 +47,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 
     weights: what `weights_of` says of the engine, once for all photos.
     """
-    outcome, timings = result.outcome, result.timings
+    outcome, timings, plan = result.outcome, result.timings, result.plan
     labels = outcome.candidate_labels
     pair = outcome.preferred != outcome.dispreferred  # none without the stages; of a photo done in regions, each region has its own
     return jsonable(
@@ -64,10 +65,11 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
             "seconds": {stage: round(seconds, 3) for stage, seconds in timings.seconds.items()},
             "peak_memory": timings.peak_memory,
             "notes": [*photo.notes, *outcome.notes],
+            "restoration": _restoration(plan),
             "settings": recorded_values(result.settings),
             "seeds": outcome.seeds,
             "metrics": [_metric(metric) for metric in (engine.tools.metrics if engine.tools else ())],
-            "weights": list(weights),
+            "weights": [entry for entry in weights if entry["role"] != "backbone" or entry["name"] in plan.backbones],
             "versions": versions(),
         }
     )
@@ -76,7 +78,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Every weight file that takes part, by role, with its sha256, its licence and whether that allows commercial use; None where a
     part needs no file, or nobody said."""
-    listed = [describe_weights("backbone", engine.backbone)]
+    listed = [describe_weights("backbone", backbone) for backbone in engine.backbones]
     if engine.tools is None:
         return listed
     listed.append(describe_weights("prior", engine.tools.prior))
@@ -140,6 +142,18 @@ def _source(photo: Photo) -> dict[str, Any]:
         "height": height,
         "format": photo.format,
         "bit_depth": photo.bit_depth,
+    }
+
+
+def _restoration(plan: PhotoPlan) -> dict[str, Any]:
+    """What restored the photo, at what size, why, and what was found in the photo."""
+    height, width = plan.sizes.shrunk
+    return {
+        "backbone": plan.first.backbone.name,
+        "reason": plan.reason or None,
+        "given": {"width": width, "height": height},
+        "others": [variant.label for variant in plan.others],
+        "inspection": None if plan.inspection is None else vars(plan.inspection),
     }
 
 

@@ -48,7 +48,7 @@ def repeat(record: dict[str, Any], source: Photo, engine: Engine, on_step: OnSte
     """Restore the photo as the record says, and compare."""
     weights = weights_of(engine, engine_options(record).metric_files)
     lines = differences(record, weights, str(engine.device), describe_machine())
-    result = pipeline.restore_photo(source.pixels, source.content_hash, engine, settings_of(record), on_step)
+    result = pipeline.restore_photo(source, engine, settings_of(record), on_step)
     encoded = _encode(source, result.outcome.final, result.outcome.chosen, record)
     same = encoded.pixels_sha256 == record["pixels_sha256"]
     verdict = "the same pixels" if same else _how_far(encoded, record)

@@ -5,8 +5,9 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 # Panels of --help for options that belong to no stage.
-MODEL, COMPUTE = "What restores", "How it computes"
+MODEL, SIZE, COMPUTE = "What restores", "How large the result is", "How it computes"
 _KEY = "option"
+_ALWAYS = object()  # of an option that is as old as the records
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,8 @@ class Option:
         recorded: the field's name in sidecars and journals where that is another.
         panel: where --help shows it; None: with its stage.
         minimum: the least number allowed.
+        before: the value that says what was done before the option existed. It is not recorded, and read where a record lacks the field,
+            so that old records and folders keep their meaning.
     """
 
     help: str
@@ -28,6 +31,12 @@ class Option:
     recorded: str | None = None
     panel: str | None = None
     minimum: int | None = None
+    before: Any = _ALWAYS
+
+    @property
+    def is_new(self) -> bool:
+        """Whether there are records from before it."""
+        return self.before is not _ALWAYS
 
 
 def option(
@@ -39,9 +48,10 @@ def option(
     recorded: str | None = None,
     panel: str | None = None,
     minimum: int | None = None,
+    before: Any = _ALWAYS,
 ) -> Any:
     """A dataclass field that the command line, --help and docs/reference/options.md know too. See Option for the arguments."""
-    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum)}
+    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum, before=before)}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)  # pyright: ignore[reportUnknownArgumentType]
     return field(default=default, metadata=metadata)
@@ -68,10 +78,22 @@ def recorded_texts(settings: Any) -> dict[str, Any]:
     return {name: _text(value) if is_dataclass(value) else value for name, value in _recorded(settings)}
 
 
+def values_before(kind: type) -> dict[str, Any]:
+    """Field -> the value that says what was done before it existed, of the options that are newer than records are."""
+    described = {entry.name: option_of(entry) for entry in fields(kind)}
+    return {name: known.before for name, known in described.items() if known is not None and known.is_new}
+
+
 def _text(options: Any) -> str:
     """`repr` under the recorded names."""
     return f"{type(options).__name__}({', '.join(f'{name}={value!r}' for name, value in _recorded(options))})"
 
 
 def _recorded(options: Any) -> Iterator[tuple[str, Any]]:
-    return ((recorded_name(entry), getattr(options, entry.name)) for entry in fields(options))
+    """Recorded name and value of each field, without new options that change nothing, and without stages that hold only such."""
+    before = values_before(type(options))
+    for entry in fields(options):
+        value = getattr(options, entry.name)
+        unchanged = entry.name in before and value == before[entry.name]
+        if not unchanged and not (is_dataclass(value) and fields(value) and not any(_recorded(value))):
+            yield recorded_name(entry), value

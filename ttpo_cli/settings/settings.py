@@ -9,6 +9,7 @@ from ttpo_cli.settings.option import COMPUTE, MODEL, option
 from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.selection import SelectionOptions
+from ttpo_cli.settings.size import SizeOptions
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
     guidance: GuidanceOptions = field(default_factory=GuidanceOptions)
     guard: GuardOptions = field(default_factory=GuardOptions)
     restore: RestoreOptions = field(default_factory=RestoreOptions)
+    size: SizeOptions = field(default_factory=SizeOptions)
     region: int = option(
         1024,
         "A result whose longer side is above this goes through the stages in regions of this side; 0: never.",

@@ -148,7 +148,7 @@ def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(runner
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
     assert program(["replay", "out/1.png.ttpo.json", "-q"]) == 0
     source = read_photo(album / "album" / "1.png")
-    expected = pipeline.restore_photo(source.pixels, source.content_hash, tiny_engine(), pipeline.Settings(pick=(4, 2))).outcome.final
+    expected = pipeline.restore_photo(source, tiny_engine(), pipeline.Settings(pick=(4, 2))).outcome.final
     assert (read_photo(album / "out" / "1.png").pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
 
 

@@ -62,7 +62,7 @@ def test_a_photo_is_restored_beside_itself_with_a_sidecar_and_its_path_on_stdout
 def test_the_written_pixels_are_those_of_the_pipeline(photo):
     assert program(["restore", str(photo), "-q", "--seed", "3"]) == 0
     source = read_photo(photo)
-    result = pipeline.restore_photo(source.pixels, source.content_hash, tiny_engine(), pipeline.Settings(seed=3))
+    result = pipeline.restore_photo(source, tiny_engine(), pipeline.Settings(seed=3))
     written = read_photo(photo.with_name("photo_ttpo.png")).pixels
     assert torch.equal(written, (result.outcome.final * 255).round() / 255)
 

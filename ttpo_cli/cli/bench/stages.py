@@ -60,13 +60,15 @@ def bench(
 
 def _fetch(engine: "EngineOptions", prior: bool, terminal: Terminal) -> None:
     """Have what is named here before anything is timed; `prior`: that of the options too."""
+    from ttpo_cli.backbones.automatic import names_of_backbones
     from ttpo_cli.backbones.catalog import named_entry
     from ttpo_cli.diffusion.priors.catalog import locate
 
     with opened_store(terminal) as store:
-        entry = named_entry(engine.backbone, store, scale=engine.scale, task=engine.task)
-        if entry is not None:
-            store.find(entry.name)
+        for name in names_of_backbones(engine.backbone):
+            entry = named_entry(name, store, scale=engine.scale, task=engine.task)
+            if entry is not None:
+                store.find(entry.name)
         if prior:
             locate(engine.prior, store)
 

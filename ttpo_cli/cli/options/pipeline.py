@@ -39,6 +39,8 @@ class Asked:
         for_engine, for_whole = values[ENGINE], values[WHOLE]
         if "precision" in values["restore"]:
             for_engine["precision"] = values["restore"]["precision"]
+        scale = values["size"].get("scale")
+        for_engine["scale"] = int(scale) if scale is not None and scale >= 1 and scale == int(scale) else None
         if not for_whole.get("ttpo", True):
             for_engine["metrics"] = ()
         elif "metrics" in given:
@@ -56,7 +58,7 @@ def with_prior() -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a Typer command the options that restore a photo and load a prior; it receives them together as `asked`."""
 
     def is_needed(flag: Flag) -> bool:
-        return flag.part == "prior" or flag.name in ("backbone", "scale", "prior", "device")
+        return flag.part == "prior" or flag.name in ("backbone", "size_scale", "prior", "device")
 
     return _with(parameters([flag for flag in FLAGS.values() if is_needed(flag)]))
 

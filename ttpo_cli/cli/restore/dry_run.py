@@ -20,7 +20,10 @@ from ttpo_cli.folder.journal import Row
 from ttpo_cli.folder.plan import Job
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_size, read_photo
+from ttpo_cli.imaging.result_size import plan_sizes
 from ttpo_cli.imaging.writing import losses
+from ttpo_cli.pipeline.photo import decided
+from ttpo_cli.pipeline.plan import PhotoPlan, engine_for, plan_photo
 from ttpo_cli.report.output import Session, encode_result, picture_and_record
 
 _PIECES = (48, 48, 96)  # sides, in pixels of the input; the first warms up and does not count
@@ -28,15 +31,41 @@ _ENOUGH = 3  # photos in the journal from which no piece is timed
 
 
 def describe_photo(photo: Photo, job: Job, session: Session, summary: RunSummary) -> None:
-    """What --dry-run says of one photo."""
-    height, width = photo.pixels.shape[-2:]
-    scale = session.engine.backbone.scale
+    """What --dry-run says of one photo: what would be done, the time and the memory."""
+    plan = plan_photo(photo, session.engine, session.settings)
+    (height, width), (result_height, result_width) = plan.sizes.photo, plan.sizes.result
     output = "standard output" if job.target is None else str(job.target.resolve())
-    summary.terminal.say(f"{photo.name} {width}x{height} -> {output} {width * scale}x{height * scale}")
-    notes = [*photo.notes, *losses(photo, session.outputs.encoding, job.target)]
+    summary.terminal.say(f"{photo.name} {width}x{height} -> {output} {result_width}x{result_height}")
+    notes = [*decided(plan), *photo.notes, *losses(photo, session.outputs.encoding, job.target)]
     for note in notes:
         summary.terminal.say(f"{photo.name}: {note}")
-    summary.records.append({"source": str(job.source), "output": output, "width": width * scale, "height": height * scale, "notes": notes})
+    entry: dict[str, Any] = {"source": str(job.source), "output": output, "width": result_width, "height": result_height, "notes": notes}
+    samples = list(_timed_pieces(photo, {_ending(job): job}, _as_planned(session, plan)))
+    expected = estimate([(result_height * result_width, _ending(job))], samples, _region(session), "from two pieces of it timed now")
+    for line in _in_words(expected, None):
+        summary.terminal.say(f"{photo.name}: {line}")
+    summary.records.append({**entry, "estimate": vars(expected)})
+
+
+def _ending(job: Job) -> str:
+    """Of the file that is written; PNG goes to standard output."""
+    return ".png" if job.target is None else job.target.suffix.lower()
+
+
+def _region(session: Session) -> int:
+    return session.settings.region if session.settings.ttpo else 0
+
+
+def _as_planned(session: Session, plan: PhotoPlan) -> Session:
+    """A session that does with every piece of a photo what the plan says of the photo, and refuses none."""
+    settings = plan.settled(session.settings)
+    settings = replace(settings, size=replace(settings.size, scale=plan.sizes.factor, long_edge=None, megapixels=None))
+    return replace(
+        session,
+        loaded=engine_for(plan, session.engine),
+        settings=settings,
+        outputs=replace(session.outputs, strict=False),
+    )
 
 
 def describe_folder(
@@ -53,7 +82,7 @@ def describe_folder(
     entry: dict[str, Any] = {"output": str(root.resolve()), "photos": len(decisions), "decisions": dict(reasons)}
     if sizes:
         samples, how = _samples(todo, rows, request, session)
-        expected = estimate(sizes, samples, session.settings.region if session.settings.ttpo else 0, how)
+        expected = estimate(sizes, samples, _region(session), how)
         entry["estimate"] = {**vars(expected), "free_disk": _free(root)}
         for line in _in_words(expected, _free(root)):
             terminal.say(line)
@@ -69,7 +98,9 @@ def _sizes(todo: Iterable[Decision], session: Session, summary: RunSummary) -> I
         with summary.attempt(str(source)):
             size = photo_size(source)
         if size is not None:
-            yield size[0] * size[1] * session.engine.backbone.scale**2, target.suffix.lower()
+            with summary.attempt(str(source)):
+                height, width = plan_sizes((size[1], size[0]), session.engine.backbone.scale, session.settings.size).result
+                yield height * width, target.suffix.lower()
 
 
 def _samples(todo: Sequence[Decision], rows: Mapping[str, Row], request: FolderRequest, session: Session) -> tuple[list[Sample], str]:
@@ -77,7 +108,9 @@ def _samples(todo: Sequence[Decision], rows: Mapping[str, Row], request: FolderR
     known = [sample for row in rows.values() if (sample := _sample_of(row, request)) is not None]
     if len(known) >= _ENOUGH:
         return known, f"from {len(known)} photos of this folder that were restored with these settings"
-    pieces = list(_timed_pieces(todo, session))
+    endings = {_ending(decision.job): decision.job for decision in todo}
+    photo = _first_readable(todo)
+    pieces = list(_timed_pieces(photo, endings, _as_planned(session, plan_photo(photo, session.engine, session.settings))))
     return pieces, f"from two pieces of {todo[0].target} timed now, so a guess: large photos, other content and other work differ"
 
 
@@ -94,17 +127,12 @@ def _sample_of(row: Row, request: FolderRequest) -> Sample | None:
     return Sample(pixels=pixels, seconds=row.seconds, memory=memory, ending=ending, file_bytes=file_bytes)
 
 
-def _timed_pieces(todo: Sequence[Decision], session: Session) -> Iterator[Sample]:
-    """The middle of the first photo that can be read, in two sizes, restored and encoded in the format of each ending there is.
-
-    Raises TtpoError where no photo can be read.
-    """
-    photo, session = _first_readable(todo), replace(session, outputs=replace(session.outputs, strict=False))
-    endings = {decision.job.target.suffix.lower(): decision.job for decision in todo if decision.job.target is not None}
+def _timed_pieces(photo: Photo, endings: Mapping[str, Job], session: Session) -> Iterator[Sample]:
+    """The middle of a photo in two sizes, restored and encoded in the format of each ending there is."""
     for index, side in enumerate(_PIECES):
         piece = replace(photo, pixels=_middle(photo.pixels, side), alpha=None)
         began = time.perf_counter()
-        result = pipeline.restore_photo(piece.pixels, photo.content_hash, session.engine, session.settings)
+        result = pipeline.restore_photo(piece, session.engine, session.settings)
         seconds = time.perf_counter() - began
         for ending, job in endings.items() if index else ():
             final, record = picture_and_record(result, piece, job.source, job.target, session)
@@ -136,11 +164,14 @@ def _free(root: Path) -> int:
     return shutil.disk_usage(next(parent for parent in (root.absolute(), *root.absolute().parents) if parent.exists())).free
 
 
-def _in_words(expected: Estimate, free: int) -> Iterator[str]:
+def _in_words(expected: Estimate, free: int | None) -> Iterator[str]:
+    """free: bytes on the disk; None: not said."""
     low, high = expected.seconds
     yield f"time: {_duration(low)} to {_duration(high)}, {expected.how}"
     places = ", ".join(f"{amount / 2**30:.1f} GiB {place}" for place, amount in sorted(expected.memory.items()))
     yield f"memory: about {places}, for the largest"
+    if free is None:
+        return
     yield f"disk: {_size(expected.disk[0])} to {_size(expected.disk[1])} of {_size(free)} free"
     if expected.disk[1] > free:
         yield "there may not be room for all of them: the run would stop there, and go on once there is"

@@ -110,7 +110,7 @@ def _restore_one(photo: Photo, job: Job, session: Session, summary: RunSummary, 
     began = time.perf_counter()
     with summary.terminal.progress(photo.name) as on_step:
         chooser = METRICS_CHOOSE if session.ask is None else Chooser(partial(session.ask, photo.name, None))
-        result = pipeline.restore_photo(photo.pixels, photo.content_hash, session.engine, session.settings, on_step, chooser)
+        result = pipeline.restore_photo(photo, session.engine, session.settings, on_step, chooser)
     if session.ask is not None and "asking" not in result.timings.seconds:
         result = replace(result, outcome=replace(result.outcome, notes=(*result.outcome.notes, UNASKED)))
     written = write_result(result, photo, job.source, job.target, session)

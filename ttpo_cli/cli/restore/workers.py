@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from ttpo_cli.backbones.automatic import names_of_backbones
 from ttpo_cli.cli.options.shared import names
 from ttpo_cli.cli.restore.request import Executor
 from ttpo_cli.cli.terminal.console import Terminal
@@ -106,7 +107,8 @@ def check_own_files(options: EngineOptions, weights: Sequence[Mapping[str, Any]]
     used = {entry["sha256"] for entry in weights}
     roles, names = ({entry[which] for entry in weights} for which in ("role", "name"))
     metric_files = [path for name, path in options.metric_files.items() if name in names]
-    for path in (Path(options.backbone), *([Path(options.prior)] if "prior" in roles else ()), *metric_files):
+    backbones = [Path(name) for name in names_of_backbones(options.backbone)]
+    for path in (*backbones, *([Path(options.prior)] if "prior" in roles else ()), *metric_files):
         if path.is_file() and file_sha256(path) not in used:
             raise UsageError(f"'{path}' is another file on the workers' machines: copy it there, or use a disk they share")
 

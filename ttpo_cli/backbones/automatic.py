@@ -1,0 +1,21 @@
+"""`--backbone auto`: which restorer a photo needs, by what is found in it."""
+
+from ttpo_cli.backbones.catalog import backbone_names
+from ttpo_cli.imaging.inspection.inspection import Inspection
+
+AUTO = "auto"
+PHOTOS, DRAWINGS = "realesrgan-x4plus", "realesrgan-x4plus-anime"
+# All that may be chosen, the one for most photos first.
+BACKBONES_OF_AUTO = (PHOTOS, DRAWINGS)
+
+
+def names_of_backbones(text: str) -> tuple[str, ...]:
+    """The backbones that --backbone may need. Raises UsageError where it names none, or one twice."""
+    return BACKBONES_OF_AUTO if text == AUTO else backbone_names(text)
+
+
+def backbone_for(inspection: Inspection) -> tuple[str, str]:
+    """The name of the restorer for a photo, and why in a few words."""
+    if inspection.kind == "drawing":
+        return DRAWINGS, "it is a drawing"
+    return PHOTOS, ", ".join(inspection.reasons) or "it is a clean photo"

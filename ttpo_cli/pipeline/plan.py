@@ -1,0 +1,158 @@
+"""What is to be done with one photo: which backbones, at what sizes, and what the guard may ask of it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from torch import Tensor
+
+from ttpo_cli.backbones.automatic import backbone_for
+from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.catalog import identity
+from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.inspection.inspection import Inspection, inspect_photo
+from ttpo_cli.imaging.photo import Photo
+from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.imaging.result_size import SMALLEST, Sizes, plan_sizes, scaled
+from ttpo_cli.pipeline.engine import Engine
+from ttpo_cli.preference.guard import ROUNDING
+from ttpo_cli.settings.settings import Settings
+
+# IJG quality -> PSNR of the JPEG to its original, dB: from the mean squared error over 24 photographs, colours halved (4:2:0).
+JPEG_AGREEMENT = {10: 25.1, 20: 27.2, 30: 28.5, 40: 29.4, 50: 30.1, 60: 30.9, 70: 31.9, 80: 33.5, 90: 36.1, 95: 38.4, 98: 40.1, 100: 40.8}
+
+KEPT = "the photo is clean and its size stays: there is nothing to repair"
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way to restore a photo: by this backbone, shrunk to this share of its sides first."""
+
+    backbone: Backbone
+    shrink: float
+
+    @property
+    def label(self) -> str:
+        """What it is called among candidates."""
+        return self.backbone.name if self.shrink == 1 else f"{self.backbone.name} from {self.shrink:g}"
+
+
+@dataclass(frozen=True)
+class PhotoPlan:
+    """What is to be done with one photo.
+
+    Attributes:
+        first: What makes the restored image.
+        others: What makes further candidates.
+        sizes: Of the photo, what the backbone is given, and the result.
+        inspection: What was found in the photo; None where nothing depends on it.
+        reason: Why this backbone; empty where the user named it.
+        kept: Whether the photo itself is the result, at most made smaller.
+    """
+
+    first: Variant
+    others: tuple[Variant, ...]
+    sizes: Sizes
+    inspection: Inspection | None = None
+    reason: str = ""
+    kept: bool = False
+
+    @property
+    def backbones(self) -> tuple[str, ...]:
+        """The names of those that take part, the first first."""
+        return tuple(dict.fromkeys(variant.backbone.name for variant in (self.first, *self.others)))
+
+    @property
+    def scale(self) -> float:
+        """How many times larger the result is than what the backbone is given."""
+        return max(self.sizes.result) / max(self.sizes.shrunk)
+
+    def agreement(self, settings: Settings) -> float:
+        """How well the scene agrees with what the backbone is given, dB, as far as its degradation is known."""
+        if self.inspection is None or not settings.guard.degradation:
+            return ROUNDING
+        return expected_agreement(self.inspection, self.sizes.shrink)
+
+    def settled(self, settings: Settings) -> Settings:
+        """The settings with what was decided for this photo, so that a record says it and a repetition does it again."""
+        size = replace(settings.size, shrink=f"{self.sizes.shrink:g}")
+        return replace(settings, size=size, ttpo=settings.ttpo and not self.kept)
+
+
+def engine_for(plan: PhotoPlan, engine: Engine) -> Engine:
+    """The engine without the choice that a plan made: every photo is restored as that one."""
+    if not engine.automatic:
+        return engine
+    return replace(engine, backbones=(plan.first.backbone,), automatic=False)
+
+
+def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
+    """What to do with a photo. Raises UsageError for a size that cannot be."""
+    inspection = inspect_photo(photo) if engine.automatic or (settings.ttpo and settings.guard.degradation) else None
+    if engine.automatic:
+        assert inspection is not None
+        return _automatic(photo, inspection, engine, settings)
+    size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
+    options = replace(settings.size, shrink="1") if settings.size.shrink == "auto" else settings.size
+    sizes = plan_sizes(size, engine.backbone.scale, options)
+    others = [Variant(backbone, sizes.shrink) for backbone in engine.backbones[1:]]
+    return PhotoPlan(
+        first=Variant(engine.backbone, sizes.shrink),
+        others=tuple([*others, *_shrunk_variants(engine.backbones, sizes, settings)]),
+        sizes=sizes,
+        inspection=inspection,
+    )
+
+
+def _automatic(photo: Photo, inspection: Inspection, engine: Engine, settings: Settings) -> PhotoPlan:
+    """The plan with the backbone and the size that the photo's state asks for."""
+    size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
+    name, reason = backbone_for(inspection)
+    backbone = next(known for known in engine.backbones if known.name == name)
+    sizes = plan_sizes(size, backbone.scale, settings.size, inspection.effective_resolution)
+    if inspection.is_clean and sizes.factor <= 1 and settings.size.shrink == "auto":
+        unshrunk = replace(sizes, shrink=1.0)
+        return PhotoPlan(
+            first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True
+        )
+    return PhotoPlan(
+        first=Variant(backbone, sizes.shrink),
+        others=tuple(_shrunk_variants((backbone,), sizes, settings)),
+        sizes=sizes,
+        inspection=inspection,
+        reason=reason,
+    )
+
+
+def _shrunk_variants(backbones: tuple[Backbone, ...], sizes: Sizes, settings: Settings) -> Iterator[Variant]:
+    """The same backbones on the photo made smaller still, as the settings of the candidates ask. None without the stages."""
+    for share in settings.candidates.shrinks if settings.ttpo else ():
+        if not 0 < share < 1:
+            raise UsageError(f"--candidates-shrinks {share:g}: give shares between 0 and 1 of what the backbone is given")
+        if min(scaled(sizes.shrunk, share)) >= SMALLEST:
+            yield from (Variant(backbone, sizes.shrink * share) for backbone in backbones if backbone.scale > 1)
+
+
+def shrunk(pixels: Tensor, share: float) -> Tensor:
+    """The photo (1, 3, H, W) in [0, 1] at a share of its sides, antialiased."""
+    if share == 1:
+        return pixels
+    return imresize(pixels, size=scaled((pixels.shape[-2], pixels.shape[-1]), share)).clamp(0, 1)
+
+
+def expected_agreement(inspection: Inspection, shrink: float) -> float:
+    """PSNR of the scene to the photo, shrunk to a share of its sides, that noise and JPEG compression leave, dB.
+
+    Both average out as the photo shrinks, as white noise does.
+    """
+    noise = inspection.noise_sigma**2 + compression_error(inspection.jpeg_quality)
+    return ROUNDING if noise <= 0 else -10 * math.log10(noise * shrink**2)
+
+
+def compression_error(quality: float | None) -> float:
+    """Mean squared error of a JPEG of an IJG quality, samples in [0, 1]; 0 for a photo that is none."""
+    if quality is None:
+        return 0.0
+    decibels = np.interp(quality, list(JPEG_AGREEMENT), list(JPEG_AGREEMENT.values()))
+    return float(10 ** (-decibels / 10))
