@@ -1,10 +1,10 @@
 """`--backbone auto`: which restorer a photo needs, by what is found in it."""
 
 from ttpo_cli.backbones.catalog import backbone_names
-from ttpo_cli.imaging.inspection.inspection import Inspection
+from ttpo_cli.inspection.inspection import Inspection
 
 AUTO = "auto"
-PHOTOS, DRAWINGS = "realesrgan-x4plus", "realesrgan-x4plus-anime"
+PHOTOS, DRAWINGS = "realesrgan-x4plus-ncnn", "realesrgan-x4plus-anime"
 # All that may be chosen, the one for most photos first.
 BACKBONES_OF_AUTO = (PHOTOS, DRAWINGS)
 

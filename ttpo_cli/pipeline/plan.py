@@ -11,7 +11,7 @@ from ttpo_cli.backbones.automatic import backbone_for
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import identity
 from ttpo_cli.errors import UsageError
-from ttpo_cli.imaging.inspection.inspection import Inspection, inspect_photo
+from ttpo_cli.inspection.inspection import Inspection, inspect_photo
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.result_size import SMALLEST, Sizes, plan_sizes, scaled
