@@ -24,8 +24,7 @@ from ttpo_cli.weights.pickled import load_pickled
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
 
-
-# What a checkpoint's name ends in, whether a manifest may name it or a path alone.
+# What a checkpoint's name ends in.
 CHECKPOINT_SUFFIXES = (*SUFFIXES, *NCNN_SUFFIXES)
 
 

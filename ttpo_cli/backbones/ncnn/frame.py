@@ -1,10 +1,11 @@
 """How an image is set into a graph that cuts its border or needs even sides: margins by reflection, and what is cut afterwards."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from ttpo_cli.backbones.ncnn.graph import Graph
 from ttpo_cli.backbones.ncnn.shape import Shape
@@ -16,6 +17,10 @@ LARGEST_MULTIPLE = 256
 # Sides at which the graph's size rules are probed: the first that it accepts.
 _PROBES = (256, 1024)
 
+# The side of the grey image that is tried, and what its result stays below where only a difference comes out.
+_TRIED = 8
+_NOTHING = 0.1
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -26,6 +31,7 @@ class Frame:
         multiple, minimum: The image's sides are multiples of the one, and at least the other.
         margin: Pixels of reflection on each side.
         extra: Pixels of reflection on the right and below besides.
+        residual: Whether what comes out is to be added to the enlarged image.
         cut: Pixels of the result before the image's own first.
         context: Input pixels around a pixel on which its result depends, by the layers' kernels.
         whole: Whether it depends on the whole image besides.
@@ -40,6 +46,7 @@ class Frame:
     cut: int
     context: int
     whole: bool
+    residual: bool = False
 
 
 class FramedGraph(nn.Module):
@@ -50,13 +57,14 @@ class FramedGraph(nn.Module):
         self.graph, self.frame = graph, frame
 
     def forward(self, image: Tensor) -> Tensor:
-        frame, (height, width) = self.frame, image.shape[-2:]
+        frame, (height, width), given = self.frame, image.shape[-2:], image
         if frame.margin or frame.extra:
             for dim, side in ((-2, height), (-1, width)):
                 image = image.index_select(dim, reflected(side, frame.margin, frame.margin + frame.extra).to(image.device))
         image = self.graph(image)
         top, bottom, right = frame.cut, frame.cut + height * frame.scale, frame.cut + width * frame.scale
-        return image[..., top:bottom, top:right]
+        image = image[..., top:bottom, top:right]
+        return image + functional.interpolate(given, scale_factor=frame.scale, mode="nearest") if frame.residual else image
 
 
 def reflected(side: int, before: int, after: int) -> Tensor:
@@ -65,6 +73,21 @@ def reflected(side: int, before: int, after: int) -> Tensor:
         return torch.zeros(before + 1 + after, dtype=torch.long)
     position = torch.arange(-before, side + after) % (2 * (side - 1))
     return torch.where(position < side, position, 2 * (side - 1) - position)
+
+
+def framed(graph: Graph, file: str) -> FramedGraph:
+    """The graph as a network of images. Raises WeightsError where it cannot be one.
+
+    A graph that enlarges and turns grey into nothing computes what is missing from the enlarged image, as Real-CUGAN x4 does.
+    """
+    frame = frame_of(graph, file)
+    network = FramedGraph(graph, frame).eval()
+    if frame.scale == 1:
+        return network
+    side = math.ceil(max(_TRIED, frame.minimum) / frame.multiple) * frame.multiple
+    with torch.inference_mode():
+        grey = network(torch.full((1, frame.channels, side, side), 0.5))
+    return FramedGraph(graph, replace(frame, residual=bool(grey.abs().mean() < _NOTHING))).eval()
 
 
 def frame_of(graph: Graph, file: str) -> Frame:
@@ -78,8 +101,9 @@ def frame_of(graph: Graph, file: str) -> Frame:
     growth = [later - earlier for later, earlier in zip(second[1:], first[1:], strict=True)]
     scale = growth[0] // multiple
     if growth[0] != growth[1] or growth[0] != scale * multiple or first[1] != first[2] or not 1 <= scale <= MOST_ENLARGED:
+        factors = " x ".join(f"{pixels / multiple:.3g}" for pixels in growth)
         raise WeightsError(
-            f"{file} enlarges by {growth[0] / multiple:.3g} x {growth[1] / multiple:.3g}, and ttpo needs a whole number from 1 to {MOST_ENLARGED}"
+            f"{file} enlarges by {factors}, and ttpo needs a whole number from 1 to {MOST_ENLARGED}: give another checkpoint"
         )
     missing = scale * base - first[1]
     margin = max(0, math.ceil(missing / (2 * scale)))

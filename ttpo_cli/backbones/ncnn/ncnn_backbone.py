@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.ncnn.frame import FramedGraph, frame_of
+from ttpo_cli.backbones.ncnn.frame import framed
 from ttpo_cli.backbones.ncnn.graph import Graph
 from ttpo_cli.backbones.ncnn.param_file import BINARY_MAGIC, read_param
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
@@ -25,14 +25,15 @@ def ncnn_backbone(path: Path) -> Backbone:
     with WeightsFile(weights) as file:
         graph = Graph(layers, file)
     check_finite(weights.name, graph)
-    frame = frame_of(graph, param.name)
+    network = framed(graph, param.name)
+    frame = network.frame
     return Backbone(
         name=param.stem,
         task="super-resolution" if frame.scale > 1 else "restoration",
         architecture="ncnn",
         scale=frame.scale,
         channels=frame.channels,
-        network=FramedGraph(graph, frame).eval(),
+        network=network,
         multiple=frame.multiple,
         minimum=frame.minimum,
         supports_half=True,
