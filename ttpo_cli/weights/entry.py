@@ -161,7 +161,15 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
         if key in values and type(values[key]) not in kinds:
             raise WeightsError(f"{where} has {key}: {values[key]!r}, which is no {kinds[0].__name__}")
     lists = {key: _strings(where, key, values[key]) for key in _LISTS if key in values}
-    entry = ManifestEntry(**{"name": name, **values, **lists, "hub": _sources(where, values.get("hub", [])), "package": _package(where, values.get("package"))})
+    entry = ManifestEntry(
+        **{
+            "name": name,
+            **values,
+            **lists,
+            "hub": _sources(where, values.get("hub", [])),
+            "package": _package(where, values.get("package")),
+        }
+    )
     _check(where, entry)
     return entry
 

@@ -31,7 +31,9 @@ def installed_files(name: str, source: PackageSource) -> tuple[Path, ...]:
         if path is None or not path.is_file():
             raise WeightsError(f"{name} needs {file.path}, which {source.distribution} lacks here: {_pip(source, again=True)}")
         if not path.is_relative_to(root):
-            raise WeightsError(f"{name} needs {file.path}, which lies outside the folder of {source.distribution}: {_pip(source, again=True)}")
+            raise WeightsError(
+                f"{name} needs {file.path}, which lies outside the folder of {source.distribution}: {_pip(source, again=True)}"
+            )
         found.append(path)
     return tuple(found)
 
