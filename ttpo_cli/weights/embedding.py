@@ -16,7 +16,8 @@ from ttpo_cli.weights.sha256 import file_sha256
 HEADER = """\
 # Every checkpoint, prior and metric that ttpo knows by name; ttpo_cli/weights/entry.py says what each field means. Order matters: the
 # first entry that fits a family's name, task and scale is taken. bytes and sha256 are as published; null where nobody published them.
-# Entries with `file` ship with the package (in ttpo_cli/weights/builtin) and are written by ttpo_cli/weights/embedding.py:
+# Entries with `package` come in a Python distribution, whose files are named with their sha256, the one to open first.
+# Entries with `file` ship with ttpo (in ttpo_cli/weights/builtin) and are written by ttpo_cli/weights/embedding.py:
 #   python -c "from pathlib import Path; from ttpo_cli.weights.embedding import update_manifest_entry as update; update(NAME, Path(FILE))"
 """
 
@@ -93,4 +94,7 @@ def _fields(entry: ManifestEntry) -> dict[str, Any]:
         given["hub"] = [
             {key: list(value) if key == "allow_patterns" else value for key, value in source.items() if value} for source in given["hub"]
         ]
+    if entry.package is not None:
+        given["package"] = {key: value for key, value in given["package"].items() if value is not None}
+        given["package"]["files"] = {file.path: file.sha256 for file in entry.package.files}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in given.items()}

@@ -7,6 +7,8 @@ from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
 from ttpo_cli.errors import WeightsError
 
 Role = Literal["backbone", "prior", "metric"]
@@ -16,6 +18,7 @@ LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _REPOSITORY = re.compile(r"[\w.-]+/[\w.-]+")
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -29,17 +32,48 @@ class HubSource:
 
 
 @dataclass(frozen=True)
+class PackagedFile:
+    """A file that an installed distribution lists under this path, and what it must be."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class PackageSource:
+    """Weights that come in a Python distribution.
+
+    Attributes:
+        distribution: Its name on the package index.
+        version: The versions that carry these files, as PEP 440 writes a range.
+        files: The one that is opened first; the others belong to it and are found beside it.
+        extra: The extra of ttpo that installs it; None for a dependency of ttpo.
+    """
+
+    distribution: str
+    version: str
+    files: tuple[PackagedFile, ...]
+    extra: str | None = None
+
+    @property
+    def requirement(self) -> str:
+        """What pip is asked for."""
+        return f"{self.distribution}{self.version}"
+
+
+@dataclass(frozen=True)
 class ManifestEntry:
-    """One weight file, or one snapshot of a hub's repository. Exactly one of file, urls and hub says where it is.
+    """One weight file, or one snapshot of a hub's repository. Exactly one of file, urls, hub and package says where it is.
 
     Attributes:
         aliases: Further names, which entries of one family may share.
         scale: What it enlarges by; 1 where it does not.
-        bytes, sha256: As published; None where nobody has.
+        bytes, sha256: As published; None where nobody has. Of a package: the bytes of its files together, and no sha256, which each has.
         licence, commercial_use: None where they are unknown.
         file: In `weights/builtin` of this package.
         urls: Mirrors, in order.
         hub: Repositories, in order.
+        package: A distribution whose files it is.
         metrics: The metrics that read it.
         gated: Its licence must be accepted on the hub's page first.
         requires: A package that knows its architecture, where spandrel alone does not.
@@ -60,6 +94,7 @@ class ManifestEntry:
     file: str | None = None
     urls: tuple[str, ...] = ()
     hub: tuple[HubSource, ...] = ()
+    package: PackageSource | None = None
     trained_by: str | None = None
     metrics: tuple[str, ...] = ()
     gated: bool = False
@@ -70,6 +105,11 @@ class ManifestEntry:
     def file_name(self) -> str:
         """What a downloaded file is called: the entry's name with the suffix its address has."""
         return self.name + (self._suffix if self._suffix in SUFFIXES else ".pth")
+
+    @property
+    def file_names(self) -> tuple[str, ...]:
+        """What its files are called in its own folder."""
+        return (self.file_name,) if self.package is None else tuple(PurePosixPath(file.path).name for file in self.package.files)
 
     @property
     def is_checkpoint(self) -> bool:
@@ -121,7 +161,15 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
         if key in values and type(values[key]) not in kinds:
             raise WeightsError(f"{where} has {key}: {values[key]!r}, which is no {kinds[0].__name__}")
     lists = {key: _strings(where, key, values[key]) for key in _LISTS if key in values}
-    entry = ManifestEntry(**{"name": name, **values, **lists, "hub": _sources(where, values.get("hub", []))})
+    entry = ManifestEntry(
+        **{
+            "name": name,
+            **values,
+            **lists,
+            "hub": _sources(where, values.get("hub", [])),
+            "package": _package(where, values.get("package")),
+        }
+    )
     _check(where, entry)
     return entry
 
@@ -154,6 +202,38 @@ def _source(where: str, values: Any) -> HubSource:
     return source
 
 
+def _package(where: str, values: Any) -> PackageSource | None:
+    """`files` maps each path to its sha256, the file to open first."""
+    if values is None:
+        return None
+    known = {field.name for field in fields(PackageSource)}
+    if not isinstance(values, Mapping) or not known - {"extra"} <= set(values) <= known:
+        raise WeightsError(f"{where} has package: {values!r}; give distribution, version, files, and where needed extra")
+    distribution, version, extra = values["distribution"], values["version"], values.get("extra")
+    for key, name in (("distribution", distribution), ("extra", extra)):
+        if not (key == "extra" and name is None) and not (isinstance(name, str) and _DISTRIBUTION.fullmatch(name)):
+            raise WeightsError(f"{where} has package {key}: {name!r}, which is no name of one")
+    try:
+        if not isinstance(version, str) or not SpecifierSet(version):
+            raise InvalidSpecifier
+    except InvalidSpecifier as error:
+        raise WeightsError(f"{where} has package version: {version!r}, which is no range such as '>=1.0,<2'") from error
+    return PackageSource(distribution=distribution, version=version, files=_packaged_files(where, values["files"]), extra=extra)
+
+
+def _packaged_files(where: str, values: Any) -> tuple[PackagedFile, ...]:
+    if not isinstance(values, Mapping) or not values:
+        raise WeightsError(f"{where} has package files: {values!r}; give each path with its sha256")
+    for path, sha256 in values.items():
+        if not _is_inside(path) or "\\" in path:
+            raise WeightsError(f"{where} has package file: {path!r}, which is no path inside a package")
+        if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
+            raise WeightsError(f"{where} has package file {path}: {sha256!r}, which is not 64 hexadecimal digits")
+    if len({PurePosixPath(path).name for path in values}) < len(values):
+        raise WeightsError(f"{where} has package files of the same name in two folders: {', '.join(values)}")
+    return tuple(PackagedFile(path, sha256) for path, sha256 in values.items())
+
+
 def _is_inside(path: Any) -> bool:
     return isinstance(path, str) and bool(path) and not path.startswith(("/", "\\")) and ".." not in PurePosixPath(path).parts
 
@@ -162,8 +242,8 @@ def _check(where: str, entry: ManifestEntry) -> None:
     """What types alone cannot say."""
     if entry.role not in get_args(Role):
         raise WeightsError(f"{where} has role: {entry.role!r}; known: {', '.join(get_args(Role))}")
-    if sum(map(bool, (entry.file, entry.urls, entry.hub))) != 1:
-        raise WeightsError(f"{where} must have exactly one of file, urls and hub")
+    if sum(map(bool, (entry.file, entry.urls, entry.hub, entry.package))) != 1:
+        raise WeightsError(f"{where} must have exactly one of file, urls, hub and package")
     if not 1 <= entry.scale <= 16:
         raise WeightsError(f"{where} has scale: {entry.scale}, which is not from 1 to 16")
     if entry.bytes is not None and entry.bytes < 1:
@@ -174,6 +254,8 @@ def _check(where: str, entry: ManifestEntry) -> None:
         raise WeightsError(f"{where} has file: {entry.file!r}, which is not a plain file name")
     if entry.file is not None and (entry.bytes is None or entry.sha256 is None):
         raise WeightsError(f"{where} is embedded, so bytes and sha256 are known: give them")
+    if entry.package is not None and entry.sha256 is not None:
+        raise WeightsError(f"{where} has sha256: {entry.sha256!r}, but each file of its package has one of its own: leave this one empty")
     for url in entry.urls:
         _check_url(where, url, entry.sha256)
 

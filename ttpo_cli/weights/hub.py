@@ -10,6 +10,7 @@ from typing import Any
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
+from ttpo_cli.weights.receipt import Arrived, Receipt, recorded_sha256, verified
 
 PAGE = "https://huggingface.co"
 
@@ -72,6 +73,16 @@ def fetch_repository(
             raise
         raise WeightsError(words) from error
     return Fetched(_folder(cache, source.repo) / "snapshots" / info.sha, info.sha, files)
+
+
+def arrived_files(entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> dict[str, Arrived]:
+    """Every fetched file by its path, verified against what was published, or recorded (before) at the same commit. Raises WeightsError."""
+    same_commit = before if before is not None and before.commit == fetched.commit else None
+    files = {}
+    for listed in fetched.files:
+        published = entry.sha256 if entry.sha256 and listed.path == source.file else listed.sha256
+        files[listed.path] = verified(fetched.folder, listed.path, source.repo, published, recorded_sha256(same_commit, listed.path))
+    return files
 
 
 def cached_snapshot(cache: Path, repo: str, revision: str) -> Path | None:

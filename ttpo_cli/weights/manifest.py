@@ -49,7 +49,7 @@ def read_own_manifest(path: Path) -> dict[str, ManifestEntry]:
     for entry in entries.values():
         if entry.file is not None:
             raise WeightsError(
-                f"{path}: '{entry.name}' names an embedded file, which only the package's own manifest can: give urls or hub"
+                f"{path}: '{entry.name}' names an embedded file, which only the package's own manifest can: give urls, hub or package"
             )
     return entries
 
@@ -109,4 +109,5 @@ def known_entries(home: Path, environment: Mapping[str, str]) -> dict[str, Manif
 def _is_carried(home: Path, entry: ManifestEntry) -> bool:
     """Whether a bundle's files for its own entry are there: another entry of that name would call them damaged."""
     folder = home / "models" / entry.name
-    return (folder / SNAPSHOT).is_dir() or (bool(entry.urls) and (folder / entry.file_name).is_file())
+    named = bool(entry.urls or entry.package) and all((folder / name).is_file() for name in entry.file_names)
+    return named or (folder / SNAPSHOT).is_dir()

@@ -1,6 +1,7 @@
 """What was found the first time something was fetched: for files without a published hash, the measure of every later time."""
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -63,6 +64,15 @@ def read_receipt(folder: Path) -> Receipt | None:
         raise WeightsError(f"'{path}' is damaged: `ttpo models fetch {folder.name}` fetches its weights and makes a new one") from error
 
 
+def cleared_receipt(folder: Path) -> Receipt | None:
+    """As `read_receipt`, where everything is to be removed: a damaged one is deleted, and is None."""
+    try:
+        return read_receipt(folder)
+    except WeightsError:
+        (folder / NAME).unlink()
+        return None
+
+
 def missing(folder: Path, receipt: Receipt) -> list[str]:
     """Files of the receipt that `folder` lacks."""
     return [name for name in receipt.files if not (folder / name).is_file()]
@@ -101,3 +111,12 @@ def verified(folder: Path, name: str, origin: str, published: str | None, record
         path.unlink(missing_ok=True)
         raise WeightsError(f"{name} of {origin} is not the file its sha256 names: fetch it again")
     return arrived
+
+
+def delete_files(files: Iterable[Path], snapshot: Path | None, receipt: Receipt | None) -> bool:
+    """Delete files, and of a snapshot those that the receipt names: the links, and the blobs they lead to. False where there were none."""
+    links = [] if snapshot is None or receipt is None else [snapshot / name for name in receipt.files]
+    found = [path for path in (*links, *(link.resolve() for link in links), *files) if path.is_file() or path.is_symlink()]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return bool(found)

@@ -14,19 +14,20 @@ from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.home import SNAPSHOT, hub_cache, is_offline, ttpo_home
-from ttpo_cli.weights.hub import Fetched, at_endpoint, cached_snapshot, fetch_repository, from_first_repository, inside
+from ttpo_cli.weights.hub import Fetched, arrived_files, at_endpoint, cached_snapshot, fetch_repository, from_first_repository, inside
 from ttpo_cli.weights.manifest import embedded_path, known_entries
-from ttpo_cli.weights.receipt import NAME as RECEIPT
+from ttpo_cli.weights.package import has_package_files, package_files, package_path
 from ttpo_cli.weights.receipt import (
     Arrived,
     Receipt,
     changed,
+    cleared_receipt,
+    delete_files,
     missing,
     read_receipt,
     recorded_sha256,
     remembered,
     today,
-    verified,
     write_receipt,
 )
 from ttpo_cli.weights.sha256 import file_sha256
@@ -46,6 +47,7 @@ class Store:
         endpoint: the hub's address; None means huggingface_hub's own default.
         on_bytes: called with the progress of a download.
         patience: how long a download waits, and how often it tries again.
+        packages: whether weights count as here that come in an installed package.
     """
 
     home: Path
@@ -55,6 +57,7 @@ class Store:
     endpoint: str | None = None
     on_bytes: OnDownload | None = None
     patience: Patience = field(default_factory=Patience)
+    packages: bool = True
 
     def find(self, name: str) -> Path:
         """The verified file, or the folder of the snapshot, of an entry by its name; fetched where it is not here yet.
@@ -87,7 +90,7 @@ class Store:
         try:
             here = self.local(entry)
         except WeightsError:
-            if entry.file is not None or self.offline:
+            if entry.file is not None or entry.package is not None or self.offline:
                 raise
             here = None
         return here or self._fetch(entry, replace_damaged=True)
@@ -102,9 +105,9 @@ class Store:
         """The file or snapshot if it is here, None if not. Raises WeightsError where it is here but not what it should be."""
         if entry.file is not None:
             return embedded_path(entry.name)
-        if entry.urls:
-            return self._local_file(entry)
-        return self._local_snapshot(entry, thorough=thorough)
+        if entry.package is not None:
+            return package_path(entry, self.folder(entry), installed=self.packages) if self.is_here(entry) else None
+        return self._local_file(entry) if entry.urls else self._local_snapshot(entry, thorough=thorough)
 
     def verify(self, name: str) -> bool | None:
         """True if every byte is as it should be, None if the entry is not here. Raises WeightsError that says what is wrong."""
@@ -113,12 +116,14 @@ class Store:
 
     def remove(self, name: str, *, forget: bool = False) -> bool:
         """Delete what was fetched, whole or not; False where there was nothing. The hashes of files without a published one stay on
-        record, unless `forget`. Raises UsageError for what ships with the package.
+        record, unless `forget`. Raises UsageError for what ships with ttpo or comes in a package.
         """
         entry = self.entry(name)
         if entry.file is not None:
             raise UsageError(f"{name} ships with ttpo and cannot be removed")
         found = self._clear(entry)
+        if entry.package is not None and not found and self.is_here(entry):
+            raise UsageError(f"{name} comes with a package: `pip uninstall {entry.package.distribution}` removes it")
         if forget or entry.sha256 is not None:
             found = found or (forget and self.folder(entry).exists())
             shutil.rmtree(self.folder(entry), ignore_errors=True)
@@ -132,6 +137,8 @@ class Store:
         since nothing says what it should be."""
         if entry.file is not None:
             return True
+        if entry.package is not None:
+            return has_package_files(entry, self.folder(entry), installed=self.packages)
         try:
             receipt = read_receipt(self.folder(entry))
         except WeightsError:
@@ -146,6 +153,8 @@ class Store:
         """Where the files of an entry lie that is here: its own folder, or the snapshot in the hub's cache. Raises WeightsError."""
         if entry.file is not None or not self.is_here(entry):
             return None
+        if entry.package is not None:
+            return package_files(entry, self.folder(entry), installed=self.packages)[0].parent
         return self.folder(entry) if entry.urls else self.snapshot(entry, read_receipt(self.folder(entry)))
 
     def _local_file(self, entry: ManifestEntry) -> Path | None:
@@ -193,22 +202,17 @@ class Store:
         """Delete the files of an entry, not its receipt unless that is damaged; False where there were none. In the hub's cache: the blobs
         that the receipt names, which other tools fetch again."""
         folder = self.folder(entry)
-        try:
-            receipt = read_receipt(folder)
-        except WeightsError:
-            (folder / RECEIPT).unlink()
-            receipt = None
+        receipt = cleared_receipt(folder)
         snapshot = self.snapshot(entry, receipt) if entry.hub else None
-        links = [] if snapshot is None or receipt is None else [snapshot / name for name in receipt.files]
-        own = [folder / name for name in (entry.file_name, f"{entry.file_name}.part", f"{entry.file_name}.part.json")]
-        files = [path for path in (*links, *(link.resolve() for link in links), *own) if path.is_file() or path.is_symlink()]
-        for path in files:
-            path.unlink(missing_ok=True)
+        own = [folder / f"{name}{end}" for name in entry.file_names for end in ("", ".part", ".part.json")]
+        found = delete_files(own, snapshot, receipt)
         shutil.rmtree(folder / SNAPSHOT, ignore_errors=True)
-        return bool(files)
+        return found
 
     def _fetch(self, entry: ManifestEntry, *, replace_damaged: bool = False) -> Path:
         """Fetch, check, record. Another process that fetches the same is waited for, and its result used."""
+        if entry.package is not None:
+            return package_path(entry, self.folder(entry), installed=self.packages)
         if self.offline:
             raise WeightsError(
                 f"{entry.name} is not on this machine, and the network is off (--offline, HF_HUB_OFFLINE): "
@@ -270,11 +274,7 @@ class Store:
 
     def _record(self, entry: ManifestEntry, source: HubSource, fetched: Fetched, before: Receipt | None) -> None:
         """Verify every file that arrived, and write the receipt. before: the receipt of an earlier fetch."""
-        same_commit = before if before is not None and before.commit == fetched.commit else None
-        files = {}
-        for listed in fetched.files:
-            published = entry.sha256 if entry.sha256 and listed.path == source.file else listed.sha256
-            files[listed.path] = verified(fetched.folder, listed.path, source.repo, published, recorded_sha256(same_commit, listed.path))
+        files = arrived_files(entry, source, fetched, before)
         write_receipt(
             self.folder(entry), Receipt(f"{source.repo}@{fetched.commit}", today(), files, repo=source.repo, commit=fetched.commit)
         )

@@ -9,6 +9,7 @@ import torch
 from fakes import tiny_photo
 from hostile_files import honest
 from mirror import running_mirror
+from model_packages import PACKAGE, install_model
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.reading import read_photo
@@ -66,7 +67,8 @@ def test_a_list_can_be_narrowed(capsys):
 
 def test_info_tells_a_family_with_its_default_first(capsys):
     _, shown = told(capsys, "models", "info", "realesrgan", "--json")
-    assert [one["name"] for one in json.loads(shown.out)["models"]] == ["realesrgan-x4plus", "realesrgan-x2plus"]
+    names = ["realesrgan-x4plus-ncnn", "realesrgan-x4plus", "realesrgan-x2plus"]
+    assert [one["name"] for one in json.loads(shown.out)["models"]] == names
     _, shown = told(capsys, "models", "info", "flux1-dev")
     assert {"gated: yes", "commercial_use: no", "hub: black-forest-labs/FLUX.1-dev@main"} <= set(shown.out.splitlines())
     assert told(capsys, "models", "info", "no-such")[0] == 2
@@ -135,3 +137,24 @@ def test_a_wrong_manifest_is_one_line(shelf, tmp_path, capsys):
     (tmp_path / "wrong.yaml").write_text("- a list\n")
     code, shown = told(capsys, "models", "list", "--manifest", tmp_path / "wrong.yaml")
     assert (code, shown.out, shown.err.count("\n")) == (3, "", 1)
+
+
+def test_a_model_of_a_package_is_listed_fetched_from_nowhere_and_left_to_pip(shelf, tmp_path, monkeypatch, capsys):
+    more = {"bytes": 76, "sha256": None, "licence": "MIT", "commercial_use": True, "aliases": [], "package": PACKAGE}
+    manifest = shelf[1].parent / "manifest.yaml"
+    manifest.write_text(json.dumps({"net": FACTS | more}))
+    code, shown = told(capsys, "models", "fetch", "net")
+    assert (code, shown.out) == (3, "") and 'pip install "made-up-model>=1.0,<2"' in shown.err
+    assert "net\t" not in told(capsys, "models", "list", "--here")[1].out
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    models = install_model(tmp_path / "site")
+    assert [line.split("\t")[-2:] for line in told(capsys, "models", "list", "--here")[1].out.splitlines() if line.startswith("net\t")] == [
+        ["published", "in a package"]
+    ]
+    code, shown = told(capsys, "models", "fetch", "net")
+    assert (code, shown.out) == (0, f"{models / 'NET.param'}\n") and "comes with the package made-up-model" in shown.err
+    assert told(capsys, "models", "verify", "net") == (0, ("net\tverified\n", ""))
+    assert {"package: made-up-model>=1.0,<2", f"path: {models}"} <= set(told(capsys, "models", "info", "net")[1].out.splitlines())
+    code, shown = told(capsys, "models", "remove", "net")
+    assert (code, shown.out) == (2, "") and "pip uninstall made-up-model" in shown.err
+    assert shelf[0].asked == []

@@ -36,7 +36,7 @@ def write_models(entries: list[ManifestEntry], store: Store, *, json: bool, mark
         for row in (COLUMNS, ["---"] * len(COLUMNS), *map(_row, entries)):
             write_line(f"| {' | '.join(row)} |")
     else:
-        rows: list[list[Cell]] = [[*_row(entry), "yes" if store.is_here(entry) else "no"] for entry in entries]
+        rows: list[list[Cell]] = [[*_row(entry), _here(entry, store)] for entry in entries]
         write_sheet([*COLUMNS, "here"], rows)
 
 
@@ -83,9 +83,15 @@ def _row(entry: ManifestEntry) -> list[str]:
     return [entry.name, entry.role, entry.task, entry.architecture, scale, licence, free, size, hash_state(entry)]
 
 
+def _here(entry: ManifestEntry, store: Store) -> str:
+    if not store.is_here(entry):
+        return "no"
+    return "yes" if entry.package is None else "in a package"
+
+
 def hash_state(entry: ManifestEntry) -> str:
     """How its bytes are verified."""
-    if entry.sha256 is not None:
+    if entry.sha256 is not None or entry.package is not None:
         return "published"
     return "by the hub" if entry.hub else "first use"
 
@@ -115,6 +121,7 @@ def _facts(entry: ManifestEntry, store: Store) -> dict[str, Any]:
         "embedded": entry.file,
         "urls": list(entry.urls),
         "hub": [f"{source.repo}@{source.revision}" for source in entry.hub],
+        "package": None if entry.package is None else entry.package.requirement,
         "gated": entry.gated,
         "metrics": list(entry.metrics),
         "requires": entry.requires,

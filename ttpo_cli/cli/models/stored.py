@@ -23,6 +23,8 @@ def fetch(names: Iterable[str], task: str | None, scale: int | None, terminal: T
         for entry in [find_entry(store.entries, name, task=task, scale=scale) for name in names]:
             try:
                 write_line(str(store.fetch(entry.name)))
+                if entry.package is not None:
+                    terminal.say(f"{entry.name} comes with the package {entry.package.distribution}: nothing to download")
             except TtpoError as error:
                 terminal.error(str(error))
                 failed.append(error)
