@@ -26,7 +26,7 @@ def tiny_engine():
         Metric("roughness", roughness, False, False, 2, None, None, "Apache-2.0", "tests", True),
         Metric("calm", lambda image: -roughness(image).square(), True, False, 2, None, None, "Apache-2.0", "tests", True),
     )
-    return Engine(bicubic(None, 1.0), Tools(gaussian_prior(0.02, 2), metrics, Ranker(width=8).eval(), 4), torch.device("cpu"))
+    return Engine((bicubic(None, 1.0),), Tools(gaussian_prior(0.02, 2), metrics, Ranker(width=8).eval()), torch.device("cpu"))
 
 
 def tiny_photo(height=12, width=16, name="a & b <i>.png", seed=0):

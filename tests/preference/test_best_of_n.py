@@ -31,7 +31,7 @@ METRIC = Metric("bright", brightness, False, False, 1, None, None, "Apache-2.0",
 
 
 def context_of(guard: GuardOptions, metric: Metric = METRIC) -> StageContext:
-    tools = Tools(gaussian_prior(0.1), (metric,), Ranker(8).eval(), 2)
+    tools = Tools(gaussian_prior(0.1), (metric,), Ranker(8).eval())
     return stage_context(RESTORED, LQ, "photo", tools, Settings(guard=guard))
 
 

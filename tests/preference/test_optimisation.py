@@ -43,7 +43,7 @@ def _metric(name: str, function: Any, lower: bool, minimum: int = 1) -> Metric:
 def tools() -> Tools:
     torch.manual_seed(0)
     metrics = (_metric("roughness", roughness, False), _metric("green", mean_green, True))
-    return Tools(gaussian_prior(0.1), metrics, Ranker(8).eval().requires_grad_(False), 2)
+    return Tools(gaussian_prior(0.1), metrics, Ranker(8).eval().requires_grad_(False))
 
 
 def run(

@@ -18,4 +18,14 @@ def backbone_for(inspection: Inspection) -> tuple[str, str]:
     """The name of the restorer for a photo, and why in a few words."""
     if inspection.kind == "drawing":
         return DRAWINGS, "it is a drawing"
-    return PHOTOS, ", ".join(inspection.reasons) or "it is a clean photo"
+    return PHOTOS, found_in(inspection) or "it is a clean photo"
+
+
+def found_in(inspection: Inspection) -> str:
+    """What is wrong with a photo, in numbers; empty for a clean one."""
+    words = {
+        "compressed": f"JPEG quality {inspection.lowest_quality or 0:.0f}",
+        "noisy": f"noise of {inspection.noise_sigma * 255:.0f} grey levels",
+        "blurred": f"detail for {inspection.effective_resolution:.2f} of its size",
+    }
+    return ", ".join(words[degradation] for degradation in inspection.degradations)

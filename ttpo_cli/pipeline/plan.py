@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from ttpo_cli.backbones.automatic import backbone_for
 from ttpo_cli.backbones.backbone import Backbone
@@ -131,7 +131,7 @@ def _shrunk_variants(backbones: tuple[Backbone, ...], sizes: Sizes, settings: Se
         if not 0 < share < 1:
             raise UsageError(f"--candidates-shrinks {share:g}: give shares between 0 and 1 of what the backbone is given")
         if min(scaled(sizes.shrunk, share)) >= SMALLEST:
-            yield from (Variant(backbone, sizes.shrink * share) for backbone in backbones if backbone.scale > 1)
+            yield from (Variant(backbone, sizes.shrink * share) for backbone in backbones if isinstance(backbone.network, nn.Module))
 
 
 def shrunk(pixels: Tensor, share: float) -> Tensor:
@@ -146,7 +146,7 @@ def expected_agreement(inspection: Inspection, shrink: float) -> float:
 
     Both average out as the photo shrinks, as white noise does.
     """
-    noise = inspection.noise_sigma**2 + compression_error(inspection.jpeg_quality)
+    noise = inspection.noise_sigma**2 + compression_error(inspection.lowest_quality)
     return ROUNDING if noise <= 0 else -10 * math.log10(noise * shrink**2)
 
 

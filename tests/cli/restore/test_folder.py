@@ -70,7 +70,7 @@ def test_without_the_preference_stages_their_settings_change_nothing(album, caps
 
 def test_other_weights_redo_everything_even_under_the_same_name(album, capsys, engine):
     restored(capsys)
-    engine[0] = replace(engine[0], backbone=replace(engine[0].backbone, sha256="f" * 64))
+    engine[0] = replace(engine[0], backbones=(replace(engine[0].backbone, sha256="f" * 64),))
     assert restored(capsys)[0] == {"one.png", "two.jpg"}
 
 
