@@ -14,6 +14,7 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
 from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
 from ttpo_cli.imaging.formats import FORMATS, foreign_kind, format_of_name, sniff_format
+from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.xmp import settle_xmp
 
@@ -75,6 +76,7 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         content_hash=hashlib.sha256(data).hexdigest(),
         name=photo_name,
         notes=_name_notes(photo_name, format) + _frame_notes(image, data, format) + samples.notes + exif_notes + float_notes,
+        jpeg_table=luminance_table(data) if format == "jpeg" else None,
     )
 
 
