@@ -5,7 +5,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 # Panels of --help for options that belong to no stage.
-MODEL, COMPUTE = "What restores", "How it computes"
+FILES, MODEL, COMPUTE = "Files", "What restores", "How it computes"
 _KEY = "option"
 
 
@@ -15,11 +15,13 @@ class Option:
 
     Attributes:
         help: one line for --help and the reference page.
-        flag: the flag where it does not follow from stage and field; a bool with a flag of its own is a switch, any other is on|off.
+        flag: the flag where it does not follow from stage and field, such as "--recursive -r" or "--mark/--no-mark"; a bool with a flag of
+            its own is a switch, any other is on|off.
         aliases: former flags, which keep working and are hidden.
         recorded: the field's name in sidecars and journals where that is another.
         panel: where --help shows it; None: with its stage.
         minimum: the least number allowed.
+        maximum: the greatest number allowed.
     """
 
     help: str
@@ -28,6 +30,7 @@ class Option:
     recorded: str | None = None
     panel: str | None = None
     minimum: int | None = None
+    maximum: int | None = None
 
 
 def option(
@@ -39,9 +42,10 @@ def option(
     recorded: str | None = None,
     panel: str | None = None,
     minimum: int | None = None,
+    maximum: int | None = None,
 ) -> Any:
     """A dataclass field that the command line, --help and docs/reference/options.md know too. See Option for the arguments."""
-    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum)}
+    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum, maximum=maximum)}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)  # pyright: ignore[reportUnknownArgumentType]
     return field(default=default, metadata=metadata)
