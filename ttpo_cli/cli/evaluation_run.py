@@ -32,8 +32,6 @@ from ttpo_cli.settings.output import Encoding
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.store import Store
 
-# Version of the JSON of --json.
-
 
 @dataclass(frozen=True)
 class Evaluated:
