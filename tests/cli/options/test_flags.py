@@ -30,7 +30,7 @@ from ttpo_cli.settings.settings import Settings
 PACKAGE = Path(__file__).resolve().parents[3] / "ttpo_cli"
 # A value of every type that is not the default of any field.
 OTHER = {str: "x", int: 7, float: 0.125, tuple[float, ...]: (0.4, 0.5), tuple[str, ...]: ("niqe",)}
-# Fields that are no option: stages, the pick of one photo, and the precision that the backbone's option sets too.
+# Fields that are not options: stages, the pick of one photo, and the precision that the backbone's option sets too.
 NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision"}, "run": {"paths", "outputs", "executor"}, "outputs": {"encoding"}}
 # A value of each option of a run that is not its default, as the field holds it.
 OTHER_OF_RUN = {

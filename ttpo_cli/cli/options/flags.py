@@ -154,7 +154,7 @@ def renamed(given: Mapping[str, Any], is_typed: Callable[[str], bool] = lambda n
 
 
 def parsed(given: Mapping[str, Any], flags: Mapping[str, Flag] = FLAGS) -> Values:
-    """Part -> field -> value, of the options given that are fields. Raises UsageError for text that is no value of its field."""
+    """Part -> field -> value, of the options given that are fields. Raises UsageError for text that is not a value of its field."""
     values: Values = {flag.part: {} for flag in flags.values()}
     for flag in flags.values():
         if flag.name in given:

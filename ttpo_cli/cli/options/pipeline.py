@@ -36,7 +36,7 @@ class Asked:
 
         own: values of options that the command declares itself.
         picks_in: output folders with the picks that --selection-weights learned is to follow.
-        Raises UsageError for text that is no value of its option, TtpoError for weights that cannot be learned or read.
+        Raises UsageError for text that is not a value of its option, TtpoError for weights that cannot be learned or read.
         """
         given = {**self.values, **own}
         given |= weights_by_picks(given, picks_in)
