@@ -1,4 +1,4 @@
-"""`--backbone NAME|FILE`: names, our own checkpoints, and words for every file that is no restorer."""
+"""`--backbone NAME|FILE`: names, our own checkpoints, and words for every file that is not a restorer."""
 
 import pytest
 import torch

@@ -89,7 +89,7 @@ class Wave:
         assert apart.mean() <= 1, f"{now}: {apart.mean():.3f} of 255 from the first wave's on average"
 
     def contents(self, folder: str) -> dict[str, bytes]:
-        """Every file below a folder that is no journal or lock, by its path in it."""
+        """Every file below a folder that is not a journal or lock, by its path in it."""
         files = [path for path in Path(folder).rglob("*") if path.is_file() and not path.name.startswith(("journal", "lock"))]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files if path.suffix != ".lock"}
 

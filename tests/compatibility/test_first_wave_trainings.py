@@ -23,7 +23,7 @@ def records(name):
 def figures(path):
     """Of each tensor of a checkpoint: its shape, its mean, the mean of its magnitude."""
     with safe_open(path, "pt") as stream:
-        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - safe_open is no dict
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118 - safe_open is not a dict
     told = {}
     for name, values in tensors.items():
         told[name] = [list(values.shape), float(values.double().mean()), float(values.double().abs().mean())]

@@ -158,7 +158,7 @@ def states():
         "wrong shapes": pickled(misshapen),
         "texts for weights": pickled({"params": {"conv_first.weight": "no tensor"}, "epoch": torch.zeros(1)}),
         "a list": pickled([torch.zeros(3)]),
-        "weights that are no numbers": save(spoilt),
+        "weights that are not numbers": save(spoilt),
         "an infinite weight": save(compact | {"body.0.bias": torch.full((4,), float("inf"))}),
     }
 

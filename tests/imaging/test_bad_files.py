@@ -1,4 +1,4 @@
-"""Files that are no sound photo: each is refused with one clear line that says what is wrong and what to do."""
+"""Files that are not sound photos: each is refused with one clear line that says what is wrong and what to do."""
 
 import os
 import time
@@ -34,7 +34,7 @@ def test_a_missing_file_a_folder_an_empty_file_and_a_pipe_are_told_apart(tmp_pat
     assert "does not exist" in error_of(dangling)
     assert "is a folder" in error_of(tmp_path)
     assert "empty (0 bytes)" in error_of(empty)
-    assert "no regular file" in error_of(pipe)
+    assert "is not a regular file" in error_of(pipe)
     assert "empty (0 bytes)" in error_of(b"")
     assert "cannot be read" in error_of(tmp_path / ("n" * 300 + ".png"))
 

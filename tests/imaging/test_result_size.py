@@ -68,7 +68,9 @@ def test_a_result_above_the_limit_is_refused_with_its_size_and_the_ways_out():
     assert plan_sizes((4000, 6000), 4, SizeOptions(scale=4, max_megapixels=400)).result == (16000, 24000)
 
 
-@pytest.mark.parametrize(("detail", "share"), [(1.0, 1.0), (0.9, 1.0), (0.8, 0.75), (0.6, 0.75), (0.54, 0.5), (0.3, 0.5), (0.27, 0.25), (0.1, 0.25)])
+@pytest.mark.parametrize(
+    ("detail", "share"), [(1.0, 1.0), (0.9, 1.0), (0.8, 0.75), (0.6, 0.75), (0.54, 0.5), (0.3, 0.5), (0.27, 0.25), (0.1, 0.25)]
+)
 def test_auto_shrinks_to_the_smallest_share_that_holds_the_detail(detail, share):
     sizes = plan_sizes((400, 400), 4, SizeOptions(), detail)
     assert sizes.shrink == share and sizes.shrunk == (400 * share, 400 * share) and sizes.result == (1600, 1600)

@@ -6,6 +6,7 @@ import scipy.io
 import torch
 
 from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics import natural_scene
 from ttpo_cli.metrics.catalog import load_metric
@@ -13,7 +14,6 @@ from ttpo_cli.metrics.metric import score
 from ttpo_cli.metrics.natural_scene import contrast_normalised
 from ttpo_cli.metrics.niqe import PYIQA_TILT, NiqeModel, fit_aggd, niqe, niqe_features, rounded_luma
 from ttpo_cli.metrics.niqe_model import load_niqe_model
-from ttpo_cli.training.degradation.bicubic import gaussian_blur
 
 CPU = torch.device("cpu")
 

@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics import natural_scene
 from ttpo_cli.metrics.piqe import piqe
-from ttpo_cli.training.degradation.bicubic import gaussian_blur
 
 
 def textured(height=64, width=80, seed=0):

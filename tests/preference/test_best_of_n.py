@@ -12,7 +12,7 @@ from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.preference.best_of_n import with_best_of_n
 from ttpo_cli.preference.candidates import Candidates
 from ttpo_cli.preference.chooser import ScoredCandidates
-from ttpo_cli.preference.context import StageContext, Tools, stage_context
+from ttpo_cli.preference.context import StageContext, Subject, Tools, stage_context
 from ttpo_cli.preference.optimisation import Pair, choose
 from ttpo_cli.preference.outcome import BEST_OF_N, Contender, Outcome
 from ttpo_cli.settings.guard import GuardOptions
@@ -32,7 +32,7 @@ METRIC = Metric("bright", brightness, False, False, 1, None, None, "Apache-2.0",
 
 def context_of(guard: GuardOptions, metric: Metric = METRIC) -> StageContext:
     tools = Tools(gaussian_prior(0.1), (metric,), Ranker(8).eval())
-    return stage_context(RESTORED, LQ, "photo", tools, Settings(guard=guard))
+    return stage_context(Subject(RESTORED, LQ, "photo"), tools, Settings(guard=guard))
 
 
 def shifted(levels: float) -> Tensor:

@@ -12,7 +12,7 @@ from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.preference.best_of_n import compared_with_best_of_n
-from ttpo_cli.preference.context import Observer, StageContext, Tools, stage_context
+from ttpo_cli.preference.context import Observer, StageContext, Subject, Tools, stage_context
 from ttpo_cli.preference.optimisation import optimise
 from ttpo_cli.preference.outcome import BEST_OF_N, Outcome
 from ttpo_cli.settings.candidates import CandidateOptions
@@ -59,7 +59,7 @@ def run(
 
 
 def context_of(settings: Settings, with_tools: Tools | None = None) -> StageContext:
-    return stage_context(RESTORED, LQ, "photo", with_tools or tools(), settings)
+    return stage_context(Subject(RESTORED, LQ, "photo"), with_tools or tools(), settings)
 
 
 def image(outcome: Outcome, row: str) -> Tensor:

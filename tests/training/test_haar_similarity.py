@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.training.degradation.bicubic import gaussian_blur
 from ttpo_cli.training.degradation.distortions import FAULTS
 from ttpo_cli.training.haar_similarity import haar_similarity, haar_similarity_map
 

@@ -7,11 +7,11 @@ import torch
 
 from ttpo_cli.cli.app import program
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metric
 from ttpo_cli.metrics.metric import score
-from ttpo_cli.training.degradation.bicubic import gaussian_blur
 from ttpo_cli.training.niqe import sharp_features, train_niqe
 
 

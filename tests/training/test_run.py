@@ -51,7 +51,7 @@ def test_a_record_that_a_power_cut_tore_is_left_out_and_other_damage_is_named(tm
         append({"step": 3})
     assert [record["step"] for record in read_records(log_file)] == [1, 2, 3]
     log_file.write_text('{"step": 1\n{"step": 2}\n')
-    with pytest.raises(TtpoError, match="line 1, is no record"):
+    with pytest.raises(TtpoError, match="line 1, is not a record"):
         read_records(log_file)
 
 

@@ -78,7 +78,7 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"file": "../../etc/passwd"}, "plain file name"),
         ({"url": "x"}, "url"),
         ({"aliases": ["long"]}, "two entries"),
-        ({"aliases": "short"}, "no list of words"),
+        ({"aliases": "short"}, "is not a list of words"),
         ({"scale": 0}, "scale"),
         ({"sha256": "0" * 63}, "64 hexadecimal digits"),
         ({"file": None}, "exactly one of file, urls, hub and package"),
@@ -89,7 +89,7 @@ def test_an_entry_is_read_as_it_is_written(tmp_path):
         ({"file": None, "urls": ["https://example.org/a b.pth"]}, "as %20"),
         ({"file": None, "hub": {"file": "a.safetensors"}}, "give repo"),
         ({"file": None, "hub": {"repo": "no-owner"}}, "OWNER/NAME"),
-        ({"file": None, "hub": {"repo": "a/b", "file": "../c"}}, "no path inside"),
+        ({"file": None, "hub": {"repo": "a/b", "file": "../c"}}, "is not a path inside"),
         ({"file": None, "hub": {"repo": "a/b", "commit": "c"}}, "commit"),
         ({"package": PACKAGE_SOURCE}, "exactly one of file, urls, hub and package"),
         ({"file": None, "package": PACKAGE_SOURCE}, "leave this one empty"),
@@ -119,7 +119,7 @@ def test_a_wrong_entry_is_refused_by_its_field(tmp_path, change, word):
 
 @pytest.mark.parametrize("name", ["../up", "Large", "a/b", "", "a b"])
 def test_a_name_that_is_no_plain_word_is_refused(tmp_path, name):
-    with pytest.raises(WeightsError, match="is no name"):
+    with pytest.raises(WeightsError, match="is not a name"):
         read_manifest(written(tmp_path, {name: ENTRY}))
 
 

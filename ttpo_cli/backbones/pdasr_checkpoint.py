@@ -81,4 +81,4 @@ def _check_means(tensors: Mapping[str, Tensor], file: str) -> None:
             weight, bias = (tensors[f"{part}.{shift}_mean.{kind}"].float() for kind in ("weight", "bias"))
             right = weight.numel() == 9 and torch.allclose(weight.reshape(3, 3), torch.eye(3), atol=1e-4)
             if not right or bias.shape != mean.shape or not torch.allclose(bias, sign * mean, atol=0.05):
-                raise WeightsError(f"{file}: {part}.{shift}_mean is not DIV2K's mean, so this is no released LFC-SR")
+                raise WeightsError(f"{file}: {part}.{shift}_mean is not DIV2K's mean, so this is not a released LFC-SR")

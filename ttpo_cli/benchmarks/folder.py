@@ -38,7 +38,7 @@ def make_crops(photos: Sequence[Path], folder: Path, count: int, side: int) -> l
                     return made
                 crop = with_pixels(photo, photo.pixels[..., top : top + side, left : left + side])
                 path = folder / f"{len(made):04d}.png"
-                write_photo(path, crop, Encoding(format="png", bit_depth=8, keep=frozenset()))
+                write_photo(path, crop, Encoding(format="png", bit_depth="8", keep=frozenset()))
                 made.append(path)
     if len(made) < count:
         raise TtpoError(f"the photos hold {len(made)} squares of {side} pixels, not {count}: give more photos, or a smaller --side")

@@ -48,7 +48,7 @@ def measure_inference(network: nn.Module, side: int, device: torch.device, repea
 
 def training_rows(options: LfcOptions, device: torch.device, repeats: int) -> Iterator[dict[str, Any]]:
     """Median seconds of a pretraining step and of a PD-ADMM round on synthetic photos, after one of each that warms up."""
-    photo = synthetic_photo(4 * options.crop * options.scale)
+    photo = smooth_noise(4 * options.crop * options.scale)
     pairs = bicubic_pairs([("synthetic", to_uint8(photo)[0])], options.scale)
     with TemporaryDirectory() as folder:
         network = channels_last(build_lfc_sr(options.preset, options.scale).to(device))
@@ -58,8 +58,8 @@ def training_rows(options: LfcOptions, device: torch.device, repeats: int) -> It
             yield {"preset": options.preset, "phase": phase, "batch": options.batch, "crop": options.crop, "seconds": median(seconds[1:])}
 
 
-def synthetic_photo(side: int) -> Tensor:
-    """(1, 3, side, side): blurred noise, which costs what a photo costs."""
+def smooth_noise(side: int) -> Tensor:
+    """(1, 3, side, side) in [0, 1]: enlarged noise, as what it shows costs nothing; `stages.synthetic_photo` has grain as well."""
     noise = torch.rand(1, 3, side // 4, side // 4, generator=torch.Generator().manual_seed(0))
     return nn.functional.interpolate(noise, size=(side, side), mode="bicubic").clamp(0, 1)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ttpo_cli.benchmarks.lfc import synthetic_photo
+from ttpo_cli.benchmarks.lfc import smooth_noise
 from ttpo_cli.diffusion.priors.random_models import random_parts
 from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
@@ -34,7 +34,7 @@ def measure_training(
     check_crop(options, trained)
     measures = Measures(load_terms(options.reward, device, not options.data.blind, find), ())
     scale, restore = load_restorer(options.data, device)
-    photo = to_uint8(synthetic_photo(2 * options.data.crop))[0]
+    photo = to_uint8(smooth_noise(2 * options.data.crop))[0]
     pairs = [Pair("synthetic", photo, photo)]
     with TemporaryDirectory() as folder:
         on_policy = OnPolicy(trained, pairs, scale, restore, measures, options, alone(device), Path(folder))

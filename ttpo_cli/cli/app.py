@@ -21,6 +21,7 @@ from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
+from ttpo_cli.cli.inspect import inspect
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models.command import models
 from ttpo_cli.cli.picks.command import picks
@@ -45,7 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, pick, report, replay, score, degrade, invert, doctor):
+for _command in (restore, pick, report, replay, score, inspect, degrade, invert, doctor):
     app.command()(_command)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)

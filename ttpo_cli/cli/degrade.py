@@ -39,7 +39,7 @@ def degrade(
     once = output_format(output, "keep", source.format) == "jpeg"
     options = DegradeOptions(scale=scale, blur=blur, noise=noise, jpeg=None if once else jpeg)
     low = degrade_pixels(source.pixels, options, torch.Generator().manual_seed(seed))
-    encoding = Encoding(bit_depth=8, quality=jpeg or 95, keep=frozenset({"icc"}))
+    encoding = Encoding(bit_depth="8", quality=jpeg or 95, keep=frozenset({"icc"}))
     written = write_photo(output, with_pixels(source, low), encoding, overwrite=overwrite, source=photo)
     Terminal(quiet=quiet).say(f"{photo.name} {width}x{height} -> {low.shape[-1]}x{low.shape[-2]}")
     write_line(str(Path(str(written)).resolve()))

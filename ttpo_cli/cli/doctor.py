@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from ttpo_cli import __version__
-from ttpo_cli.cli.terminal.console import Json, write_json, write_line
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, write_json, write_line
 from ttpo_cli.errors import WeightsError
 
 PACKAGES = (
@@ -36,7 +36,7 @@ LICENCES = {
 def doctor(json: Json = False) -> None:
     """Report device, attention, versions, caches, weights that came with ttpo (sha256 checked) and licences. Exit code 3: one is broken."""
     report = {
-        "schema_version": 1,
+        "schema_version": SCHEMA_VERSION,
         "ttpo": __version__,
         "python": platform.python_version(),
         "system": platform.platform(terse=True),

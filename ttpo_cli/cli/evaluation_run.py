@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from ttpo_cli.cli.score import title
-from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
 from ttpo_cli.evaluation.comparison import FACTS, compare_rows, mean_facts
 from ttpo_cli.evaluation.dataset import Item
@@ -31,9 +31,6 @@ from ttpo_cli.settings.option import recorded_values
 from ttpo_cli.settings.output import Encoding
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.weights.store import Store
-
-# Version of the JSON of --json.
-EVALUATION_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -186,7 +183,7 @@ def report_of(evaluated: Evaluated, dataset: Path, command: str, records: list[R
     """The report of --json."""
     return jsonable(
         {
-            "schema_version": EVALUATION_SCHEMA,
+            "schema_version": SCHEMA_VERSION,
             "command": command,
             "dataset": str(dataset),
             "machine": describe_machine(),

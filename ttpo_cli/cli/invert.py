@@ -7,9 +7,7 @@ import typer
 
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_prior
-from ttpo_cli.cli.terminal.console import Terminal, write_json
-
-INVERSION_SCHEMA = 1
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, write_json
 
 
 @with_prior()
@@ -46,7 +44,7 @@ def invert(
     network = load_prior(locate(made_of.prior), place, "fp32", settings.prior)
     trips = list(round_trips(network, restored, strength, [int(count) for count in counts]))
     write_json(
-        {"schema_version": INVERSION_SCHEMA, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]}
+        {"schema_version": SCHEMA_VERSION, "photo": photo.name, "strength": strength, "round_trips": [asdict(trip) for trip in trips]}
     )
     if plot is not None:
         series = {solver: [(trip.steps, trip.rms) for trip in trips if trip.solver == solver] for solver in ("euler", "heun")}

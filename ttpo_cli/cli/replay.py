@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import TtpoError
 
@@ -42,7 +42,7 @@ def replay(
     terminal.say(f"{sidecar.name}: {repeated.verdict}")
     if json:
         hashes = {"then": record["pixels_sha256"], "now": repeated.encoded.pixels_sha256}
-        write_json({"schema_version": 1, "same": repeated.same, "pixels_sha256": hashes, "differences": repeated.differences})
+        write_json({"schema_version": SCHEMA_VERSION, "same": repeated.same, "pixels_sha256": hashes, "differences": repeated.differences})
     elif output is not None:
         write_line(str(output.resolve()))
     raise typer.Exit(0 if repeated.same else TtpoError.exit_code)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json, write_line
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
 from ttpo_cli.errors import TtpoError, UsageError
@@ -15,10 +15,6 @@ from ttpo_cli.errors import TtpoError, UsageError
 if TYPE_CHECKING:
     from ttpo_cli.metrics.metric import Metric
 
-# Versions of the JSON of scores, of --levels and of --list-metrics.
-SCORES_SCHEMA = 1
-LEVELS_SCHEMA = 1
-METRIC_LIST_SCHEMA = 1
 
 WITHOUT_REFERENCE = "niqe,piqe,ranker"
 
@@ -117,7 +113,7 @@ def _write(entries: list[dict[str, Any]], failures: list[dict[str, Any]], loaded
     mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
     if json:
         facts = [describe(metric) for metric in loaded]
-        write_json(jsonable({"schema_version": SCORES_SCHEMA, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
+        write_json(jsonable({"schema_version": SCHEMA_VERSION, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
         return
     names = [metric.name for metric in loaded]
     rows: list[list[Cell]] = [[entry["photo"], *(entry["scores"][name] for name in names)] for entry in entries]
@@ -138,7 +134,7 @@ def _write_levels(loaded: "Sequence[Metric]", paths: list[Path], json: bool, csv
     measured = {metric.name: pristine_level(metric, paths) for metric in loaded}
     if json:
         write_json(
-            {"schema_version": LEVELS_SCHEMA, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}
+            {"schema_version": SCHEMA_VERSION, "photos": len(paths), "levels": {name: vars(level) for name, level in measured.items()}}
         )
         return
     write_sheet(["metric", "pristine", "scale"], [[name, level.pristine, level.scale] for name, level in measured.items()], as_csv=csv)
@@ -150,7 +146,7 @@ def write_metrics(json: bool, csv: bool, markdown: bool) -> None:
 
     listed = list_metrics()
     if json:
-        write_json({"schema_version": METRIC_LIST_SCHEMA, "metrics": [vars(metric) for metric in listed]})
+        write_json({"schema_version": SCHEMA_VERSION, "metrics": [vars(metric) for metric in listed]})
     elif markdown:
         for row in (COLUMNS, ["---"] * len(COLUMNS), *(metric.cells() for metric in listed)):
             write_line(f"| {' | '.join(row)} |")

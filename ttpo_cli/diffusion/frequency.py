@@ -12,7 +12,10 @@ LowPass = Callable[[Tensor], Tensor]
 
 
 def gaussian_low_pass(cutoff: float) -> LowPass:
-    """FFT low-pass G = exp(-D^2 / (2 (0.707 D0)^2)), D the distance in normalised frequency, D0 = `cutoff` (the paper's: 0.9)."""
+    """FFT low-pass G = exp(-D^2 / (2 (0.707 D0)^2)), D the distance in normalised frequency, D0 = `cutoff` (the paper's: 0.9).
+
+    Edges wrap around, as the FFT's do; `imaging.filters.gaussian_blur` is the Gaussian over pixels, of a deviation.
+    """
 
     def low(x: Tensor) -> Tensor:
         height, width = x.shape[-2:]

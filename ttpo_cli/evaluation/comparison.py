@@ -12,7 +12,7 @@ from ttpo_cli.preference.outcome import BEST_OF_N
 
 # What guidance must earn its place against, and what each step away from the restored image costs.
 PAIRS = (("guided", BEST_OF_N), ("guided", "restored"), ("result", "restored"))
-# Numbers of a record that are no metric, with the way that is better.
+# Numbers of a record that are not metrics, with the way that is better.
 FACTS = ("fused_jointly", "fidelity_db", "consistency_db")
 
 

@@ -156,7 +156,7 @@ class FolderJournal:
 def open_folder_journal(root: Path) -> Iterator[FolderJournal]:
     """The journal of an output folder, made where there is none, for this process alone while the context lasts.
 
-    Raises UsageError where another run is at work in the folder, JournalError where the file is no journal or cannot be made.
+    Raises UsageError where another run is at work in the folder, JournalError where the file is not a journal or cannot be made.
     """
     folder = root / FOLDER
     try:
@@ -219,7 +219,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("SELECT version FROM journal").fetchone()
     except (sqlite3.Error, TypeError) as error:
         connection.close()
-        raise JournalError(f"'{path}' is no journal of ttpo ({error}): move it away to begin anew") from error
+        raise JournalError(f"'{path}' is not a journal of ttpo ({error}): move it away to begin anew") from error
     if version != _VERSION:
         connection.close()
         raise JournalError(

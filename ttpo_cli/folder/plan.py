@@ -69,7 +69,7 @@ def plan(
 
     Without `output`, a file goes to `<stem>_ttpo.<ext>` next to it, a folder to its sibling `<folder>_ttpo/`, its tree mirrored, and "-" to
     standard output. `output` is a file for a single photo, "-" for standard output, otherwise a folder. `format` "keep" keeps endings.
-    `globs` chooses among the photos of folders and of lists alike; what lies in the output folder, or in hidden folders, is no source.
+    `globs` chooses among the photos of folders and of lists alike; what lies in the output folder, or in hidden folders, is not a source.
     Raises UsageError where two photos would share a target, a target is its own source, or one file is asked to take many photos.
     """
     if not sources:
@@ -133,7 +133,7 @@ def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bo
 def _jobs_of_folder(path: Path, output: str | None, format: str, recursive: bool, globs: Globs) -> Iterable[Job]:
     named = path.resolve() if path.name in ("", "..") else path
     root = Path(output) if output is not None else named.with_name(f"{named.name}{SUFFIX}")
-    own, within = root.resolve(), path.resolve() in root.resolve().parents  # an output folder inside the folder is no source
+    own, within = root.resolve(), path.resolve() in root.resolve().parents  # an output folder inside the folder is not a source
     for photo in photos_in(path, recursive):
         inside = photo.relative_to(path)
         if globs.choose(inside) and not (within and own in photo.resolve().parents):

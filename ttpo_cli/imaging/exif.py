@@ -44,7 +44,7 @@ class Exif:
 def read_exif(data: bytes, tags: frozenset[int] | None = None) -> Exif:
     """The directories of EXIF bytes, or of a whole TIFF file, without the thumbnail's. `tags`: the ones wanted of the first directory.
 
-    Raises ValueError where the bytes are no such structure.
+    Raises ValueError where the bytes are not such a structure.
     """
     orders = {b"II*\0": "<", b"MM\0*": ">"}
     if data[:4] not in orders or len(data) < 8:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from ttpo_cli.imaging.jpeg_tables import Table
 from ttpo_cli.imaging.resize import imresize
 
 
@@ -34,6 +35,7 @@ class Photo:
         content_hash: The sha256 of the file's bytes, hexadecimal.
         name: The file's name.
         notes: What a reader of the file should know.
+        jpeg_table: The luminance quantisation steps of a JPEG file, row by row; None for other files.
     """
 
     pixels: Tensor
@@ -45,11 +47,13 @@ class Photo:
     content_hash: str
     name: str
     notes: tuple[str, ...] = ()
+    jpeg_table: Table | None = None
 
 
 def with_pixels(photo: Photo, pixels: Tensor) -> Photo:
     """The photo with other pixels, (1, 3, h, w) of any size: alpha follows by bicubic interpolation.
 
+    The JPEG's quantisation steps do not follow: they are not those of other pixels.
     The size tags of EXIF and XMP are set when the photo is written. Raises ValueError for another shape.
     """
     if pixels.ndim != 4 or tuple(pixels.shape[:2]) != (1, 3):
@@ -57,4 +61,4 @@ def with_pixels(photo: Photo, pixels: Tensor) -> Photo:
     alpha = photo.alpha
     if alpha is not None and alpha.shape[-2:] != pixels.shape[-2:]:
         alpha = imresize(alpha, size=(pixels.shape[-2], pixels.shape[-1])).clamp(0, 1)
-    return replace(photo, pixels=pixels, alpha=alpha)
+    return replace(photo, pixels=pixels, alpha=alpha, jpeg_table=None)

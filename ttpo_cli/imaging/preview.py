@@ -21,7 +21,7 @@ def preview(path: Path, side: int, quality: int = _QUALITY) -> bytes:
 
 
 def picture_size(path: Path) -> tuple[int, int]:
-    """Width and height as `preview` shows it, from the header alone. Raises TtpoError for a file that is no picture."""
+    """Width and height as `preview` shows it, from the header alone. Raises TtpoError for a file that is not a picture."""
     try:
         image = pyvips.Image.new_from_file(str(path)).autorot()
     except pyvips.Error as error:

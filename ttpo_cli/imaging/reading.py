@@ -14,6 +14,7 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
 from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
 from ttpo_cli.imaging.formats import FORMATS, foreign_kind, format_of_name, sniff_format
+from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.xmp import settle_xmp
 
@@ -48,8 +49,9 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
     """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
     name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey
-    keep their profile and values; CMYK is converted to sRGB with its profile. Raises TtpoError, one line, for whatever is no sound photo:
-    missing, empty, truncated, of another kind, over `max_pixels` by its header, of values that are no picture.
+    keep their profile and values; CMYK is converted to sRGB with its profile.
+    Raises TtpoError, one line, for whatever is not a sound photo: missing, empty, truncated, of another kind, over `max_pixels` by its
+    header, of values that make no picture.
     """
     label = label or (str(source) if isinstance(source, Path) else name or "standard input")
     data = photo_bytes(source) if isinstance(source, Path) else source
@@ -75,6 +77,7 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         content_hash=hashlib.sha256(data).hexdigest(),
         name=photo_name,
         notes=_name_notes(photo_name, format) + _frame_notes(image, data, format) + samples.notes + exif_notes + float_notes,
+        jpeg_table=luminance_table(data) if format == "jpeg" else None,
     )
 
 
@@ -104,12 +107,12 @@ def photo_bytes(path: Path) -> bytes:
 
 
 def _check_file(path: Path, label: str) -> None:
-    """Refuse what is no file, or begins like no photo, before a large file of another kind is read whole."""
+    """Refuse what is not a file, or does not begin like a photo, before a large file of another kind is read whole."""
     try:
         if path.is_dir():
             raise TtpoError(f"'{label}' is a folder: give the photo's file")
         if path.exists() and not path.is_file():
-            raise TtpoError(f"'{label}' is no regular file: give the photo's file, or its bytes on standard input")
+            raise TtpoError(f"'{label}' is not a regular file: give the photo's file, or its bytes on standard input")
         with path.open("rb") as stream:
             sniff_format(stream.read(64), label)
     except FileNotFoundError as error:
@@ -172,7 +175,7 @@ def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tup
     if values.dtype.kind == "f":
         lowest, highest = float(planes.min()), float(planes.max())
         if not np.isfinite(planes).all():
-            raise TtpoError(f"'{label}' holds values that are no numbers (NaN or infinite): write it again with all values from 0 to 1")
+            raise TtpoError(f"'{label}' holds values that are not numbers (NaN or infinite): write it again with all values from 0 to 1")
         if lowest < -_OVERSHOOT or highest > 1 + _OVERSHOOT:
             raise TtpoError(f"'{label}' holds float values from {lowest:g} to {highest:g}: write it again with all values from 0 to 1")
         notes = ("float samples are taken as they are, 0 black and 1 white, and count as 16 bit",)

@@ -95,7 +95,7 @@ def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None,
 def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
     """8 or 16 bits a channel. Raises UsageError where the format does not hold what was asked for."""
     if str(bit_depth) not in ("keep", "8", "16"):
-        raise UsageError(f"bit depth '{bit_depth}' is none of 8, 16, keep: choose one of them")
+        raise UsageError(f"bit depth '{bit_depth}' is not one of 8, 16, keep: choose one of them")
     if str(bit_depth) == "16" and not FORMATS[format].sixteen_bit:
         deep = " or ".join(entry.title for entry in FORMATS.values() if entry.sixteen_bit)
         raise UsageError(f"{FORMATS[format].title} holds 8 bits a channel, not 16: choose {deep}, or a bit depth of 8")

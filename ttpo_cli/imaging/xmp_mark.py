@@ -51,7 +51,7 @@ class _Packet:
 def mark_xmp(xmp: bytes | None, mark: Mark) -> bytes | None:
     """The packet with the mark, or a new one where there was none. A source type there is replaced, and recorded in the history.
 
-    None for a packet that cannot be merged with certainty: one that is no UTF-8, not well formed, or brings a DOCTYPE.
+    None for a packet that cannot be merged with certainty: one that is not UTF-8, not well formed, or brings a DOCTYPE.
     """
     packet = (xmp or _EMPTY).rstrip(b"\0")
     found = _read(packet)

@@ -31,7 +31,7 @@ class NiqeFile:
 def load_niqe_model(path: Path) -> NiqeFile:
     """Read a pristine model. Raises WeightsError for a file that is missing, of another kind, or holds no 36 features."""
     if path.suffix not in _READERS:
-        raise WeightsError(f"{path.name} is no NIQE model: give one of {', '.join(_READERS)}")
+        raise WeightsError(f"{path.name} is not a NIQE model: give one of {', '.join(_READERS)}")
     try:
         state, metadata = _READERS[path.suffix](path)
         model = NiqeModel(state["mean"].double().flatten(), state["covariance"].double())

@@ -82,7 +82,7 @@ def load_ranker(device: torch.device, path: Path | None = None) -> tuple[Ranker,
     file = embedded_path("ranker") if path is None else path
     state, metadata = load_checkpoint(file)
     if metadata.get("ttpo") != "ranker":
-        raise WeightsError(f"{file} is no ranker of ttpo: give a file written by `ttpo train ranker`")
+        raise WeightsError(f"{file} is not a ranker of ttpo: give a file written by `ttpo train ranker`")
     ranker = Ranker(int(metadata["width"]))
     ranker.load_state_dict(state, strict=True)
     return ranker.eval().requires_grad_(False).to(device), metadata

@@ -117,9 +117,7 @@ def _restored(
 
 def _alternatives(photo: Photo, plan: PhotoPlan, engine: Engine, settings: Settings, observer: Observer) -> list[Alternative]:
     """What the other variants make of the photo."""
-    made = [
-        Alternative(variant.label, _restored(photo.pixels, variant, plan, engine, settings, observer)[0]) for variant in plan.others
-    ]
+    made = [Alternative(variant.label, _restored(photo.pixels, variant, plan, engine, settings, observer)[0]) for variant in plan.others]
     if made:
         observer.end_of("alternatives")
     return made

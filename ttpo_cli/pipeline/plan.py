@@ -11,10 +11,10 @@ from ttpo_cli.backbones.automatic import backbone_for
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import identity
 from ttpo_cli.errors import UsageError
-from ttpo_cli.inspection.inspection import Inspection, inspect_photo
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.result_size import SMALLEST, Sizes, plan_sizes, scaled
+from ttpo_cli.inspection.inspection import Inspection, inspect_photo
 from ttpo_cli.pipeline.engine import Engine
 from ttpo_cli.preference.guard import ROUNDING
 from ttpo_cli.settings.settings import Settings
@@ -113,9 +113,7 @@ def _automatic(photo: Photo, inspection: Inspection, engine: Engine, settings: S
     sizes = plan_sizes(size, backbone.scale, settings.size, inspection.effective_resolution)
     if inspection.is_clean and sizes.factor <= 1 and settings.size.shrink == "auto":
         unshrunk = replace(sizes, shrink=1.0)
-        return PhotoPlan(
-            first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True
-        )
+        return PhotoPlan(first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True)
     return PhotoPlan(
         first=Variant(backbone, sizes.shrink),
         others=tuple(_shrunk_variants((backbone,), sizes, settings)),

@@ -53,14 +53,14 @@ def pick_line(pick: Pick) -> str:
 def read_picks(lines: Iterable[str], name: str) -> dict[tuple[str, str, str], Pick]:
     """The picks that hold, by what they hold for: the last line counts. A last line cut short by a kill is left out.
 
-    Raises TtpoError, naming the line, for one that is no pick.
+    Raises TtpoError, naming the line, for one that is not a pick.
     """
     picks: dict[tuple[str, str, str], Pick] = {}
     for number, line in enumerate((line for line in lines if line.endswith("\n")), 1):
         try:
             pick = _pick(json.loads(line))
         except (ValueError, TypeError, LookupError) as error:
-            raise TtpoError(f"'{name}', line {number}, is no pick ({error}): take the line out, or move the file away") from error
+            raise TtpoError(f"'{name}', line {number}, is not a pick ({error}): take the line out, or move the file away") from error
         picks.pop(pick.key, None)
         if pick.preferred is not None:
             picks[pick.key] = pick

@@ -14,8 +14,6 @@ class GuardOptions:
     band: float = option(0.0, "Size of the low band, a fraction of the resolution; 0: 1 / scale, or 1/4 without a scale.")
     rounds: int = option(3, "How often the low band is put back.")
     consistency_margin: float = option(1.0, "dB that agreement with the input may fall below the restored image's.")
-    degradation: bool = option(
-        True, "Ask no more agreement with the input than its noise and its JPEG compression leave.", before=False
-    )
+    degradation: bool = option(True, "Ask no more agreement with the input than its noise and its JPEG compression leave.", before=False)
     fidelity: float = option(24.0, "Least PSNR to the restored image, dB.")
     grain: float = option(2.4, "Largest growth of high-band energy in smooth regions, a factor.")

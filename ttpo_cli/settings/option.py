@@ -5,7 +5,7 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
 
 # Panels of --help for options that belong to no stage.
-MODEL, SIZE, COMPUTE = "What restores", "How large the result is", "How it computes"
+MODEL, SIZE, FILES, COMPUTE = "What restores", "How large the result is", "Files", "How it computes"
 _KEY = "option"
 _ALWAYS = object()  # of an option that is as old as the records
 
@@ -16,11 +16,12 @@ class Option:
 
     Attributes:
         help: one line for --help and the reference page.
-        flag: the flag where it does not follow from stage and field; a bool with a flag of its own is a switch, any other is on|off.
+        flag: the flag where it does not follow from stage and field, such as "--recursive -r" or "--mark/--no-mark"; a bool with a flag of
+            its own is a switch, any other is on|off.
         aliases: former flags, which keep working and are hidden.
         recorded: the field's name in sidecars and journals where that is another.
         panel: where --help shows it; None: with its stage.
-        minimum: the least number allowed.
+        limits: the least and the greatest number allowed, None for none.
         before: the value that says what was done before the option existed. It is not recorded, and read where a record lacks the field,
             so that old records and folders keep their meaning.
     """
@@ -30,7 +31,7 @@ class Option:
     aliases: tuple[str, ...] = ()
     recorded: str | None = None
     panel: str | None = None
-    minimum: int | None = None
+    limits: tuple[int | None, int | None] = (None, None)
     before: Any = _ALWAYS
 
     @property
@@ -47,11 +48,11 @@ def option(
     aliases: tuple[str, ...] = (),
     recorded: str | None = None,
     panel: str | None = None,
-    minimum: int | None = None,
+    limits: tuple[int | None, int | None] = (None, None),
     before: Any = _ALWAYS,
 ) -> Any:
     """A dataclass field that the command line, --help and docs/reference/options.md know too. See Option for the arguments."""
-    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, minimum=minimum, before=before)}
+    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, limits=limits, before=before)}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)  # pyright: ignore[reportUnknownArgumentType]
     return field(default=default, metadata=metadata)

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-METADATA = frozenset({"exif", "icc", "xmp"})
+from ttpo_cli.settings.option import FILES, option
+
+Metadata = Literal["exif", "icc", "xmp"]
+METADATA: frozenset[Metadata] = frozenset(get_args(Metadata))
 
 
 @dataclass(frozen=True)
@@ -11,37 +15,31 @@ class Encoding:
     """How the file of a photo is encoded.
 
     Attributes:
-        format: png, jpeg, tiff, webp, or "keep": what the path's suffix names, else the photo's own.
-        bit_depth: 8, 16 or "keep", which is 8 where the format holds no more.
-        quality: 1 to 100, of JPEG and WebP; 100 is lossless WebP.
-        keep: the kinds of metadata to carry over, of METADATA.
+        format: "keep" is what the path's suffix names, else the photo's own.
+        bit_depth: "keep" is 8 where the format holds no more.
+        quality: 100 is lossless WebP.
     """
 
-    format: str = "keep"
-    bit_depth: str | int = "keep"
-    quality: int = 95
-    keep: frozenset[str] = METADATA
+    format: Literal["keep", "png", "jpeg", "tiff", "webp"] = option("keep", "Format of the output.", panel=FILES)
+    bit_depth: Literal["keep", "8", "16"] = option("keep", "Bits per channel of the output.", panel=FILES)
+    quality: int = option(95, "Quality of JPEG and WebP.", panel=FILES, limits=(1, 100))
+    keep: frozenset[Metadata] = option(METADATA, "Metadata to keep: exif, icc, xmp by commas, all or none.", panel=FILES)
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """How results are written, and what is written as well.
-
-    Attributes:
-        overwrite: files that are there already may be replaced.
-        sidecar: write the record next to each picture.
-        candidates: a folder for every candidate.
-        report: an HTML page about all photos.
-        mark: say in XMP how the pixels were made.
-        strict: no picture where the guard refused every change.
-        latents: candidates that wait for a pick are kept to the last bit.
-    """
+    """How results are written, and what is written as well."""
 
     encoding: Encoding = Encoding()
-    overwrite: bool = False
-    sidecar: bool = True
-    candidates: Path | None = None
-    report: Path | None = None
-    mark: bool = True
-    strict: bool = False
-    latents: bool = True
+    overwrite: bool = option(False, "Replace outputs that exist.", flag="--overwrite", panel=FILES)
+    report: Path | None = option(None, "One HTML page to look at: before and after, candidates, scores.", panel=FILES)
+    candidates: Path | None = option(None, "Folder for every candidate as PNG, and a contact sheet.", flag="--keep-candidates", panel=FILES)
+    latents: bool = option(
+        True,
+        "Keep candidates that wait for a pick to the last bit (60 bytes a pixel), or make them again.",
+        flag="--latents/--no-latents",
+        panel=FILES,
+    )
+    sidecar: bool = option(True, "Write OUTPUT.ttpo.json: versions, settings, scores, choice.", flag="--sidecar/--no-sidecar", panel=FILES)
+    mark: bool = option(True, "Say in XMP that software made the pixels (IPTC digital source type).", flag="--mark/--no-mark", panel=FILES)
+    strict: bool = option(False, "Fail (exit 5) where the guard refused every change.", flag="--strict", panel=FILES)

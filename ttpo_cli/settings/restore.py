@@ -21,4 +21,4 @@ class RestoreOptions:
     tile: int | Literal["auto"] = option(
         "auto", "Side of the backbone's tiles in pixels of the input; auto, or 0 for one piece.", flag="--tile", panel=COMPUTE
     )
-    overlap: int = option(32, "Overlap of neighbouring tiles, pixels.", flag="--overlap", panel=COMPUTE, minimum=0)
+    overlap: int = option(32, "Overlap of neighbouring tiles, pixels.", flag="--overlap", panel=COMPUTE, limits=(0, None))

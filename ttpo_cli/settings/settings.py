@@ -35,8 +35,8 @@ class Settings:
         1024,
         "A result whose longer side is above this goes through the stages in regions of this side; 0: never.",
         panel=COMPUTE,
-        minimum=0,
+        limits=(0, None),
     )
-    region_overlap: int = option(64, "Overlap of neighbouring regions, pixels.", panel=COMPUTE, minimum=0)
+    region_overlap: int = option(64, "Overlap of neighbouring regions, pixels.", panel=COMPUTE, limits=(0, None))
     compare: bool = option(False, "Also make the best of N at guidance's network calls, to compare.", flag="--compare", panel=MODEL)
     pick: tuple[int, ...] = ()

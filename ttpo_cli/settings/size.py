@@ -16,8 +16,12 @@ class SizeOptions:
     2 and 1 times that does.
     """
 
-    scale: float | None = option(None, "Times larger than the photo, any number above 0: 1, 1.5, 2, 4.", flag="--scale", panel=SIZE, before=None)
-    long_edge: int | None = option(None, "Longer side of the result, pixels.", flag="--long-edge", panel=SIZE, minimum=1, before=None)
+    scale: float | None = option(
+        None, "Times larger than the photo, any number above 0: 1, 1.5, 2, 4.", flag="--scale", panel=SIZE, before=None
+    )
+    long_edge: int | None = option(
+        None, "Longer side of the result, pixels.", flag="--long-edge", panel=SIZE, limits=(1, None), before=None
+    )
     megapixels: float | None = option(None, "Size of the result, megapixels.", flag="--megapixels", panel=SIZE, before=None)
     shrink: Shrink = option(
         "auto",
@@ -33,6 +37,4 @@ class SizeOptions:
         panel=SIZE,
         before=0.0,
     )
-    max_megapixels: float = option(
-        200.0, "Megapixels above which nothing is begun.", flag="--max-megapixels", panel=SIZE, before=200.0
-    )
+    max_megapixels: float = option(200.0, "Megapixels above which nothing is begun.", flag="--max-megapixels", panel=SIZE, before=200.0)

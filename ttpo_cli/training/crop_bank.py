@@ -75,8 +75,11 @@ def restorers(backbones: Sequence[Backbone], device: torch.device) -> list[Resto
     return [*made, Restorer("photo", 1, lambda lq: lq), Restorer("photo-soft", 1, lambda lq: lq)]
 
 
-def draw_degradation(restorer: Restorer, generator: torch.Generator) -> DegradeOptions:
-    """Shrinking restorers mostly see clean bicubic input, as benchmarks do, sometimes light blur, noise or JPEG; x1 always sees some."""
+def draw_degrade_options(restorer: Restorer, generator: torch.Generator) -> DegradeOptions:
+    """How a restorer's input is degraded.
+
+    Shrinking ones mostly see clean bicubic input, as benchmarks do, sometimes light blur, noise or JPEG; x1 always sees some.
+    """
     chance = torch.rand(6, generator=generator).tolist()
     if restorer.scale > 1:
         return DegradeOptions(
@@ -105,7 +108,7 @@ def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], options: BankOpt
         top, left = (int(torch.randint(max(1, size - side + 1), (1,), generator=generator)) for size in pixels.shape[1:])
         truth = to_float(pixels[None, :, top : top + side, left : left + side])
         way = ways[index % len(ways)]
-        lq = degrade(truth, draw_degradation(way, generator), generator)
+        lq = degrade(truth, draw_degrade_options(way, generator), generator)
         yield to_uint8(way.apply(lq))[0], to_uint8(truth)[0]
 
 

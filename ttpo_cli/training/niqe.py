@@ -34,7 +34,7 @@ def train_niqe(
     """(state, metadata) for save_checkpoint: mean (36,) and covariance (36, 36) float64, and the level of the held-back photos.
 
     Only blocks whose mean local deviation exceeds `sharpness` times that of the photo's sharpest block count: a photo's blurred
-    background is no model of sharpness. shrink: photos are reduced by this first; the paper's is 1. every: each `every`-th photo is
+    background is not a measure of sharpness. shrink: photos are reduced by this first; the paper's is 1. every: each `every`-th photo is
     held back. Raises TtpoError where fewer than 72 blocks are left to fit 36 features.
     """
     kept, held = hold_back(photos, every)

@@ -140,7 +140,7 @@ def read_records(log_file: Path) -> list[Record]:
             records.append(json.loads(line))
         except ValueError as error:
             if number + 1 < len(lines):
-                raise TtpoError(f"{log_file}, line {number + 1}, is no record ({error}): take the line out") from error
+                raise TtpoError(f"{log_file}, line {number + 1}, is not a record ({error}): take the line out") from error
     return records
 
 

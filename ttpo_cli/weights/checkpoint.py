@@ -36,7 +36,7 @@ def load_checkpoint(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = {name: _decode(value) for name, value in (file.metadata() or {}).items()}
-            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - safe_open is no dict
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118 - safe_open is not a dict
     except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise WeightsError(f"{path.name} is not a readable safetensors file ({_one_line(error)}): download it again") from error
 
@@ -50,7 +50,7 @@ def check_header(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
     if len(start) < 9 or start[8:] != b"{":
-        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are no safetensors header")
+        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are not a safetensors header")
     length = struct.unpack("<Q", start[:8])[0]
     if length > LARGEST_HEADER:
         raise WeightsError(f"{path.name} claims a header of {length} bytes, more than any real checkpoint's: do not trust this file")

@@ -63,7 +63,7 @@ def update_manifest_entry(
     """Copy `source` to `builtin` and add or refresh the entry `name` of the manifest; returns the entry.
 
     An entry already in the manifest keeps its facts, a new one takes those of EMBEDDED; trained_by replaces that field (the command and
-    the photos behind the weights). Raises UsageError for a name not in EMBEDDED, WeightsError for a file that is no safetensors,
+    the photos behind the weights). Raises UsageError for a name not in EMBEDDED, WeightsError for a file that is not safetensors,
     TtpoError for an installation that cannot be written.
     """
     if name not in EMBEDDED:

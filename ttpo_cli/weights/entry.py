@@ -149,9 +149,9 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
     """The entry `name` of a manifest from its YAML values. Raises WeightsError that names manifest, entry and field."""
     where = f"{manifest}: '{name}'"
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise WeightsError(f"{where} is no name: use small letters, digits, '.', '_' and '-'")
+        raise WeightsError(f"{where} is not a name: use small letters, digits, '.', '_' and '-'")
     if not isinstance(values, dict):
-        raise WeightsError(f"{where} is no mapping of fields")
+        raise WeightsError(f"{where} is not a mapping of fields")
     known = {field.name: field for field in fields(ManifestEntry) if field.name != "name"}
     missing = {key for key, field in known.items() if field.default is MISSING and key not in values}
     wrong = missing | {str(key) for key in values if key not in known}
@@ -159,7 +159,7 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
         raise WeightsError(f"{where} has missing or unknown fields: {', '.join(sorted(wrong))}")
     for key, kinds in _TYPES.items():
         if key in values and type(values[key]) not in kinds:
-            raise WeightsError(f"{where} has {key}: {values[key]!r}, which is no {kinds[0].__name__}")
+            raise WeightsError(f"{where} has {key}: {values[key]!r}, which is not of type {kinds[0].__name__}")
     lists = {key: _strings(where, key, values[key]) for key in _LISTS if key in values}
     entry = ManifestEntry(
         **{
@@ -176,7 +176,7 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
 
 def _strings(where: str, key: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-        raise WeightsError(f"{where} has {key}: {values!r}, which is no list of words")
+        raise WeightsError(f"{where} has {key}: {values!r}, which is not a list of words")
     return tuple(values)
 
 
@@ -194,11 +194,11 @@ def _source(where: str, values: Any) -> HubSource:
     given["allow_patterns"] = _strings(where, "allow_patterns", given.get("allow_patterns") or [])
     source = HubSource(**given)
     if not isinstance(source.repo, str) or not _REPOSITORY.fullmatch(source.repo):
-        raise WeightsError(f"{where} has hub repo: {source.repo!r}, which is no OWNER/NAME")
+        raise WeightsError(f"{where} has hub repo: {source.repo!r}, which is not of the form OWNER/NAME")
     if not isinstance(source.revision, str) or ".." in source.revision:
-        raise WeightsError(f"{where} has hub revision: {source.revision!r}, which is no branch, tag or commit")
+        raise WeightsError(f"{where} has hub revision: {source.revision!r}, which is not a branch, tag or commit")
     if source.file is not None and not _is_inside(source.file):
-        raise WeightsError(f"{where} has hub file: {source.file!r}, which is no path inside a repository")
+        raise WeightsError(f"{where} has hub file: {source.file!r}, which is not a path inside a repository")
     return source
 
 
@@ -247,7 +247,7 @@ def _check(where: str, entry: ManifestEntry) -> None:
     if not 1 <= entry.scale <= 16:
         raise WeightsError(f"{where} has scale: {entry.scale}, which is not from 1 to 16")
     if entry.bytes is not None and entry.bytes < 1:
-        raise WeightsError(f"{where} has bytes: {entry.bytes}, which is no size of a file")
+        raise WeightsError(f"{where} has bytes: {entry.bytes}, which is not the size of a file")
     if entry.sha256 is not None and not _SHA256.fullmatch(entry.sha256):
         raise WeightsError(f"{where} has sha256: {entry.sha256!r}, which is not 64 hexadecimal digits")
     if entry.file is not None and (PurePosixPath(entry.file).name != entry.file or "\\" in entry.file):

@@ -31,7 +31,7 @@ def manifest_path() -> Path:
 def read_manifest(path: Path | None = None) -> dict[str, ManifestEntry]:
     """Every entry by its name, in the order of the file (`path` None: the package's own manifest).
 
-    Raises WeightsError for a file that is no manifest, an entry with missing, unknown or mistyped fields, an alias that is another
+    Raises WeightsError for a file that is not a manifest, an entry with missing, unknown or mistyped fields, an alias that is another
     entry's name, or one that entries of two roles share.
     """
     repair = "install ttpo again" if path is None else "correct or replace it"

@@ -29,7 +29,7 @@ def check_plausible(file: str, state: Mapping[str, Any]) -> None:
 
 
 def check_finite(file: str, network: nn.Module) -> None:
-    """Refuse a network that would turn every photo to nothing: a weight that is infinite, or one or a statistic that is no number.
+    """Refuse a network that would turn every photo to nothing: a weight that is infinite, or one or a statistic that is not a number.
 
     Raises WeightsError.
     """

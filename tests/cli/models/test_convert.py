@@ -170,7 +170,7 @@ def test_of_a_model_by_name_only_the_configurations_are_fetched(models, tmp_path
     assert (
         load_file(tmp_path / "mine" / f"{WEIGHTS[0]}.safetensors").keys() == load_file(models / "made" / f"{WEIGHTS[0]}.safetensors").keys()
     )
-    assert convert(models, "-o", tmp_path / "again") == 3, "they are no model that could be verified: offline, only a whole one counts"
+    assert convert(models, "-o", tmp_path / "again") == 3, "they are not a model that could be verified: offline, only a whole one counts"
 
 
 @pytest.mark.parametrize("kind", ["lacking", "another shape", "no model", "cut", "pickle", "missing"])
@@ -225,7 +225,7 @@ def test_shapes_that_no_model_has_are_an_unknown_kind_and_fit_no_folder(models, 
     folder = save_family("flux-dev", tmp_path / "flux") if guessed else like(models)
     assert program(["models", "convert", str(path), "--like", str(folder), "-o", str(tmp_path / "mine"), "--offline"]) == 3
     said = capsys.readouterr().err
-    assert "is no model like" in said and said.count("\n") == 1
+    assert "is not a model like" in said and said.count("\n") == 1
 
 
 def test_a_folder_that_would_run_code_of_its_own_is_refused(models, tmp_path, capsys):

@@ -17,20 +17,39 @@ from ttpo_cli.cli.app import program
 from ttpo_cli.cli.bench.stages import bench
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.invert import invert
-from ttpo_cli.cli.options.flags import FLAGS, PARTS, as_text
-from ttpo_cli.cli.options.pipeline import with_pipeline
+from ttpo_cli.cli.options.flags import FLAGS, PARTS, RUN_FLAGS, RUN_PARTS, as_text
+from ttpo_cli.cli.options.pipeline import with_pipeline, with_run
 from ttpo_cli.cli.restore.command import restore
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.run import RunOptions
 from ttpo_cli.settings.settings import Settings
 
 PACKAGE = Path(__file__).resolve().parents[3] / "ttpo_cli"
 # A value of every type that is not the default of any field.
 OTHER = {str: "x", int: 7, float: 0.125, tuple[float, ...]: (0.4, 0.5), tuple[str, ...]: ("niqe",)}
-# Fields that are no option: stages, the pick of one photo, and the precision that the backbone's option sets too.
-NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision"}}
+# Fields that are not options: stages, the pick of one photo, and the precision that the backbone's option sets too.
+NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision"}, "run": {"paths", "outputs", "executor"}, "outputs": {"encoding"}}
+# A value of each option of a run that is not its default, as the field holds it.
+OTHER_OF_RUN = {
+    "output": "out",
+    "include": ("*.jpg", "a,b"),
+    "exclude": ("x",),
+    "files_from": "list",
+    "format": "png",
+    "bit_depth": "16",
+    "quality": 60,
+    "keep": frozenset({"icc", "xmp"}),
+    "report": Path("page.html"),
+    "keep_candidates": Path("kept"),
+    "select": "later",
+    "device": "cuda:0,cuda:1",
+    "workers": 2,
+    "executor": "ray",
+    "address": "host",
+}
 # Former flag, the present one, a value, and the field that it sets.
 FORMER = [
     ("--guidance-step", "--guidance-update", "normalised", ("guidance", "update"), "normalised"),
@@ -42,23 +61,34 @@ FORMER = [
 each_former = pytest.mark.parametrize(("former", "present", "text", "path", "value"), FORMER, ids=[row[0] for row in FORMER])
 
 
-def given(**changes):
-    """(engine, settings) that a command receives when these options are given, everything else left alone."""
+def asked_of(options, changes):
+    """What a command with these options receives when some are given, everything else left alone."""
     received = []
 
-    @with_pipeline()
+    @options()
     def command(*, asked):
         received.append(asked)
 
     parameters = inspect.signature(command).parameters
     command(**{name: parameter.default for name, parameter in parameters.items()} | changes)
-    return received[0].build(Terminal(quiet=True))
+    return received[0]
+
+
+def given(**changes):
+    """(engine, settings) that a command receives when these options are given, everything else left alone."""
+    return asked_of(with_pipeline, changes).build(Terminal(quiet=True))
 
 
 def at(built, flag):
     """The value of a flag's field."""
     engine, settings = built
     return getattr({"engine": engine, "settings": settings}.get(flag.part) or getattr(settings, flag.part), flag.field)
+
+
+def of_run(run, flag):
+    """The value of a run's field."""
+    parts = {"run": run, "encoding": run.outputs.encoding}
+    return getattr(parts.get(flag.part) or getattr(run, flag.part), flag.field)
 
 
 def another(flag):
@@ -73,14 +103,33 @@ def another(flag):
     return OTHER[kind]
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", [*PARTS, *RUN_PARTS])
 def test_every_field_of_the_settings_has_a_flag(part):
-    fields = {entry.name for entry in dataclasses.fields(PARTS[part])} - NO_FLAG.get(part, set())
-    assert {flag.field for flag in FLAGS.values() if flag.part == part} == fields
+    fields = {entry.name for entry in dataclasses.fields({**PARTS, **RUN_PARTS}[part])} - NO_FLAG.get(part, set())
+    assert {flag.field for flag in (*FLAGS.values(), *RUN_FLAGS.values()) if flag.part == part} == fields
 
 
 def test_without_a_flag_the_settings_are_the_defaults():
     assert given() == (EngineOptions(), Settings())
+    assert asked_of(with_run, {}).run() == RunOptions()
+
+
+@pytest.mark.parametrize("flag", RUN_FLAGS.values(), ids=lambda flag: flag.name)
+def test_a_flag_of_a_run_changes_its_own_field_and_no_other(flag):
+    wanted = not flag.default if flag.kind is bool else OTHER_OF_RUN[flag.name]
+    run = asked_of(with_run, {flag.name: as_text(wanted, flag)}).run()
+    assert {name for name, one in RUN_FLAGS.items() if of_run(run, one) != one.default} == {flag.name}
+    assert of_run(run, flag) == wanted
+
+
+@pytest.mark.parametrize(("text", "kept"), [("all", {"exif", "icc", "xmp"}), ("none", set()), ("icc, exif", {"icc", "exif"})])
+def test_a_set_is_all_none_or_words_by_commas(text, kept):
+    assert asked_of(with_run, {"keep": text}).run().outputs.encoding.keep == kept
+
+
+def test_the_device_of_a_run_reaches_the_engine():
+    asked = asked_of(with_run, {"device": "cpu"})
+    assert asked.run().executor.device == asked.build(Terminal(quiet=True))[0].device == "cpu"
 
 
 @pytest.mark.parametrize("flag", FLAGS.values(), ids=lambda flag: flag.name)
@@ -101,8 +150,9 @@ def test_the_precision_is_that_of_the_backbone_and_of_the_prior():
 @pytest.mark.parametrize(("command", "without"), [(restore, set()), (bench, {"compare"}), (evaluate, {"metrics", "ttpo"})])
 def test_a_command_of_the_pipeline_has_every_flag_with_its_default(command, without):
     parameters = inspect.signature(command).parameters
-    for name in FLAGS.keys() - without:
-        assert parameters[name].default == as_text(FLAGS[name].default, FLAGS[name]), name
+    for name, flag in {**FLAGS, **(RUN_FLAGS if command is restore else {})}.items():
+        if name not in without:
+            assert parameters[name].default == as_text(flag.default, flag), name
 
 
 def test_invert_has_the_flags_of_the_prior():
@@ -158,6 +208,13 @@ def test_both_names_of_an_option_at_once_are_refused(former, present, text, path
 
 
 @each_former
+def test_both_names_are_refused_even_where_the_present_one_is_given_its_default(former, present, text, path, value, restored, capsys):
+    default = next(str(as_text(flag.default, flag)) for flag in FLAGS.values() if flag.spelling == present)
+    assert restored(former, text, present, default)[0] == 2
+    assert f"give only {present}" in capsys.readouterr().err
+
+
+@each_former
 def test_former_flags_are_hidden_from_help(former, present, text, path, value, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     assert program(["restore", "--help"]) == 0
@@ -165,11 +222,11 @@ def test_former_flags_are_hidden_from_help(former, present, text, path, value, c
     assert present in words and former not in words
 
 
-def test_a_line_in_a_stage_adds_an_option_everywhere(tmp_path):
+@pytest.fixture
+def copied(tmp_path):
+    """A copy of the package to which lines are added, and how to run Python on it: its standard output."""
     weights = shutil.ignore_patterns("*.safetensors", "__pycache__")
     copy = shutil.copytree(PACKAGE, tmp_path / PACKAGE.name, ignore=weights)
-    with (copy / "settings" / "candidates.py").open("a") as file:
-        file.write('    novelty: float = option(0.5, "How new a candidate is.")\n')
 
     def run(*command):
         environment = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200"}
@@ -177,6 +234,30 @@ def test_a_line_in_a_stage_adds_an_option_everywhere(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    return copy, run
+
+
+def test_a_line_in_the_outputs_adds_an_option_everywhere(copied):
+    copy, run = copied
+    with (copy / "settings" / "output.py").open("a") as file:
+        file.write('    frame: int = option(2, "A frame around each picture, pixels.", panel=FILES, limits=(0, None))\n')
+    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
+    assert "--frame" in shown and "A frame around each picture, pixels." in shown
+    assert "| `--frame` | `2` | A frame around each picture, pixels. |" in run("-m", "ttpo_cli.cli.options.reference")
+    reaching = (
+        "from typer import Typer\n"
+        "from ttpo_cli.cli.options.pipeline import with_run\n"
+        "app = Typer()\n"
+        "app.command()(with_run()(lambda asked: print(asked.run().outputs.frame)))\n"
+        "app()"
+    )
+    assert run("-c", reaching, "--frame", "5") == "5\n" and run("-c", reaching) == "2\n"
+
+
+def test_a_line_in_a_stage_adds_an_option_everywhere(copied):
+    copy, run = copied
+    with (copy / "settings" / "candidates.py").open("a") as file:
+        file.write('    novelty: float = option(0.5, "How new a candidate is.")\n')
     shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
     assert "--candidates-novelty" in shown and "How new a candidate is." in shown
     assert "| `--candidates-novelty` | `0.5` | How new a candidate is. |" in run("-m", "ttpo_cli.cli.options.reference")

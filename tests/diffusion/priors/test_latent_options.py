@@ -1,4 +1,4 @@
-"""What the options of a latent prior change, and what they must not; folders that are no prior."""
+"""What the options of a latent prior change, and what they must not; folders that are not a prior."""
 
 import json
 import shutil

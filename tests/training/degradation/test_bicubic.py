@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from ttpo_cli.imaging.resize import imresize
-from ttpo_cli.training.degradation.bicubic import DegradeOptions, degrade, gaussian_blur, jpeg
+from ttpo_cli.training.degradation.bicubic import DegradeOptions, degrade, jpeg
 
 
 def generator(seed=0):
@@ -32,21 +32,6 @@ def test_noise_has_the_stated_deviation_and_follows_its_generator():
     assert float((noisy - photo()).std() * 255) == pytest.approx(10, rel=0.03)
     assert torch.equal(noisy, degrade(photo(), options, generator(3)))
     assert not torch.equal(noisy, degrade(photo(), options, generator(4)))
-
-
-@pytest.mark.parametrize("sigma", [0.8, 1.5, 4.0])
-def test_blur_spreads_a_point_by_its_deviation_and_keeps_its_light(sigma):
-    point = torch.zeros(1, 3, 65, 65)
-    point[..., 32, 32] = 1
-    spread = gaussian_blur(point, sigma)
-    assert float(spread[0, 0].sum()) == pytest.approx(1, abs=1e-5)
-    offsets = torch.arange(65.0) - 32
-    assert float((spread[0, 0].sum(dim=0) * offsets**2).sum()) == pytest.approx(sigma**2, rel=0.08)
-
-
-def test_blur_reaches_beyond_a_small_image_and_leaves_one_colour_alone():
-    flat = torch.full((1, 3, 2, 3), 0.3)
-    assert torch.allclose(gaussian_blur(flat, 3.0), flat, atol=1e-6)
 
 
 def test_less_quality_loses_more_and_each_image_is_compressed_by_itself():

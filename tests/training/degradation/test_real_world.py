@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy import ndimage, special
+from scipy import special
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import step_generator
 from ttpo_cli.training.degradation import real_world
-from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, filtered, sinc_kernel
+from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, sinc_kernel
 from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs
 
 
@@ -49,12 +49,6 @@ def test_the_sinc_is_the_airy_profile_of_its_cutoff() -> None:
     assert float(kernel[10 + 3, 10 + 4] / kernel[10, 10]) == pytest.approx(expected, rel=1e-4)
     assert float(kernel.sum()) == pytest.approx(1)
     assert float(kernel.min()) < 0  # it rings
-
-
-def test_filtering_is_scipys_correlation_with_mirrored_edges() -> None:
-    image, kernel = torch.rand(1, 3, 20, 24), blur_kernel(9, 2.0, 0.7, 0.5)
-    expected = np.stack([ndimage.correlate(plane, kernel.numpy(), mode="mirror") for plane in image[0].numpy()])
-    assert np.allclose(filtered(image, kernel)[0].numpy(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])

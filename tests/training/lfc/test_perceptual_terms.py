@@ -14,7 +14,7 @@ from torch.nn import functional
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.training.lfc.contextual import VggFeatures, contextual_loss, patch_features
 from ttpo_cli.training.lfc.discriminator import Discriminator, adversarial_loss, discriminator_loss
-from ttpo_cli.training.lfc.low_pass import downscaled, gaussian_low_pass
+from ttpo_cli.training.lfc.low_pass import ablation_low_pass, downscaled
 from ttpo_cli.training.lfc.train import load_features
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -94,7 +94,7 @@ def test_what_the_input_shows_is_ll_of_a_two_level_haar_transform() -> None:
 def test_the_gaussian_is_scipys_with_mirrored_edges() -> None:
     image = torch.rand(1, 3, 30, 40, dtype=torch.float64)
     expected = ndimage.gaussian_filter(image.numpy(), sigma=(0, 0, 3, 3), mode="mirror", radius=(0, 0, 10, 10))
-    assert np.allclose(gaussian_low_pass(image).numpy(), expected, atol=1e-12)
+    assert np.allclose(ablation_low_pass(image).numpy(), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(("features", "crop", "count"), [(64, 144, 86_083_009), (32, None, 287_585)])

@@ -9,12 +9,10 @@ from typing import Annotated, Literal
 
 import typer
 
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import TtpoError
 
 _PROGRAM = (sys.executable, "-c", "from ttpo_cli.cli.app import main; main()")
-
-FOLDER_BENCH_SCHEMA = 1
 
 
 def bench_folder(
@@ -45,7 +43,7 @@ def bench_folder(
     columns = ["way", "processes", "seconds", "CPU seconds", "times as fast"]
     terminal.table(f"{photos} photos of {side}x{side}, the same bytes", columns, rows)
     made = {"photos": photos, "side": side, "workers": workers, "executor": executor, "options": options}
-    write_json({"schema_version": FOLDER_BENCH_SCHEMA, **made, "machine": describe_machine(), "ways": [asdict(one) for one in timings]})
+    write_json({"schema_version": SCHEMA_VERSION, **made, "machine": describe_machine(), "ways": [asdict(one) for one in timings]})
 
 
 def _shared_out(workers: int, executor: str) -> dict[str, list[str]]:

@@ -5,9 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
-
-LFC_BENCH_SCHEMA = 1
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 
 
 def bench_lfc(
@@ -36,4 +34,4 @@ def bench_lfc(
     training = list(training_rows(LfcOptions(preset=preset, batch=batch, crop=crop, admm=AdmmOptions(crops=4 * batch)), chosen, repeats))
     title = f"a training step of {preset}, batch {batch}, crop {crop}"
     terminal.table(title, ["phase", "seconds"], [[row["phase"], f"{row['seconds']:.3f}"] for row in training])
-    write_json({"schema_version": LFC_BENCH_SCHEMA, "device": str(chosen), "inference": inference, "training": training})
+    write_json({"schema_version": SCHEMA_VERSION, "device": str(chosen), "inference": inference, "training": training})

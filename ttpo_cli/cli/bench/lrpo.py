@@ -6,9 +6,7 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
-
-LRPO_BENCH_SCHEMA = 1
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 
 
 def bench_lrpo(
@@ -35,4 +33,4 @@ def bench_lrpo(
     cells = [[part, f"{spent:.3f}", f"{measured['shares'][part]:.0%}"] for part, spent in measured["seconds"].items()]
     title = f"{measured['samples']} samples a step, {measured['samples_a_second']:.2f} a second"
     terminal.table(title, ["part", "seconds", "share"], cells)
-    write_json({"schema_version": LRPO_BENCH_SCHEMA, "device": str(chosen), **measured})
+    write_json({"schema_version": SCHEMA_VERSION, "device": str(chosen), **measured})

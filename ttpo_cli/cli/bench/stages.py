@@ -6,7 +6,7 @@ import typer
 
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.terminal.downloads import opened_store
 from ttpo_cli.errors import MemoryExhausted, UsageError
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ttpo_cli.settings.engine import EngineOptions
     from ttpo_cli.settings.settings import Settings
 
-BENCH_SCHEMA = 1
 STAGES = ("load", "restore", "candidates", "selection", "guidance", "choice", "total")
 
 
@@ -53,7 +52,7 @@ def bench(
     for row in rows:
         _report(row, terminal)
     what = {"backbone": engine.backbone, "prior": engine.prior, "random_weights": random_weights, "metrics": list(engine.metrics)}
-    write_json({"schema_version": BENCH_SCHEMA, **what, "rows": rows})
+    write_json({"schema_version": SCHEMA_VERSION, **what, "rows": rows})
     if any("error" in row for row in rows):
         raise typer.Exit(MemoryExhausted.exit_code)
 

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from ttpo_cli.cli.terminal.console import write_json, write_line
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, write_json, write_line
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
 from ttpo_cli.weights.entry import ManifestEntry
 from ttpo_cli.weights.family import choose, known_task, names_of
 from ttpo_cli.weights.store import Store, open_store
 
-MODEL_LIST_SCHEMA = 1
 COLUMNS = ("name", "role", "task", "architecture", "scale", "licence", "commercial use", "bytes", "sha256")
 
 
@@ -31,7 +30,7 @@ def selected(role: str | None, task: str | None, scale: int | None, *, here: boo
 def write_models(entries: list[ManifestEntry], store: Store, *, json: bool, markdown: bool) -> None:
     """Entries on standard output: a JSON object, a table of Markdown, or a table for people."""
     if json:
-        write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
+        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
     elif markdown:
         for row in (COLUMNS, ["---"] * len(COLUMNS), *map(_row, entries)):
             write_line(f"| {' | '.join(row)} |")
@@ -45,7 +44,7 @@ def write_facts(name: str, *, json: bool) -> None:
     store = open_store()
     entries = _named(store, name)
     if json:
-        write_json({"schema_version": MODEL_LIST_SCHEMA, "models": [_facts(entry, store) for entry in entries]})
+        write_json({"schema_version": SCHEMA_VERSION, "models": [_facts(entry, store) for entry in entries]})
         return
     for number, entry in enumerate(entries):
         if number:

@@ -1,10 +1,10 @@
 """The flags of the pipeline's commands, made from the options that `ttpo_cli.settings` declares: name, type, default, help, panel.
 
-`--<stage>-<field>` sets a field of a stage, `--<field>` one of EngineOptions or Settings, unless the field names its own flag.
+`--<stage>-<field>` sets a field of a stage, `--<field>` any other, unless the field names its own flag.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import Field, dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 from inspect import Parameter
 from pathlib import Path
 from types import UnionType
@@ -16,6 +16,8 @@ from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.errors import UsageError
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.option import Option, option_of
+from ttpo_cli.settings.output import Encoding, Outputs
+from ttpo_cli.settings.run import Executor, Glob, PathOptions, RunOptions
 from ttpo_cli.settings.settings import Settings
 
 # Part -> its options: what the engine is made of, what concerns the whole photo, and every stage.
@@ -23,6 +25,14 @@ ENGINE, WHOLE = "engine", "settings"
 _TYPES = get_type_hints(Settings)
 STAGES: dict[str, type] = {entry.name: _TYPES[entry.name] for entry in fields(Settings) if is_dataclass(_TYPES[entry.name])}
 PARTS: dict[str, type] = {ENGINE: EngineOptions, WHOLE: Settings, **STAGES}
+# The same of a run over photos, in the order of --help.
+RUN_PARTS: dict[str, type] = {
+    "paths": PathOptions,
+    "encoding": Encoding,
+    "run": RunOptions,
+    "outputs": Outputs,
+    "executor": Executor,
+}
 
 Values = dict[str, dict[str, Any]]
 
@@ -32,7 +42,7 @@ class Flag:
     """One option of the command line, and the field that it sets.
 
     Attributes:
-        part: a key of PARTS.
+        part: a key of PARTS or RUN_PARTS.
         field: the field's name there.
         kind: the field's type.
         default: the field's default.
@@ -48,40 +58,48 @@ class Flag:
     @property
     def name(self) -> str:
         """The name of the command's parameter."""
-        return self.field if self.part in (ENGINE, WHOLE) else f"{self.part}_{self.field}"
+        if self.part in RUN_PARTS and self.option.flag:
+            return self.option.flag.split()[0].partition("/")[0].strip("-").replace("-", "_")
+        return f"{self.part}_{self.field}" if self.part in STAGES else self.field
 
     @property
     def spelling(self) -> str:
         """As it is typed; a switch has both spellings."""
-        return self.option.flag or "--" + self.name.replace("_", "-")
+        return self.spellings[0]
+
+    @property
+    def spellings(self) -> list[str]:
+        """As it is typed, the short form last where there is one."""
+        return self.option.flag.split() if self.option.flag else ["--" + self.name.replace("_", "-")]
 
     @property
     def annotation(self) -> Any:
         """The parameter's type for Typer; what Typer has no type for is given as text."""
         if self.kind is bool:
             return bool if self.option.flag else Literal["on", "off"]
-        if _is_files(self.kind):
+        if _is_repeated(self.kind):
             return list[str] | None
         choices = _choices(self.kind)
-        if get_origin(self.kind) is tuple or _is_mapping(self.kind) or (choices and int in get_args(self.kind)):
+        if get_origin(self.kind) in (tuple, frozenset) or _is_mapping(self.kind) or (choices and int in get_args(self.kind)):
             return str
         return Literal[choices] if choices else self.kind
 
     @property
     def metavar(self) -> str | None:
         """The shape of a text that holds several values."""
-        if _is_files(self.kind):
-            return "NAME=FILE"
+        if _is_repeated(self.kind):
+            return "NAME=FILE" if _is_files(self.kind) else "GLOB"
         return "A=1,B=2,.." if _is_mapping(self.kind) else "A,B,.." if get_origin(self.kind) is tuple else None
 
-    def typer_option(self, *spellings: str, hidden: bool = False, more: str = "") -> Any:
-        """The Typer option. spellings: others than its own; more: help in addition to the field's."""
+    def typer_option(self, *spellings: str, hidden: bool = False) -> Any:
+        """The Typer option. spellings: others than its own."""
         return typer.Option(
-            *(spellings or (self.spelling,)),
-            help=self.option.help + more,
+            *(spellings or self.spellings),
+            help=self.option.help,
             rich_help_panel=self.option.panel or f"Stage: {self.part}",
             metavar=self.metavar,
-            min=self.option.minimum,
+            min=self.option.limits[0],
+            max=self.option.limits[1],
             hidden=hidden,
         )
 
@@ -95,21 +113,20 @@ class Flag:
         return [_keyword(_alias_name(alias), None, Annotated[kind, self.typer_option(alias, hidden=True)]) for alias in self.option.aliases]
 
 
-def _flag(part: str, entry: Field[Any], kind: Any) -> Flag | None:
-    described = option_of(entry)
-    return None if described is None else Flag(part, entry.name, kind=kind, default=getattr(PARTS[part](), entry.name), option=described)
+def _flags(parts: Mapping[str, type]) -> dict[str, Flag]:
+    """Every option that a dataclass of these parts declares, in their order, by the name of its parameter."""
+    found: list[Flag] = []
+    for part, options in parts.items():
+        kinds, defaults = get_type_hints(options), options()
+        for entry in fields(options):
+            described = option_of(entry)
+            if described is not None:
+                found.append(Flag(part, entry.name, kind=kinds[entry.name], default=getattr(defaults, entry.name), option=described))
+    return {flag.name: flag for flag in found}
 
 
-def _flags() -> list[Flag]:
-    """Every option that a dataclass of PARTS declares, in their order."""
-    found: list[Flag | None] = []
-    for part, options in PARTS.items():
-        kinds = get_type_hints(options)
-        found += [_flag(part, entry, kinds[entry.name]) for entry in fields(options)]
-    return [flag for flag in found if flag is not None]
-
-
-FLAGS: dict[str, Flag] = {flag.name: flag for flag in _flags()}
+FLAGS = _flags(PARTS)
+RUN_FLAGS = _flags(RUN_PARTS)
 
 
 def parameters(flags: Sequence[Flag]) -> list[Parameter]:
@@ -117,28 +134,29 @@ def parameters(flags: Sequence[Flag]) -> list[Parameter]:
     return [*(flag.parameter() for flag in flags), *(one for flag in flags for one in flag.alias_parameters())]
 
 
-def renamed(given: Mapping[str, Any]) -> dict[str, Any]:
+def renamed(given: Mapping[str, Any], is_typed: Callable[[str], bool] = lambda name: False) -> dict[str, Any]:
     """The options given, with former flags under their present names; a line on standard error names the present flag.
 
+    is_typed: whether a parameter stands on the command line, be it with its default.
     Raises UsageError where both are given.
     """
     values = dict(given)
-    for flag in FLAGS.values():
+    for flag in (*FLAGS.values(), *RUN_FLAGS.values()):
         for alias in flag.option.aliases:
             value = values.pop(_alias_name(alias), None)
             if value is None:
                 continue
-            if values[flag.name] != as_text(flag.default, flag):
+            if is_typed(flag.name) or values[flag.name] != as_text(flag.default, flag):
                 raise UsageError(f"{alias} is the former name of {flag.spelling}: give only {flag.spelling}")
             Terminal().warn(f"{alias} is now called {flag.spelling}")
             values[flag.name] = value
     return values
 
 
-def parsed(given: Mapping[str, Any]) -> Values:
-    """Part -> field -> value, of the options given that are fields. Raises UsageError for text that is no value of its field."""
-    values: Values = {part: {} for part in PARTS}
-    for flag in FLAGS.values():
+def parsed(given: Mapping[str, Any], flags: Mapping[str, Flag] = FLAGS) -> Values:
+    """Part -> field -> value, of the options given that are fields. Raises UsageError for text that is not a value of its field."""
+    values: Values = {flag.part: {} for flag in flags.values()}
+    for flag in flags.values():
         if flag.name in given:
             values[flag.part][flag.field] = _parse(flag, given[flag.name])
     return values
@@ -148,7 +166,12 @@ def as_text(value: Any, flag: Flag) -> Any:
     """A value as one types it; numbers, names and switches stay what they are."""
     if isinstance(value, bool):
         return value if flag.option.flag else "on" if value else "off"
+    if isinstance(value, frozenset):
+        every = _choices(flag.kind)
+        return "all" if value == {*every} else ",".join(word for word in every if word in value) or "none"
     if isinstance(value, tuple):
+        if _is_repeated(flag.kind):
+            return list(value) or None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return ",".join(str(entry) for entry in value)
     if isinstance(value, Mapping):
         if _is_files(flag.kind):
@@ -163,6 +186,10 @@ def _parse(flag: Flag, given: Any) -> Any:
         return given if flag.option.flag else given == "on"
     if _is_files(flag.kind):
         return name_files(given, flag.spelling)
+    if _is_repeated(flag.kind):
+        return tuple(given or ())
+    if get_origin(flag.kind) is frozenset:
+        return frozenset({"all": _choices(flag.kind), "none": ()}.get(given, names(given)))
     if get_origin(flag.kind) is tuple:
         return _list(flag, given, get_args(flag.kind)[0])
     if _is_mapping(flag.kind):
@@ -211,11 +238,16 @@ def _is_files(kind: Any) -> bool:
     return _is_mapping(kind) and get_args(kind)[1] is Path
 
 
+def _is_repeated(kind: Any) -> bool:
+    """Whether the flag is given once for each value, as these may hold commas."""
+    return _is_files(kind) or get_args(kind)[:1] == (Glob,)
+
+
 def _choices(kind: Any) -> tuple[str, ...]:
-    """The words of a type such as Literal["auto"] | Literal["fp32", "fp16"]; () for one without."""
+    """The words of a type such as Literal["auto"] | Literal["fp32", "fp16"], or of a set of them; () for one without."""
     if get_origin(kind) is Literal:
         return get_args(kind)
-    alternatives = get_args(kind) if get_origin(kind) in (Union, UnionType) else ()
+    alternatives = get_args(kind) if get_origin(kind) in (Union, UnionType, frozenset) else ()
     return tuple(word for one in alternatives for word in _choices(one))
 
 

@@ -1,4 +1,4 @@
-"""The options of the commands that run the pipeline: what restores, how it computes, and every option of the stages."""
+"""The options of the commands that run the pipeline: what restores, how it computes, every option of the stages, and those of a run."""
 
 import functools
 import inspect
@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.options.flags import ENGINE, FLAGS, PARTS, STAGES, WHOLE, Flag, parameters, parsed, renamed
+from ttpo_cli.cli.options.flags import ENGINE, FLAGS, PARTS, RUN_FLAGS, STAGES, WHOLE, Flag, parameters, parsed, renamed
 from ttpo_cli.cli.options.selection_weights import weights_by_picks
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.output import Encoding, Outputs
+from ttpo_cli.settings.run import Executor, PathOptions, RunOptions
 from ttpo_cli.settings.settings import Settings
 
+_CONTEXT = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=typer.Context)
 _OTHERS = [
     inspect.Parameter("offline", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=options.Offline),
     inspect.Parameter("manifest", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=options.Manifest),
@@ -22,7 +27,7 @@ _OTHERS = [
 
 @dataclass(frozen=True)
 class Asked:
-    """The options of the pipeline as given."""
+    """The options of the pipeline, and of a run where the command has them, as given."""
 
     values: dict[str, Any]
 
@@ -31,7 +36,7 @@ class Asked:
 
         own: values of options that the command declares itself.
         picks_in: output folders with the picks that --selection-weights learned is to follow.
-        Raises UsageError for text that is no value of its option, TtpoError for weights that cannot be learned or read.
+        Raises UsageError for text that is not a value of its option, TtpoError for weights that cannot be learned or read.
         """
         given = {**self.values, **own}
         given |= weights_by_picks(given, picks_in)
@@ -47,11 +52,27 @@ class Asked:
             for_engine["metrics"] = options.metric_names(given["metrics"], terminal)
         return EngineOptions(**for_engine), Settings(**for_whole, **{stage: PARTS[stage](**values[stage]) for stage in STAGES})
 
+    def run(self) -> RunOptions:
+        """What a run is to do."""
+        values = parsed(self.values, RUN_FLAGS)
+        return RunOptions(
+            **values["run"],
+            paths=PathOptions(**values["paths"]),
+            outputs=Outputs(**values["outputs"], encoding=Encoding(**values["encoding"])),
+            executor=Executor(**values["executor"]),
+        )
+
 
 def with_pipeline(*left_out: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a Typer command every option of the pipeline, but those `left_out`; it receives them together as `asked`."""
     flags = [flag for name, flag in FLAGS.items() if name not in left_out]
     return _with([*parameters(flags), *_OTHERS])
+
+
+def with_run() -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a Typer command every option of a run over photos, then every one of the pipeline. `--device` is that of the run."""
+    run, others = list(RUN_FLAGS.values()), [flag for name, flag in FLAGS.items() if name not in RUN_FLAGS]
+    return _with([*parameters(others), *_OTHERS], first=parameters(run))
 
 
 def with_prior() -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -63,19 +84,31 @@ def with_prior() -> Callable[[Callable[..., None]], Callable[..., None]]:
     return _with(parameters([flag for flag in FLAGS.values() if is_needed(flag)]))
 
 
-def _with(more: Sequence[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command more parameters, which it receives together as `asked`."""
+def _with(
+    more: Sequence[inspect.Parameter], first: Sequence[inspect.Parameter] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command more parameters, which it receives together as `asked`; `first`: those that --help shows before the command's own."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "asked"]
+        takes_context = any(one.name == _CONTEXT.name for one in own)
+
         @functools.wraps(command)
         def wrapped(**arguments: Any) -> None:
-            given = {parameter.name: arguments.pop(parameter.name) for parameter in more}
-            command(**arguments, asked=Asked(renamed(given)))
+            given = {parameter.name: arguments.pop(parameter.name) for parameter in (*first, *more)}
+            context = arguments.get(_CONTEXT.name) if takes_context else arguments.pop(_CONTEXT.name, None)
+            command(**arguments, asked=Asked(renamed(given, functools.partial(_is_typed, context))))
 
-        own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "asked"]
-        together = [*own, *more]
+        listed = [*first, *own, *more, *([] if takes_context else [_CONTEXT])]
+        together = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in listed]
         wrapped.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {one.name: one.annotation for one in together}
         return wrapped
 
     return decorate
+
+
+def _is_typed(context: typer.Context | None, name: str) -> bool:
+    """Whether a parameter stands on the command line."""
+    source = None if context is None else context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

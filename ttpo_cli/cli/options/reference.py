@@ -36,7 +36,7 @@ def reference_page() -> str:
 def _rows() -> Iterator[tuple[str, str]]:
     """(panel, row of its table) for every option that is not hidden."""
     for name, parameter in inspect.signature(restore).parameters.items():
-        kind, info, *_ = get_args(parameter.annotation)
+        kind, info = (*get_args(parameter.annotation), None, None)[:2]
         if isinstance(info, OptionInfo) and not info.hidden:
             # In Annotated, Typer keeps the first spelling where a default would stand.
             given = [one for one in (info.default, *(info.param_decls or ())) if isinstance(one, str)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.pick_store import add_pick, candidates_folder, picked_pairs, read_proposal
 from ttpo_cli.preference.learned_weights import Learned, learn, learned_record, metrics_of, minimum_picks
@@ -39,7 +39,7 @@ def exported_lines(folder: Path) -> Iterator[str]:
         images = dict(zip(("preferred", "dispreferred"), (str(place / proposal.images[row]) for row in rows), strict=True))
         labels = {f"{name}_label": proposal.labels[row] for name, row in zip(images, rows, strict=True)}
         facts = {"target": pick.target, "content_sha256": pick.content_sha256, "made_with": pick.made_with}
-        yield json.dumps({"schema_version": 1, **images, **labels, **facts}, ensure_ascii=False)
+        yield json.dumps({"schema_version": SCHEMA_VERSION, **images, **labels, **facts}, ensure_ascii=False)
 
 
 def show_agreement(folder: Path, terminal: Terminal) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def show_agreement(folder: Path, terminal: Terminal) -> dict[str, Any]:
         low, high = row["interval"]
         cells.append([metric, f"{row['agreed']} of {row['asked']}", f"{row['agreed'] / row['asked']:.0%}", f"{low:.0%} to {high:.0%}"])
     terminal.table(f"{len(pairs)} picks", ["metric", "agrees", "share", "95 %"], cells)
-    record = {"schema_version": 1, "picks": len(pairs), "metrics": rows}
+    record = {"schema_version": SCHEMA_VERSION, "picks": len(pairs), "metrics": rows}
     names = metrics_of(pairs)
     if not names or len(pairs) < minimum_picks(len(names)):
         return record

@@ -48,10 +48,10 @@ def restore_folder(
         settings=settings_by_ending(jobs, session),
         made_with=settings_by_ending(jobs, session, of_candidates=True),
         picks=read_folder_picks(root),
-        later=request.select == "later",
+        later=request.run.select == "later",
     )
     requested = folder_request(context, request)
-    if request.dry_run:
+    if request.run.dry_run:
         rows = {row.target: row for row in (read_rows(root) if has_journal(root) else ())}
         describe_folder(root, decide(jobs, root, rows, requested), rows, session, requested, summary)
         return
@@ -83,9 +83,9 @@ def folder_request(context: FolderContext, request: RestoreRequest) -> FolderReq
 
     return FolderRequest(
         settings=context.settings,
-        sidecar=sidecar_path if request.outputs.sidecar else None,
-        overwrite=request.outputs.overwrite,
-        redo=request.redo,
+        sidecar=sidecar_path if request.run.outputs.sidecar else None,
+        overwrite=request.run.outputs.overwrite,
+        redo=request.run.redo,
         with_pick=with_pick,
         later=context.later,
         has_candidates=lambda target: proposal_path(context.root, target).is_file(),
@@ -124,7 +124,7 @@ def _describe(report: Report, request: RestoreRequest, summary: RunSummary, coun
             write_line(str(target.resolve()))
     elif report.outcome == "proposed":
         terminal.say(f"{count} {decision.target}: candidates made, to be picked from ({report.seconds:.1f} s)")
-    elif report.outcome == "kept" and not request.skip_existing:
+    elif report.outcome == "kept" and not request.run.skip_existing:
         summary.fail(source, f"'{target}' {decision.why}: choose another -o, or allow --overwrite", TtpoError.exit_code)
     else:
         if report.outcome == "kept":

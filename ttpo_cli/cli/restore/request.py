@@ -10,43 +10,7 @@ from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.plan import Job, name_beyond_utf8
 from ttpo_cli.imaging.atomic import check_target
-from ttpo_cli.settings.output import Outputs
-
-
-@dataclass(frozen=True)
-class Executor:
-    """Where photos are restored.
-
-    Attributes:
-        name: `local`, in this process unless there are several workers or devices; or `ray`.
-        address: of the Ray cluster, None for RAY_ADDRESS or a cluster of this machine.
-        workers: how many processes, None for one a device.
-        device: as given with --device: one or several, or `all`.
-    """
-
-    name: str = "local"
-    address: str | None = None
-    workers: int | None = None
-    device: str = "auto"
-
-    @property
-    def remote(self) -> bool:
-        """Whether other processes restore."""
-        return self.name == "ray" or (self.workers or 1) > 1 or self.device == "all" or "," in self.device
-
-    @property
-    def first_device(self) -> str:
-        """What one process takes of `device`."""
-        return "cuda" if self.device == "all" else self.device.partition(",")[0].strip() or self.device
-
-    def check(self, single_photos: bool, asks: bool) -> None:
-        """Raises UsageError for an address without a cluster, and for workers that have no folder to share or are to ask a person."""
-        if self.address is not None and self.name != "ray":
-            raise UsageError("--address is that of a Ray cluster: give --executor ray as well")
-        if single_photos and self.remote:
-            raise UsageError("several workers share the photos of folders: give folders, or several photos with -o FOLDER")
-        if asks and self.remote:
-            raise UsageError("--select ask asks about one photo at a time: leave the workers out, or use --select later and `ttpo pick`")
+from ttpo_cli.settings.run import Executor, RunOptions
 
 
 @dataclass(frozen=True)
@@ -55,22 +19,12 @@ class RestoreRequest:
 
     Attributes:
         jobs: photos and where their results go.
-        outputs: which files are written, and how.
-        executor: the processes that restore.
-        select: metrics, later (candidates wait for a pick) or ask (a person at this terminal).
-        skip_existing: the file of somebody else is passed over; otherwise it is a failure.
-        redo: unchanged photos are restored again.
-        dry_run: only say what would be done.
+        run: the options.
         json: one object on standard output.
     """
 
     jobs: tuple[Job, ...]
-    outputs: Outputs
-    executor: Executor
-    select: str
-    skip_existing: bool
-    redo: bool
-    dry_run: bool
+    run: RunOptions
     json: bool
 
     @property
@@ -86,24 +40,34 @@ class RestoreRequest:
     @property
     def asks(self) -> bool:
         """Whether a person at this terminal chooses."""
-        return self.select == "ask" and not self.dry_run
+        return self.run.select == "ask" and not self.run.dry_run
 
     def check(self, makes_candidates: bool) -> None:
         """Refuse contradictory options, and outputs that cannot be written, before any work is done for it. Raises TtpoError."""
-        report, single, roots = self.outputs.report, bool(self.single_photos), self.roots
+        report, single, roots = self.run.outputs.report, bool(self.single_photos), self.roots
         if self.json and any(job.target is None for job in self.jobs):
             raise UsageError("standard output cannot carry both the photo and --json: give -o FILE")
         if report is not None and roots:
-            check_report(report, self.outputs.overwrite)
+            check_report(report, self.run.outputs.overwrite)
         elif report is not None:
-            check_target(report, overwrite=self.outputs.overwrite)
-        if self.select == "later" and single:
+            check_target(report, overwrite=self.run.outputs.overwrite)
+        if self.run.select == "later" and single:
             raise UsageError("--select later keeps candidates in an output folder: give folders, or several photos with -o FOLDER")
-        self.executor.check(single, self.select == "ask")
+        _check_executor(self.run.executor, single, self.run.select == "ask")
         if report is not None and single and roots:
             raise UsageError("--report is for folders or for single photos, not for both at once: give all of them one -o FOLDER")
         if self.asks:
             _check_person(makes_candidates)
+
+
+def _check_executor(executor: Executor, single_photos: bool, asks: bool) -> None:
+    """Raises UsageError for an address without a cluster, and for workers that have no folder to share or are to ask a person."""
+    if executor.address is not None and executor.name != "ray":
+        raise UsageError("--address is that of a Ray cluster: give --executor ray as well")
+    if single_photos and executor.remote:
+        raise UsageError("several workers share the photos of folders: give folders, or several photos with -o FOLDER")
+    if asks and executor.remote:
+        raise UsageError("--select ask asks about one photo at a time: leave the workers out, or use --select later and `ttpo pick`")
 
 
 def _check_person(makes_candidates: bool) -> None:

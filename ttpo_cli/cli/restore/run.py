@@ -18,7 +18,7 @@ from ttpo_cli.cli.restore.folder import restore_folder
 from ttpo_cli.cli.restore.request import RestoreRequest
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.restore.workers import worker_pool
-from ttpo_cli.cli.terminal.console import Terminal, write_bytes, write_json, write_line
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, write_bytes, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.plan import Job
@@ -34,12 +34,10 @@ from ttpo_cli.report.table import candidates, comparison, memory_line, refusals
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.settings import Settings
 
-RESTORE_SCHEMA = 1
-
 
 def restore_photos(request: RestoreRequest, asked: Asked, summary: RunSummary) -> None:
     """Do what was requested; the summary says what became of each photo. Raises TtpoError for what concerns all of them."""
-    options, settings = asked.build(summary.terminal, request.roots, device=request.executor.device)
+    options, settings = asked.build(summary.terminal, request.roots)
 
     @cache
     def load() -> Session:
@@ -49,40 +47,40 @@ def restore_photos(request: RestoreRequest, asked: Asked, summary: RunSummary) -
         _restore_single(job, load, request, summary)
     with ExitStack() as stack:
         pool, session = None, None
-        if request.executor.remote and request.roots and not request.dry_run:
-            loader = SessionLoader(load=pipeline.load_engine, options=options, settings=settings, outputs=request.outputs)
-            pool, session = stack.enter_context(worker_pool(request.executor, loader, len(request.jobs), summary.terminal))
+        if request.run.executor.remote and request.roots and not request.run.dry_run:
+            loader = SessionLoader(load=pipeline.load_engine, options=options, settings=settings, outputs=request.run.outputs)
+            pool, session = stack.enter_context(worker_pool(request.run.executor, loader, len(request.jobs), summary.terminal))
         for root in request.roots:
             jobs = [job for job in request.jobs if job.root == root]
             restore_folder(root, jobs, session or load(), request, summary, pool)
-    if request.outputs.report is not None and not request.dry_run:
-        _write_report(request.outputs.report, request, summary)
+    if request.run.outputs.report is not None and not request.run.dry_run:
+        _write_report(request.run.outputs.report, request, summary)
     if request.json:
-        write_json({"schema_version": RESTORE_SCHEMA, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
+        write_json({"schema_version": SCHEMA_VERSION, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
 
 
 def _load(request: RestoreRequest, options: EngineOptions, settings: Settings, terminal: Terminal) -> Session:
     """What all photos are restored with in this process."""
     with opened_store(terminal) as store:
-        engine = pipeline.load_engine(replace(options, device=request.executor.first_device), settings, store)
+        engine = pipeline.load_engine(replace(options, device=request.run.executor.first_device), settings, store)
     weights = weights_of(engine, options.metric_files)
     warn_of_licences(weights, terminal)
     ask = Person(terminal).ask if request.asks else None
-    return Session(options=options, loaded=engine, weights=weights, settings=settings, outputs=request.outputs, ask=ask)
+    return Session(options=options, loaded=engine, weights=weights, settings=settings, outputs=request.run.outputs, ask=ask)
 
 
 def _restore_single(job: Job, load: Callable[[], Session], request: RestoreRequest, summary: RunSummary) -> None:
     """One photo that has no journal. The engine is loaded at the first that can be read; what goes wrong there concerns all of them."""
-    if request.skip_existing and not request.outputs.overwrite and _skip(job, summary):
+    if request.run.skip_existing and not request.run.outputs.overwrite and _skip(job, summary):
         return
     photo, label = None, "standard input" if job.source is None else str(job.source)
     with summary.attempt(label):
-        photo = _read(job, request.outputs.overwrite)
+        photo = _read(job, request.run.outputs.overwrite)
     if photo is None:
         return
     session = load()
     with summary.attempt(label):
-        if request.dry_run:
+        if request.run.dry_run:
             describe_photo(photo, job, session, summary)
         else:
             _restore_one(photo, job, session, summary, request.json)
@@ -139,7 +137,7 @@ def _describe(record: dict[str, Any], seconds: float, terminal: Terminal) -> Non
 
 def _write_report(path: Path, request: RestoreRequest, summary: RunSummary) -> None:
     """The HTML page about the photos by themselves, or the one about the folders."""
-    overwrite, terminal = request.outputs.overwrite, summary.terminal
+    overwrite, terminal = request.run.outputs.overwrite, summary.terminal
     if request.single_photos:
         with summary.attempt(str(path)):
             _write_page(summary.pages, path, overwrite)

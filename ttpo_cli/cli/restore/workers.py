@@ -10,7 +10,6 @@ import torch
 
 from ttpo_cli.backbones.automatic import names_of_backbones
 from ttpo_cli.cli.options.shared import names
-from ttpo_cli.cli.restore.request import Executor
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.cli.terminal.downloads import warn_of_licences
 from ttpo_cli.device.device import choose_device
@@ -18,6 +17,7 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.folder.remote import SessionLoader, computing_versions
 from ttpo_cli.report.output import Session
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.run import Executor
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.workers.pool import Worker, WorkerPool
 from ttpo_cli.workers.process import ProcessWorker

@@ -17,6 +17,9 @@ from rich.table import Table
 from ttpo_cli.errors import UsageError
 from ttpo_cli.progress import OnStep
 
+# Of every JSON object that a command prints; fields are only ever added. Files have versions of their own.
+SCHEMA_VERSION = 1
+
 _PLAIN_WIDTH = 160
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Nothing on stderr but warnings and errors.", rich_help_panel="Terminal")]

@@ -13,7 +13,7 @@ if sys.platform == "win32":
 
     @contextmanager
     def key_presses() -> Iterator[Callable[[], str]]:
-        """Yields a function that waits for a key and returns it; "" for a key that is no character. Ctrl-C raises KeyboardInterrupt."""
+        """Yields a function that waits for a key and returns it; "" for a key that is not a character. Ctrl-C raises KeyboardInterrupt."""
         while msvcrt.kbhit():  # typed before there was a question
             msvcrt.getwch()
         yield _windows_key
@@ -33,9 +33,9 @@ else:
 
     @contextmanager
     def key_presses() -> Iterator[Callable[[], str]]:
-        """Yields a function that waits for keys and returns them; "" for a key that is no character.
+        """Yields a function that waits for keys and returns them; "" for a key that is not a character.
 
-        What was typed before is dropped: it was no answer to this question. Ctrl-C, and a terminal that went away, raise KeyboardInterrupt.
+        What was typed before is dropped: it did not answer this question. Ctrl-C, and a terminal that went away, raise KeyboardInterrupt.
         """
         terminal = sys.stdin.fileno()
         before = termios.tcgetattr(terminal)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def plane(
         atomic_write(output, _plot(points, curve, loaded).encode(), overwrite)
     if json:
         drawn = {"points": [vars(point) for point in points], "curve": [vars(point) for point in curve]}
-        write_json({"schema_version": 1, "photos": len(items), **drawn})
+        write_json({"schema_version": SCHEMA_VERSION, "photos": len(items), **drawn})
 
 
 def _model(text: str) -> "Model":

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options.shared import Offline
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.train.options import Device
 from ttpo_cli.errors import UsageError
 
@@ -43,7 +43,11 @@ def policies(
     Terminal(quiet, no_color=no_color).table(title, ["", *(name.removeprefix("held_") for name in names)], cells)
     if images is not None:
         _write_strips(images, held.names, [shown for _, _, shown in rows])
-    write_json(jsonable({"schema_version": 1, "inputs": list(held.names), "rows": [{"name": row, **record} for row, record, _ in rows]}))
+    write_json(
+        jsonable(
+            {"schema_version": SCHEMA_VERSION, "inputs": list(held.names), "rows": [{"name": row, **record} for row, record, _ in rows]}
+        )
+    )
 
 
 def _named(given: list[str]) -> dict[str, str]:

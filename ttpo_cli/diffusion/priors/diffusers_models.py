@@ -72,7 +72,7 @@ class Layout:
 def read_layout(folder: Path) -> Layout:
     """What a folder in diffusers layout holds, by its model_index.json. Raises WeightsError where that is missing or another."""
     index = folder / "model_index.json"
-    entries = _json(index, f"{folder} is no model in diffusers layout")
+    entries = _json(index, f"{folder} is not a model in diffusers layout")
     named = {name: entry for name, entry in entries.items() if isinstance(entry, list) and len(entry) == 2 and entry[1]}
     parts, libraries = ({name: str(entry[which]) for name, entry in named.items()} for which in (1, 0))
     network = next((name for name in ("unet", "transformer") if name in parts), None)
@@ -90,7 +90,7 @@ def part_config(layout: Layout, part: str) -> dict[str, Any]:
 
 def model_config(folder: Path) -> dict[str, Any]:
     """The configuration of a model's folder. Raises WeightsError where it is missing."""
-    return _json(folder / "config.json", f"{folder} is no part of a model")
+    return _json(folder / "config.json", f"{folder} is not a part of a model")
 
 
 def scheduler_config(layout: Layout) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def alphas_cumprod(config: dict[str, Any]) -> Tensor:
 def load_part(folder: Path, class_name: str, dtype: torch.dtype, library: str = "diffusers") -> Any:
     """A model of diffusers or transformers with its weights, in evaluation mode, on the CPU; safetensors only, nothing is downloaded.
 
-    Raises WeightsError where the folder is no such model, or is damaged.
+    Raises WeightsError where the folder is not such a model, or is damaged.
     """
     model = getattr(_diffusers() if library == "diffusers" else import_module(library), class_name, None)
     if model is None:
@@ -122,7 +122,7 @@ def load_part(folder: Path, class_name: str, dtype: torch.dtype, library: str = 
 
 def load_vae(folder: Path, dtype: torch.dtype, class_name: str | None = None) -> Any:
     """An autoencoder of diffusers (AutoencoderKL, AutoencoderTiny, ...), by default of the class that its config.json names."""
-    config = _json(folder / "config.json", f"{folder} is no autoencoder in diffusers layout")
+    config = _json(folder / "config.json", f"{folder} is not an autoencoder in diffusers layout")
     name = class_name or str(config.get("_class_name", ""))
     if not name.startswith("Autoencoder"):
         raise WeightsError(f"{folder} holds {name or 'something else'}, no autoencoder: give the folder of a VAE")
@@ -180,7 +180,7 @@ def pipeline_of_file(path: Path, names: Collection[str], layout: Layout, dtype: 
         if absent:
             raise ValueError(f"it lacks {absent[0]}")
     except (*_UNREADABLE, lacking) as error:
-        message = f"{path.name} is no model like {layout.folder} ({_first_line(error)}): name the model it was made from with --like"
+        message = f"{path.name} is not a model like {layout.folder} ({_first_line(error)}): name the model it was made from with --like"
         raise WeightsError(message) from error
     return made
 

@@ -106,7 +106,7 @@ def load_denoiser(path: Path) -> HaarDenoiser:
     """Rebuild the network of a checkpoint written by `ttpo train prior`. Raises WeightsError for any other file."""
     state, metadata = load_checkpoint(path)
     if metadata.get("ttpo") != "haar-prior":
-        raise WeightsError(f"{path} is no diffusion prior of ttpo: give a file of `ttpo train prior`, or a folder in diffusers layout")
+        raise WeightsError(f"{path} is not a diffusion prior of ttpo: give a file of `ttpo train prior`, or a folder in diffusers layout")
     size = UNetSize(tuple(metadata["channels"]), int(metadata["layers"]), int(metadata["groups"]))
     denoiser = HaarDenoiser(size, torch.ones(2, BANDS))
     denoiser.load_state_dict(state, strict=True)

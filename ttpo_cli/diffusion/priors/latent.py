@@ -78,7 +78,7 @@ def load_parts(folder: Path, device: torch.device, precision: str, options: Prio
     if layout.network_class not in FAMILIES:
         known = ", ".join(sorted(FAMILIES))
         raise WeightsError(
-            f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is no prior here; known networks: {known}"
+            f"{folder} is a {layout.pipeline} with a {layout.network_class}, which is not a prior that ttpo knows; known networks: {known}"
         )
     dtype = network_dtype(precision, device)
     controlnet = load_controlnet(layout, Path(options.controlnet), dtype) if options.controlnet else None

@@ -16,7 +16,7 @@ def add_lora(network: nn.Module, path: Path) -> None:
     """W <- W + alpha / rank * B A for each layer that the file names. Raises WeightsError for a file of another network."""
     factors, metadata = load_checkpoint(path)
     if metadata.get("ttpo") != KIND:
-        raise WeightsError(f"{path} is no LoRA of ttpo: give a file written by `ttpo train lrpo` with policy.train=lora")
+        raise WeightsError(f"{path} is not a LoRA of ttpo: give a file written by `ttpo train lrpo` with policy.train=lora")
     scale = float(metadata["alpha"]) / float(metadata["rank"])
     layers = {name.removesuffix(".lora_A.weight") for name in factors if name.endswith(".lora_A.weight")}
     known = dict(network.named_modules())

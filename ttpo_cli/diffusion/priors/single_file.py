@@ -50,7 +50,7 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
     """Write the folder `output`, whole or not at all: the tensors of `path` in the layout, and with the configurations, tokenizers and
     schedule, of the folder `like`; a part that `path` lacks is taken from there with its weights. Numbers keep their precision.
 
-    Raises WeightsError for files that are no such model or do not fit each other, TtpoError where the folder cannot be written.
+    Raises WeightsError for files that are not such a model or do not fit each other, TtpoError where the folder cannot be written.
     """
     header = _header(path)
     if not _has_network(header):
@@ -81,7 +81,7 @@ def _header(path: Path) -> dict[str, tuple[str, list[int]]]:
     check_header(path)
     try:
         with safe_open(path, framework="pt") as file:
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is no dict
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - safe_open is not a dict
             return {name: (one.get_dtype(), one.get_shape()) for name, one in slices.items()}
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path.name} is not a readable safetensors file ({error}): download it again") from error

@@ -1,14 +1,13 @@
 """How a good photo becomes a poor one: blur, bicubic shrinking, noise, JPEG: the order of the classical model (Elad and Feuer 1997)."""
 
 import io
-import math
 from dataclasses import dataclass
 
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.resize import imresize
 
 
@@ -35,20 +34,6 @@ def degrade(image: Tensor, options: DegradeOptions, generator: torch.Generator) 
         image = image + drawn.to(image) * (options.noise / 255)
     image = (image.clamp(0, 1) * 255).round() / 255
     return image if options.jpeg is None else jpeg(image, options.jpeg)
-
-
-def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
-    """Separable Gaussian of deviation `sigma` pixels, cut at 3 sigma; edges reflected, or repeated where the image is smaller."""
-    if sigma == 0:
-        return image
-    reach = math.ceil(3 * sigma)
-    offsets = torch.arange(-reach, reach + 1, dtype=image.dtype, device=image.device)
-    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
-    weights = (weights / weights.sum()).expand(image.shape[1], 1, 1, -1)
-    mode = "reflect" if reach < min(image.shape[-2:]) else "replicate"
-    padded = functional.pad(image, (reach,) * 4, mode=mode)
-    rows = functional.conv2d(padded, weights, groups=image.shape[1])
-    return functional.conv2d(rows, weights.transpose(2, 3), groups=image.shape[1])
 
 
 def jpeg(image: Tensor, quality: int) -> Tensor:

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
-from ttpo_cli.training.degradation.bicubic import gaussian_blur, jpeg
+from ttpo_cli.training.degradation.bicubic import jpeg
 
 Fault = Callable[[Tensor, float, torch.Generator], Tensor]
 

@@ -9,6 +9,7 @@ from scipy.special import j1
 from torch import Tensor
 from torch.nn import functional
 
+from ttpo_cli.imaging.filters import filtered
 from ttpo_cli.training.degradation.bicubic import jpeg
 
 Profile = Callable[[Tensor, float], Tensor]
@@ -94,14 +95,6 @@ def _once(image: Tensor, order: Order, generator: torch.Generator, base: tuple[i
     factor = _factor(order, generator)
     image = _resized(image, (max(1, round(height * factor)), max(1, round(width * factor))), generator)
     return _noisy(image, order, generator)
-
-
-def filtered(image: Tensor, kernel: Tensor) -> Tensor:
-    """Convolve each channel with an odd kernel; edges reflected, or repeated where the image is smaller."""
-    reach = kernel.shape[-1] // 2
-    mode = "reflect" if reach < min(image.shape[-2:]) else "replicate"
-    padded = functional.pad(image, (reach,) * 4, mode=mode)
-    return functional.conv2d(padded, kernel.to(image).expand(image.shape[1], 1, -1, -1), groups=image.shape[1])
 
 
 def _kernel(order: Order, generator: torch.Generator) -> Tensor:

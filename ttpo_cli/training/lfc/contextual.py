@@ -84,7 +84,7 @@ class VggFeatures(nn.Module):
             if shape != tuple(tensor.shape):
                 has = f"has shape {shape}" if shape else "is missing"
                 raise WeightsError(
-                    f"{path.name} is no VGG19: features.{name} {has}, {tuple(tensor.shape)} expected; give torchvision's file"
+                    f"{path.name} is not VGG19: features.{name} {has}, {tuple(tensor.shape)} expected; give torchvision's file"
                 )
         return {name: found[name] for name in expected}
 

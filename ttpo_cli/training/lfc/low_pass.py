@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.wavelets import low_band
 
 LowPass = Callable[[Tensor], Tensor]
@@ -20,14 +20,10 @@ def downscaled(image: Tensor, scale: int) -> Tensor:
     return scale * functional.avg_pool2d(image, scale)
 
 
-def gaussian_low_pass(image: Tensor, size: int = GAUSSIAN, sigma: float = 3.0) -> Tensor:
-    """A Gaussian of size x size, edges reflected, gain 1: (N, C, H, W) -> same. The image must be larger than size // 2."""
-    offsets = torch.arange(size, dtype=image.dtype, device=image.device) - size // 2
-    weights = torch.exp(-(offsets**2) / (2 * sigma**2))
-    weights = (weights / weights.sum()).expand(image.shape[1], 1, 1, -1)
-    padded = functional.pad(image, (size // 2,) * 4, mode="reflect")
-    return functional.conv2d(functional.conv2d(padded, weights, groups=image.shape[1]), weights.mT, groups=image.shape[1])
+def ablation_low_pass(image: Tensor) -> Tensor:
+    """The ablation's Gaussian of 21 x 21 pixels and deviation 3, (N, C, H, W) -> same. The image must be larger than half of that."""
+    return gaussian_blur(image, 3.0, reach=GAUSSIAN // 2)
 
 
 # LF of the constraint, each commuting with the flips and transposes of an even-sided crop.
-LOW_PASSES: dict[str, LowPass] = {"haar": low_band, "gaussian": gaussian_low_pass}
+LOW_PASSES: dict[str, LowPass] = {"haar": low_band, "gaussian": ablation_low_pass}

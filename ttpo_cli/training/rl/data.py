@@ -14,11 +14,12 @@ from torch import Tensor
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import UsageError
+from ttpo_cli.imaging.filters import filtered
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.data import Pair, draw_crops, hold_back, read_partnered, read_photos, refuse_nothing, to_float, to_uint8
 from ttpo_cli.training.degradation.bicubic import jpeg
-from ttpo_cli.training.degradation.real_world import blur_kernel, filtered
+from ttpo_cli.training.degradation.real_world import blur_kernel
 
 KERNEL = 41
 # (N, 3, h, w) -> (N, 3, scale h, scale w), both in [0, 1]: what stands between the input and the policy.
@@ -56,7 +57,15 @@ class PolicyDataOptions:
 
 @dataclass(frozen=True)
 class Degradation:
-    """One drawn degradation. kernel: (41, 41), or None; factor: of shrinking; noise: of 255; quality: of JPEG, or None."""
+    """One drawn degradation, as blind restoration trains on: unlike `training.degradation.bicubic` it shrinks by any factor and back to a
+    size, and its blur may be longer along one axis.
+
+    Attributes:
+        kernel: (41, 41), or None.
+        factor: Of shrinking.
+        noise: Deviation, of 255.
+        quality: Of JPEG, or None.
+    """
 
     kernel: Tensor | None
     factor: float
@@ -105,7 +114,7 @@ def load_restorer(options: PolicyDataOptions, device: torch.device) -> tuple[int
 
 
 def draw_degradation(options: PolicyDataOptions, generator: torch.Generator) -> Degradation:
-    """A degradation of the ranges: the blur round or, as often, of two deviations and any angle."""
+    """A degradation of the ranges of the options: the blur round or, as often, of two deviations and any angle."""
     draws = torch.rand(7, generator=generator).tolist()
 
     def between(ends: tuple[float, ...], share: float) -> float:

@@ -1,0 +1,1 @@
+"""What ails a photo: JPEG compression, noise, lost resolution, clipped tones; a photo or a drawing."""
