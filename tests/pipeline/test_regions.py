@@ -141,5 +141,5 @@ def test_it_is_the_longer_side_that_sends_a_photo_into_regions_and_the_page_says
     """Not the area: 33 x 8 pixels at scale 4 are fewer than a region of 128 x 128 holds."""
     outcome = run(tiny_engine(), tiny_photo(height, width), region=128, region_overlap=8).outcome
     assert ("regions chose by itself" in outcome.reason) is in_regions
-    page = (Path(__file__).parents[1] / "docs" / "method.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "method.md").read_text("utf-8")
     assert "longer side" in next(line for line in page.splitlines() if "`--region`" in line)

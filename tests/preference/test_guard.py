@@ -16,8 +16,8 @@ LQ = imresize(RESTORED, 0.25).clamp(0, 1)
 OPTIONS = GuardOptions()
 
 
-def judge(image: torch.Tensor, restored: torch.Tensor, lq: torch.Tensor, scale: int, options: GuardOptions) -> Verdict:
-    return Guard(restored, lq, scale, options).judge(image)
+def judge(image: torch.Tensor, restored: torch.Tensor, lq: torch.Tensor, options: GuardOptions) -> Verdict:
+    return Guard(restored, lq, options).judge(image)
 
 
 def _grain(amount: float) -> torch.Tensor:
@@ -30,7 +30,7 @@ def test_agreement_is_ten_log_of_the_mean_squared_error() -> None:
 
 
 def test_the_restored_image_itself_passes() -> None:
-    assert judge(RESTORED, RESTORED, LQ, 4, OPTIONS).refused is None
+    assert judge(RESTORED, RESTORED, LQ, OPTIONS).refused is None
 
 
 def test_a_shift_of_colour_is_put_back_where_the_input_could_show_it() -> None:
@@ -43,7 +43,7 @@ def test_a_shift_of_colour_is_put_back_where_the_input_could_show_it() -> None:
 
 def test_more_rounds_agree_better_with_the_input() -> None:
     strayed = RESTORED + 0.05 * torch.randn(RESTORED.shape, generator=torch.Generator().manual_seed(8))
-    once, thrice = (float(consistency(keep_low_band(strayed, RESTORED, 4, replace(OPTIONS, rounds=rounds)), LQ, 4)) for rounds in (1, 3))
+    once, thrice = (float(consistency(keep_low_band(strayed, RESTORED, 4, replace(OPTIONS, rounds=rounds)), LQ)) for rounds in (1, 3))
     assert thrice > once + 3
 
 
@@ -56,7 +56,7 @@ def test_new_detail_above_the_inputs_resolution_survives_the_mending() -> None:
 def test_mending_raises_the_agreement_with_the_input() -> None:
     coarse = imresize(torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(1)), size=(96, 96)) * 0.1
     strayed = RESTORED + coarse
-    before, after = (float(consistency(image, LQ, 4)) for image in (strayed, keep_low_band(strayed, RESTORED, 4, OPTIONS)))
+    before, after = (float(consistency(image, LQ)) for image in (strayed, keep_low_band(strayed, RESTORED, 4, OPTIONS)))
     assert after > before + 6
 
 
@@ -70,16 +70,16 @@ def test_mending_raises_the_agreement_with_the_input() -> None:
 )
 def test_what_betrays_the_photo_is_refused_with_its_reason(image: torch.Tensor, why: str) -> None:
     options = replace(OPTIONS, consistency_margin=60.0) if why == "grain" else OPTIONS
-    assert why in str(judge(image, RESTORED, LQ, 4, options).refused)
-    assert judge(image, RESTORED, LQ, 4, replace(options, enabled=False)).refused is None
+    assert why in str(judge(image, RESTORED, LQ, options).refused)
+    assert judge(image, RESTORED, LQ, replace(options, enabled=False)).refused is None
 
 
 @pytest.mark.parametrize(("knob", "image"), [("fidelity", _grain(0.01)), ("grain", _grain(0.02)), ("consistency_margin", _grain(0.02))])
 def test_each_limit_is_read(knob: str, image: torch.Tensor) -> None:
     lenient = GuardOptions(fidelity=0.0, grain=1e9, consistency_margin=1e9)
     strict = {"fidelity": 99.0, "grain": 1.0, "consistency_margin": 0.0}[knob]
-    assert judge(image, RESTORED, LQ, 4, lenient).refused is None
-    assert judge(image, RESTORED, LQ, 4, replace(lenient, **{knob: strict})).refused is not None
+    assert judge(image, RESTORED, LQ, lenient).refused is None
+    assert judge(image, RESTORED, LQ, replace(lenient, **{knob: strict})).refused is not None
 
 
 def test_grain_is_measured_where_the_restored_image_is_smooth() -> None:
@@ -97,7 +97,7 @@ def test_the_size_of_the_low_band_is_read() -> None:
 
 def test_a_photo_of_one_pixel_is_judged_without_error() -> None:
     pixel = torch.full((1, 3, 1, 1), 0.5)
-    assert judge(keep_low_band(pixel, pixel, 1, OPTIONS), pixel, pixel, 1, OPTIONS).refused is None
+    assert judge(keep_low_band(pixel, pixel, 1, OPTIONS), pixel, pixel, OPTIONS).refused is None
 
 
 def test_a_share_outside_zero_to_one_is_refused() -> None:
@@ -107,18 +107,18 @@ def test_a_share_outside_zero_to_one_is_refused() -> None:
 
 def test_agreement_beyond_the_rounding_of_files_is_not_asked_for() -> None:
     """RESTORED shrinks to LQ exactly, at more than 60 dB: a result at 54 dB has lost nothing a file could hold."""
-    assert float(consistency(RESTORED, LQ, 4)) > 60
+    assert float(consistency(RESTORED, LQ)) > 60
     near, far = ((RESTORED + shift / 255).clamp(0, 1) for shift in (0.5, 1.0))
-    assert 52 < float(consistency(near, LQ, 4)) < 56
-    assert judge(near, RESTORED, LQ, 4, OPTIONS).refused is None
-    assert "contradicts" in str(judge(far, RESTORED, LQ, 4, OPTIONS).refused)
+    assert 52 < float(consistency(near, LQ)) < 56
+    assert judge(near, RESTORED, LQ, OPTIONS).refused is None
+    assert "contradicts" in str(judge(far, RESTORED, LQ, OPTIONS).refused)
 
 
 @pytest.mark.parametrize(("shift", "refused"), [(0.0628, False), (0.0634, True)])
 def test_the_least_fidelity_is_24_db_and_no_less(shift: float, refused: bool) -> None:
     grey = torch.full((1, 3, 32, 32), 0.4)
     options = replace(OPTIONS, consistency_margin=60.0)
-    assert (judge(grey + shift, grey, grey[..., ::4, ::4], 4, options).refused is not None) is refused
+    assert (judge(grey + shift, grey, grey[..., ::4, ::4], options).refused is not None) is refused
 
 
 def test_only_the_smoothest_third_counts_as_smooth() -> None:
@@ -151,9 +151,26 @@ def test_the_restored_image_is_measured_once_however_many_results_are_judged(mon
 
     monkeypatch.setattr(guard_module, "local_energy", counted(guard_module.local_energy))
     monkeypatch.setattr(guard_module, "consistency", counted(consistency))
-    guard = Guard(RESTORED, LQ, 4, OPTIONS)
+    guard = Guard(RESTORED, LQ, OPTIONS)
     images = [(RESTORED + shift / 255).clamp(0, 1) for shift in (0.25, 0.5, 1.0)]
     verdicts = [guard.judge(image) for image in images]
     assert sum(image is RESTORED for image in seen) == 2  # its energy and its consistency, once each
     assert [sum(other is image for other in seen) for image in images] == [2, 2, 2]
-    assert verdicts == [judge(image, RESTORED, LQ, 4, OPTIONS) for image in images]
+    assert verdicts == [judge(image, RESTORED, LQ, OPTIONS) for image in images]
+
+
+def test_no_more_agreement_is_asked_for_than_the_scene_itself_has_with_a_degraded_input() -> None:
+    """The restored image repeats the input's noise; a result without it agrees as the scene does, and is kept at that bound alone."""
+    noise = 0.06 * torch.randn(LQ.shape, generator=torch.Generator().manual_seed(11))
+    noisy = (LQ + noise).clamp(0, 1)
+    repeating = imresize(noisy, size=(96, 96)).clamp(0, 1)
+    assert float(consistency(repeating, noisy)) > float(consistency(RESTORED, noisy)) + 6
+    expected = float(consistency(RESTORED, noisy))
+    lenient = replace(OPTIONS, grain=1e9, fidelity=0.0)
+    assert "contradicts" in str(Guard(repeating, noisy, lenient).judge(RESTORED).refused)
+    assert Guard(repeating, noisy, lenient, expected).judge(RESTORED).refused is None
+    assert "contradicts" in str(Guard(repeating, noisy, lenient, expected).judge((RESTORED * 0.8)).refused)
+
+
+def test_a_clean_input_is_to_be_agreed_with_to_the_rounding_of_files_whatever_is_expected() -> None:
+    assert Guard(RESTORED, LQ, OPTIONS, 99.0).least_consistency == Guard(RESTORED, LQ, OPTIONS).least_consistency == 49.0

@@ -91,7 +91,7 @@ def _check_limit(photo: Size, result: Size, options: SizeOptions) -> None:
     if result[0] * result[1] > options.max_megapixels * 1e6:
         raise UsageError(
             f"the result would have {result[1]}x{result[0]} pixels, {result[0] * result[1] / 1e6:.0f} megapixels and more than "
-            f"--max-megapixels {options.max_megapixels:g}: give a smaller size with --scale, --long-edge or --megapixels, or raise the limit"
+            f"--max-megapixels {options.max_megapixels:g}: ask for less with --scale, --long-edge or --megapixels, or raise the limit"
         )
 
 

@@ -99,7 +99,7 @@ def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
     others = [Variant(backbone, sizes.shrink) for backbone in engine.backbones[1:]]
     return PhotoPlan(
         first=Variant(engine.backbone, sizes.shrink),
-        others=tuple([*others, *_shrunk_variants(engine.backbones, sizes, settings)]),
+        others=(*others, *_shrunk_variants(engine.backbones, sizes, settings)),
         sizes=sizes,
         inspection=inspection,
     )

@@ -132,7 +132,7 @@ class Guard:
 
     @property
     def least_consistency(self) -> float:
-        """What a result must reach, dB: the restored image's agreement with the input, or the scene's where that is less, but for a margin."""
+        """What a result must reach, dB: the restored image's agreement with the input, or the scene's where that is less, less a margin."""
         return min(self.own_consistency, self.agreement) - self.options.consistency_margin
 
     @cached_property

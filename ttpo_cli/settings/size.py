@@ -16,11 +16,9 @@ class SizeOptions:
     2 and 1 times that does.
     """
 
-    scale: float | None = option(
-        None, "Times larger than the photo, any number above 0: 1, 1.5, 2, 4.", flag="--scale", panel=SIZE, before=None
-    )
+    scale: float | None = option(None, "Times larger than the photo: any number above 0.", flag="--scale", panel=SIZE, before=None)
     long_edge: int | None = option(
-        None, "Longer side of the result, pixels.", flag="--long-edge", panel=SIZE, limits=(1, None), before=None
+        None, "Longer side of the result in pixels.", flag="--long-edge", panel=SIZE, limits=(1, None), before=None
     )
     megapixels: float | None = option(None, "Size of the result, megapixels.", flag="--megapixels", panel=SIZE, before=None)
     shrink: Shrink = option(
