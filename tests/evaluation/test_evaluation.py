@@ -16,8 +16,8 @@ from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metric
+from ttpo_cli.pipeline import Engine
 from ttpo_cli.preference.outcome import BEST_OF_N
-from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.settings.settings import Settings
 
 CPU = torch.device("cpu")
@@ -42,7 +42,7 @@ def judges(*names):
 
 
 def bicubic():
-    return backbone_restorer(load_backbone("bicubic"), CPU, RestoreOptions())
+    return backbone_restorer(Engine((load_backbone("bicubic"),), None, CPU), Settings(ttpo=False))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def bicubic():
 def test_set5_has_the_published_psnr(shared_data, checkpoint, published):
     items = find_items(shared_data / "benchmark" / "Set5_x4")
     name = checkpoint if checkpoint == "bicubic" else shared_data / "backbones" / checkpoint
-    restorer = backbone_restorer(load_backbone(name), CPU, RestoreOptions())
+    restorer = backbone_restorer(Engine((load_backbone(name),), None, CPU), Settings(ttpo=False))
     mean = mean_rows(list(evaluate(items, restorer, judges("psnr_y"), 4, CPU)))["restored"]["psnr_y"]
     assert mean == pytest.approx(published, abs=0.02)
 
@@ -107,7 +107,7 @@ def test_a_photo_that_fails_is_a_record_with_its_error_and_the_others_go_on(pair
 
 
 def test_a_backbone_of_another_scale_is_told_the_sizes(pairs):
-    restorer = backbone_restorer(load_backbone("none"), CPU, RestoreOptions())
+    restorer = backbone_restorer(Engine((load_backbone("none"),), None, CPU), Settings(ttpo=False))
     record = next(iter(evaluate(pairs, restorer, judges("psnr_y"), 1, CPU)))
     assert "restored to 16x12 px, but its reference has 64x48" in record["error"]
 

@@ -11,7 +11,6 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.restoration import settings_by_ending
 from ttpo_cli.report.provenance import settings_of
 from ttpo_cli.report.record import jsonable
-from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
 from ttpo_cli.settings.option import option, recorded_texts, recorded_values
@@ -19,10 +18,13 @@ from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.settings.selection import SelectionOptions
 from ttpo_cli.settings.settings import Settings
 
-CHANGED = Settings(
+# What was done before there were options for it.
+OLD = settings_of({"settings": {}})
+CHANGED = replace(
+    OLD,
     seed=3,
     prior=PriorOptions(cfg=2.0, distilled_guidance=2.5, prompt="a street"),
-    candidates=CandidateOptions(per_strength=2),
+    candidates=replace(OLD.candidates, per_strength=2),
     selection=SelectionOptions("weights", weights={"niqe": 1.0}),
     guidance=GuidanceOptions(update="normalised"),
     pick=(2, 1),
@@ -43,7 +45,7 @@ SIDECAR = (
 )
 HASHES = [
     (
-        Settings(),
+        OLD,
         "117e0b2dc998db47ce8e05941257f269f9a311570336e697f974a4e61b27ed65",
         "c157a26fe31b4dd14452b59ac2cc90250bdf8a08fa1af154368d84ae1ef4ce06",
     ),
@@ -96,3 +98,28 @@ def test_the_recorded_name_is_that_of_the_field_where_none_is_given():
     assert recorded_values(Whole()) == {"stage": {"first": 1, "old": {}}}
     assert list(recorded_texts(Whole())) == ["stage"] and recorded_texts(Whole())["stage"].endswith("Stage(first=1, old={})")
     assert Stage().second is not Stage().second
+
+
+def test_options_newer_than_a_record_do_what_was_done_then_and_leave_its_hash():
+    assert Settings() != OLD and OLD.size.shrink == "1" and OLD.size.ceiling == 0 and not OLD.candidates.shrinks
+    assert "size" not in recorded_values(OLD) and "size" in recorded_values(Settings())
+    assert settings_of({"settings": recorded_values(Settings())}) == Settings()
+    assert settings_of({"settings": json.loads(json.dumps(jsonable(recorded_values(OLD))))}) == OLD
+
+
+@dataclass(frozen=True)
+class Newer:
+    first: int = 1
+    new: str = option("auto", "A new option.", before="none")
+
+
+@dataclass(frozen=True)
+class WholeWithNewer:
+    stage: Newer = Newer()
+    other: int = 2
+
+
+def test_a_new_option_is_recorded_where_it_changes_something_only():
+    assert recorded_values(WholeWithNewer(Newer(new="none"))) == {"stage": {"first": 1}, "other": 2}
+    assert recorded_values(WholeWithNewer()) == {"stage": {"first": 1, "new": "auto"}, "other": 2}
+    assert recorded_texts(WholeWithNewer(Newer(new="none")))["stage"] == "Newer(first=1)"

@@ -102,7 +102,7 @@ def load_backbone(
 
 def backbone_names(text: str) -> tuple[str, ...]:
     """The backbones of --backbone A,B,C; a file's name may hold commas. Raises UsageError where none or one twice is named."""
-    if Path(text).exists():
+    if text.strip() and Path(text).exists():
         return (text,)
     names = tuple(entry.strip() for entry in text.split(",") if entry.strip())
     if not names or len(set(names)) < len(names):

@@ -1,0 +1,113 @@
+"""What is decided for one photo: the backbone, the sizes, the other restorations, and what the guard may ask."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from fakes import tiny_engine, tiny_photo
+from inspected import CLEAN, NOISY, automatic, network
+
+from ttpo_cli.backbones.automatic import DRAWINGS, PHOTOS
+from ttpo_cli.errors import UsageError
+from ttpo_cli.pipeline import plan as plan_module
+from ttpo_cli.pipeline.plan import KEPT, compression_error, engine_for, expected_agreement, plan_photo
+from ttpo_cli.preference.guard import ROUNDING
+from ttpo_cli.settings.candidates import CandidateOptions
+from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.settings import Settings
+from ttpo_cli.settings.size import SizeOptions
+
+
+@pytest.fixture
+def found(monkeypatch):
+    """What the inspection of every photo says; changed by a test, or taken away."""
+    state = {"inspection": CLEAN, "calls": 0}
+
+    def inspect(photo):
+        state["calls"] += 1
+        return state["inspection"]
+
+    monkeypatch.setattr(plan_module, "inspect_photo", inspect)
+    return state
+
+
+def test_a_degraded_photo_is_restored_by_the_photographs_network_and_a_drawing_by_its_own(found):
+    found["inspection"] = NOISY
+    plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
+    assert (plan.first.backbone.name, plan.sizes.result, plan.sizes.shrink, plan.kept) == (PHOTOS, (256, 320), 1, False)
+    assert "noise of 10" in plan.reason
+    found["inspection"] = replace(NOISY, kind="drawing")
+    assert plan_photo(tiny_photo(64, 80), automatic(), Settings()).first.backbone.name == DRAWINGS
+
+
+def test_a_clean_photo_that_keeps_its_size_is_kept(found):
+    for size in (SizeOptions(scale=1), SizeOptions(scale=0.5), SizeOptions(ceiling=0.02)):
+        plan = plan_photo(tiny_photo(64, 80), automatic(), Settings(size=size))
+        assert plan.kept and plan.reason == KEPT and plan.first.backbone.name == "none" and not plan.others
+        assert not plan.settled(Settings(size=size)).ttpo
+    assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=2))).kept
+    assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=1, shrink="0.5"))).kept
+    found["inspection"] = NOISY
+    assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=1))).kept
+
+
+def test_auto_shrinks_to_the_detail_and_a_named_backbone_sees_the_photo_as_it_is(found):
+    found["inspection"] = replace(NOISY, effective_resolution=0.5)
+    plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
+    assert plan.sizes.shrunk == (32, 40) and plan.scale == 8 and plan.settled(Settings()).size.shrink == "0.5"
+    named = replace(tiny_engine(), backbones=(network("mine"),))
+    assert plan_photo(tiny_photo(64, 80), named, Settings()).sizes.shrink == 1
+    assert plan_photo(tiny_photo(64, 80), named, Settings(size=SizeOptions(shrink="0.5"))).sizes.shrink == 0.5
+
+
+def test_other_backbones_and_smaller_photos_make_further_candidates(found):
+    both = replace(tiny_engine(), backbones=(network("first"), network("second")))
+    plan = plan_photo(tiny_photo(64, 80), both, Settings(candidates=CandidateOptions(shrinks=(0.5, 0.25))))
+    assert plan.first.label == "first" and plan.backbones == ("first", "second")
+    labels = ["second", "first from 0.5", "second from 0.5", "first from 0.25", "second from 0.25"]
+    assert [variant.label for variant in plan.others] == labels
+    assert not plan_photo(tiny_photo(64, 80), both, Settings(ttpo=False)).others[1:]
+    small = plan_photo(tiny_photo(24, 24), both, Settings())
+    assert [variant.label for variant in small.others] == ["second"]  # 12 pixels are less than a network takes
+    assert not plan_photo(tiny_photo(64, 80), tiny_engine(), Settings()).others  # interpolation has nothing to gain from less
+
+
+def test_shares_that_are_not_between_0_and_1_are_refused(found):
+    for share in (0.0, 1.0, -0.5, 2.0):
+        with pytest.raises(UsageError, match="--candidates-shrinks"):
+            plan_photo(tiny_photo(64, 80), automatic(), Settings(candidates=CandidateOptions(shrinks=(share,))))
+
+
+def test_a_photo_is_inspected_only_where_something_depends_on_it(found):
+    plan_photo(tiny_photo(64, 80), tiny_engine(), Settings(ttpo=False))
+    plan_photo(tiny_photo(64, 80), tiny_engine(), Settings(guard=GuardOptions(degradation=False)))
+    assert found["calls"] == 0
+    assert plan_photo(tiny_photo(64, 80), tiny_engine(), Settings()).inspection is CLEAN and found["calls"] == 1
+
+
+def test_a_named_repetition_of_an_automatic_choice_decides_the_same(found):
+    found["inspection"] = replace(NOISY, effective_resolution=0.5)
+    first = plan_photo(tiny_photo(64, 80), automatic(), Settings())
+    again = plan_photo(tiny_photo(64, 80), engine_for(first, automatic()), first.settled(Settings()))
+    assert (again.sizes, again.first.label, [one.label for one in again.others]) == (
+        first.sizes,
+        first.first.label,
+        [one.label for one in first.others],
+    )
+    assert again.agreement(Settings()) == first.agreement(Settings())
+
+
+def test_what_the_guard_may_ask_follows_noise_and_compression():
+    assert expected_agreement(CLEAN, 1.0) == ROUNDING
+    assert expected_agreement(NOISY, 1.0) == pytest.approx(28.13, abs=0.01)  # 20 log10(255 / 10)
+    assert expected_agreement(NOISY, 0.5) == pytest.approx(28.13 + 6.02, abs=0.01)
+    assert expected_agreement(replace(CLEAN, jpeg_quality_estimated=50.0), 1.0) == pytest.approx(30.1, abs=0.01)
+    both = expected_agreement(replace(NOISY, jpeg_quality=50.0), 1.0)
+    assert both < min(28.13, 30.1)
+    assert plan_photo(tiny_photo(64, 80), tiny_engine(), Settings()).agreement(Settings(guard=GuardOptions(degradation=False))) == ROUNDING
+
+
+def test_compression_errs_less_at_higher_qualities():
+    errors = [compression_error(float(quality)) for quality in range(1, 101)]
+    assert errors == sorted(errors, reverse=True) and compression_error(None) == 0
+    assert torch.tensor(compression_error(75.0)).log10().mul(-10).item() == pytest.approx(32.7, abs=0.1)
