@@ -72,7 +72,7 @@ def learn(pairs: Pairs, names: Sequence[str], ceiling: bool) -> Learned:
     """Fit the weights of these metrics. Raises TtpoError with fewer than `minimum_picks`, or a metric that no pick knows."""
     if len(pairs) < minimum_picks(len(names)):
         needed = f"weights of {len(names)} metrics, which takes {minimum_picks(len(names))}"
-        raise TtpoError(f"{len(pairs)} picks are too few to learn {needed}: pick more photos first")
+        raise TtpoError(f"too few picks ({len(pairs)}) to learn {needed}: pick more photos first")
     unknown = [name for name in names if name not in metrics_of(pairs)]
     if unknown or not names:
         known = ", ".join(metrics_of(pairs))

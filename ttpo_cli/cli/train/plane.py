@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, counted, write_json
 from ttpo_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,7 +54,9 @@ def plane(
         points = list(measure(items, models, loaded, chosen, lambda done, total: on_step("photos", done, total)))
     ends = [by_name[best_of(points, stage, metric)] for stage, metric in zip(("objective", "perceptual"), loaded, strict=False)]
     curve = interpolate(items, ends[0], ends[1], loaded, chosen, SHARES)
-    terminal.table(f"means of {len(items)} photos", ["model", "output", *names, "low MAE"], [_cells(point) for point in [*points, *curve]])
+    terminal.table(
+        f"means of {counted(len(items), 'photo')}", ["model", "output", *names, "low MAE"], [_cells(point) for point in [*points, *curve]]
+    )
     if output is not None:
         atomic_write(output, _plot(points, curve, loaded).encode(), overwrite)
     if json:

@@ -12,6 +12,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ttpo_cli.cli.terminal.console import counted
+
 if TYPE_CHECKING:
     import torch
 
@@ -46,7 +48,7 @@ def name_left_out(reasons: Sequence[str]) -> None:
     for reason in reasons:
         console.print(f"left out: {reason}", highlight=False, markup=False, soft_wrap=True)
     if reasons:
-        console.print(f"{len(reasons)} photos left out", highlight=False)
+        console.print(f"{counted(len(reasons), 'photo')} left out", highlight=False)
 
 
 def choose_training_device(name: str) -> torch.device:
