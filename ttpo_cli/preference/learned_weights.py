@@ -102,8 +102,8 @@ def learned_of(values: Any) -> Learned:
     """From what JSON made of a record. Raises TtpoError for anything else."""
     wanted = {entry.name for entry in fields(Learned)}
     if not isinstance(values, dict) or values.get("schema_version") != LEARNED_WEIGHTS_SCHEMA or not wanted <= values.keys():
-        raise TtpoError("no weights of `ttpo picks fit`")
+        raise TtpoError("these are not weights of `ttpo picks fit`")
     numbers = values["weights"].values() if isinstance(values["weights"], dict) else ()
     if not numbers or not all(isinstance(value, (int, float)) for value in numbers):
-        raise TtpoError("no weights of `ttpo picks fit`")
+        raise TtpoError("these are not weights of `ttpo picks fit`")
     return Learned(**{name: values[name] for name in wanted})
