@@ -68,6 +68,11 @@ def texture_of(path):
     return read_photo(path).pixels
 
 
+def test_fewer_photos_than_leave_one_for_the_pristine_level_are_an_error_that_says_how_many_are_needed(photos):
+    with pytest.raises(TtpoError, match=r"too few photos \(3\): one in 4 .* give at least 4"):
+        train_niqe(sorted(photos.glob("*.png"))[:3], shrink=1)
+
+
 def test_too_few_blocks_are_an_error_that_counts_them(photos):
-    with pytest.raises(TtpoError, match="72 are needed"):
+    with pytest.raises(TtpoError, match="needed: 72"):
         train_niqe(sorted(photos.glob("*.png"))[:4], shrink=1)

@@ -117,7 +117,7 @@ REFUSALS = {
     "more bytes than the file has": ([{"length": "none"}], "sends more than"),
     "a web page": ([{"type": "text/html; charset=utf-8"}], "a web page instead"),
     "an encoding nobody asked for": ([{"headers": {"Content-Encoding": "gzip"}}], r"another form than asked \(gzip\)"),
-    "204": ([{"status": 204}], "answers 204, which brings no file"),
+    "204": ([{"status": 204}], "answers 204 without a file"),
     "an empty file": ([{"length": 0, "cut": 0}], "an empty file"),
     "a circle of redirects": ([{"redirect": "/first.pth"}] * 20, "answers 302 .*infinite loop"),
     "a redirect that is not HTTP": ([{"redirect": "file:///etc/hostname"}], "is not allowed"),

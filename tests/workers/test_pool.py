@@ -140,7 +140,7 @@ def test_some_without_room_are_left_out_and_told():
     pool, told = pool_of(Actor("a"), Actor("b", starts=[NoRoom("the cluster is full")]))
     pool.start()
     assert pool.size == 1 and pool.work(0, "x") == ("a", 0) and pool.work(1, "x") == ("a", 1)
-    assert told == ["1 workers instead of 2: the cluster is full"]
+    assert told == ["only 1 of 2 workers: the cluster is full"]
 
 
 def test_room_for_nobody_is_an_error():

@@ -155,5 +155,5 @@ def load_file(path: Path, blend: float = 1.0) -> Backbone:
     if kind == "lfc-sr":
         return lfc_backbone(path.stem, state, metadata, sha256, blend)
     if kind is not None:
-        raise WeightsError(f"{path.name} is a {kind} of ttpo, no restorer: give it to the option for that, and a backbone here")
+        raise WeightsError(f"{path.name} is a {kind} of ttpo, not a restorer: give it to the option for that, and a backbone here")
     return spandrel_backbone(path, state, sha256)

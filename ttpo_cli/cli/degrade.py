@@ -7,6 +7,7 @@ import typer
 
 from ttpo_cli.cli.terminal.console import Quiet, Terminal, write_line
 from ttpo_cli.errors import UsageError
+from ttpo_cli.settings.output import Encoding
 
 
 def degrade(
@@ -27,7 +28,6 @@ def degrade(
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.imaging.writing import write_photo
-    from ttpo_cli.settings.output import Encoding
     from ttpo_cli.training.degradation.bicubic import DegradeOptions
     from ttpo_cli.training.degradation.bicubic import degrade as degrade_pixels
 

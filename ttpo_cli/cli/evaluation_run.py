@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from ttpo_cli.cli.score import title
+from ttpo_cli.cli.score_run import title
 from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
 from ttpo_cli.evaluation.comparison import FACTS, compare_rows, mean_facts

@@ -1,5 +1,6 @@
 """`ttpo invert`: how exactly diffusion inversion returns a photo, by solver and number of steps, as JSON and as a plot."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.pipeline import Asked, with_prior
 from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, write_json
+from ttpo_cli.errors import UsageError
 
 
 @with_prior()
@@ -21,13 +23,10 @@ def invert(
     asked: Asked,
 ) -> None:
     """Measure what inversion without fresh noise (eta = 0) loses. In fp32, so that the solver's error shows and not rounding."""
-    from dataclasses import asdict
-
     from ttpo_cli.backbones.inference import restore
     from ttpo_cli.benchmarks.inversion import round_trips
     from ttpo_cli.device.device import choose_device
     from ttpo_cli.diffusion.priors.catalog import load_prior, locate
-    from ttpo_cli.errors import UsageError
     from ttpo_cli.imaging.atomic import atomic_write
     from ttpo_cli.imaging.reading import read_photo
     from ttpo_cli.pipeline.engine import load_backbones

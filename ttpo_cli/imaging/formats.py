@@ -105,7 +105,7 @@ def output_format(path: Path | None, format: str, photo_format: str) -> str:
     promised = None if path is None else format_of_name(path.name)
     if format == "keep" and path is not None and path.suffix and promised is None:
         known = ", ".join(suffix for entry in FORMATS.values() for suffix in entry.suffixes)
-        raise UsageError(f"'{path.name}' ends in no format that ttpo writes: choose a name ending in one of {known}")
+        raise UsageError(f"'{path.name}' does not end in a format that ttpo writes: choose a name ending in one of {known}")
     if format != "keep" and promised is not None and promised != format:
         raise UsageError(f"'{path}' is named as {FORMATS[promised].title} but {FORMATS[format].title} was asked for: change one of them")
     return (promised or photo_format) if format == "keep" else format

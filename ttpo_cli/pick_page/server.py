@@ -74,7 +74,7 @@ def _add_routes(app: FastAPI, backlog: Backlog, previews: Previews) -> None:
     @app.get("/pick/picture/{address}/{row}/{size}")
     def picture(address: str, row: int, size: str) -> Response:
         if size not in SIZES:
-            raise UsageError(f"no size '{size}': known: {', '.join(SIZES)}")
+            raise UsageError(f"unknown size '{size}', known: {', '.join(SIZES)}")
         data = previews.picture(backlog.picture(address, row), SIZES[size])
         return Response(data, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 

@@ -58,7 +58,7 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
     metrics = load_metrics(options.metrics, device, files, store.find)
     for metric in metrics:
         if metric.needs_reference:
-            raise UsageError(f"metric '{metric.name}' needs a reference, which a photo to restore has not: choose no-reference metrics")
+            raise UsageError(f"metric '{metric.name}' needs a reference, and a photo to restore has none: choose no-reference metrics")
     prior = load_prior(located, device, options.precision, settings.prior, store)
     tools = Tools(prior=prior, metrics=metrics, ranker=load_ranker(device, files.get("ranker"))[0])
     return Engine(backbones, tools, device, automatic)

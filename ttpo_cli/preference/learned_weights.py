@@ -72,7 +72,7 @@ def learn(pairs: Pairs, names: Sequence[str], ceiling: bool) -> Learned:
     """Fit the weights of these metrics. Raises TtpoError with fewer than `minimum_picks`, or a metric that no pick knows."""
     if len(pairs) < minimum_picks(len(names)):
         needed = f"weights of {len(names)} metrics, which takes {minimum_picks(len(names))}"
-        raise TtpoError(f"{len(pairs)} picks are too few to learn {needed}: pick more photos first")
+        raise TtpoError(f"too few picks ({len(pairs)}) to learn {needed}: pick more photos first")
     unknown = [name for name in names if name not in metrics_of(pairs)]
     if unknown or not names:
         known = ", ".join(metrics_of(pairs))
@@ -102,8 +102,8 @@ def learned_of(values: Any) -> Learned:
     """From what JSON made of a record. Raises TtpoError for anything else."""
     wanted = {entry.name for entry in fields(Learned)}
     if not isinstance(values, dict) or values.get("schema_version") != LEARNED_WEIGHTS_SCHEMA or not wanted <= values.keys():
-        raise TtpoError("no weights of `ttpo picks fit`")
+        raise TtpoError("these are not weights of `ttpo picks fit`")
     numbers = values["weights"].values() if isinstance(values["weights"], dict) else ()
     if not numbers or not all(isinstance(value, (int, float)) for value in numbers):
-        raise TtpoError("no weights of `ttpo picks fit`")
+        raise TtpoError("these are not weights of `ttpo picks fit`")
     return Learned(**{name: values[name] for name in wanted})

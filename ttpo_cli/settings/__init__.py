@@ -1,1 +1,1 @@
-"""Every option of the pipeline, declared once: a dataclass a stage, each field with its default and its help. Imports no torch."""
+"""Every option of the pipeline, the outputs and a run, declared once, in a dataclass each, with default and help. Imports no torch."""

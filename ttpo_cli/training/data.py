@@ -123,7 +123,7 @@ def read_partnered(photos: Sequence[tuple[str, Tensor]], folder: Path, scale: in
 def _paired(name: str, hq: Tensor, partner: Path | None, scale: int) -> Pair:
     """Raises TtpoError without a partner, for an unreadable one, and for one of another size."""
     if partner is None:
-        raise TtpoError(f"{name}: the low-quality folder holds no photo of this name")
+        raise TtpoError(f"{name}: the low-quality folder has no photo of this name")
     lq = read_uint8(partner)
     if tuple(hq.shape[1:]) != tuple(side * scale for side in lq.shape[1:]):
         sizes = f"{lq.shape[2]}x{lq.shape[1]} and {hq.shape[2]}x{hq.shape[1]}"

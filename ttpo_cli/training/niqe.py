@@ -35,9 +35,11 @@ def train_niqe(
 
     Only blocks whose mean local deviation exceeds `sharpness` times that of the photo's sharpest block count: a photo's blurred
     background is not a measure of sharpness. shrink: photos are reduced by this first; the paper's is 1. every: each `every`-th photo is
-    held back. Raises TtpoError where fewer than 72 blocks are left to fit 36 features.
+    held back. Raises TtpoError for fewer photos than `every`, or where fewer than 72 blocks are left to fit 36 features.
     """
     kept, held = hold_back(photos, every)
+    if not held:
+        raise TtpoError(f"too few photos ({len(photos)}): one in {every} only measures the pristine level, so give at least {every}")
     rows = []
     for done, path in enumerate(kept):
         image = on_8_bit_grid(imresize(read_photo(path).pixels, 1 / shrink))
@@ -47,7 +49,9 @@ def train_niqe(
             on_step("features", done + 1, len(kept))
     features = torch.cat(rows) if rows else torch.zeros(0, FEATURES)
     if len(features) < FEWEST_BLOCKS:
-        raise TtpoError(f"{len(photos)} photos gave {len(features)} sharp blocks, {FEWEST_BLOCKS} are needed: give more or larger photos")
+        raise TtpoError(
+            f"photos used: {len(kept)}; sharp blocks found: {len(features)}, needed: {FEWEST_BLOCKS}. Give more or larger photos"
+        )
     state = {"mean": features.nanmean(dim=0), "covariance": feature_covariance(features)}
     model = NiqeModel(state["mean"], state["covariance"])
     metric = Metric(

@@ -61,7 +61,7 @@ def fetch_repository(
         info = huggingface_hub.HfApi(**address).model_info(source.repo, revision=revision, files_metadata=True)
         files = tuple(_listed(sibling) for sibling in info.siblings or () if _is_wanted(source, sibling.rfilename))
         if not files or info.sha is None:
-            raise WeightsError(f"{source.repo} holds no {source.file or ', '.join(source.allow_patterns)} at revision {revision}")
+            raise WeightsError(f"{source.repo} has no {source.file or ', '.join(source.allow_patterns)} at revision {revision}")
         total, done = sum(file.bytes or 0 for file in files), 0
         for file in files:
             huggingface_hub.hf_hub_download(source.repo, file.path, revision=info.sha, cache_dir=cache, **address)

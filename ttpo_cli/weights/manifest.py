@@ -62,7 +62,7 @@ def _entries(path: Path, stamp: tuple[int, int], repair: str) -> dict[str, Manif
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise WeightsError(f"{path.name} cannot be read ({' '.join(str(error).split())}): {repair}") from error
     if not isinstance(content, dict):
-        raise WeightsError(f"{path.name} holds no mapping of names to entries: {repair}")
+        raise WeightsError(f"{path.name} does not hold a mapping of names to entries: {repair}")
     entries = {name: read_entry(path.name, name, values) for name, values in content.items()}
     _refuse_double_names(path.name, entries)
     return entries

@@ -158,7 +158,7 @@ def _check(response: Any, have: int, size: int | None, part: Part) -> tuple[int,
     if headers.get_content_type() == "text/html":
         raise Elsewhere("answers with a web page instead of the file")
     if response.status not in (200, 206):
-        raise Elsewhere(f"answers {response.status}, which brings no file")
+        raise Elsewhere(f"answers {response.status} without a file")
     encoding = headers.get("Content-Encoding", "identity").lower()
     if encoding != "identity":
         raise Elsewhere(f"sends the file in another form than asked ({_words(encoding)})")

@@ -83,7 +83,7 @@ class WorkerPool:
         if not self._workers:
             raise full[0]
         if full:
-            self._warn(f"{len(self._workers)} workers instead of {len(self._workers) + len(full)}: {full[0]}")
+            self._warn(f"only {len(self._workers)} of {len(self._workers) + len(full)} workers: {full[0]}")
 
     def work(self, task: Any, label: str) -> Any:
         """The answer of the next free worker; a task whose worker is lost is repeated, ATTEMPTS times in all.

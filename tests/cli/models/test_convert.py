@@ -221,7 +221,7 @@ def test_shapes_that_no_model_has_are_an_unknown_kind_and_fit_no_folder(models, 
     save_file({name: torch.zeros(shape) for name, shape in CRAFTED[case].items()}, path)
     guessed = case.startswith("FLUX")  # whose kind its names tell
     assert program(["models", "convert", str(path), "-o", str(tmp_path / "mine"), "--offline"]) == (3 if guessed else 2)
-    assert ("not on this machine" if guessed else "of no kind that can be guessed") in capsys.readouterr().err
+    assert ("not on this machine" if guessed else "of a kind that cannot be guessed") in capsys.readouterr().err
     folder = save_family("flux-dev", tmp_path / "flux") if guessed else like(models)
     assert program(["models", "convert", str(path), "--like", str(folder), "-o", str(tmp_path / "mine"), "--offline"]) == 3
     said = capsys.readouterr().err

@@ -1,6 +1,7 @@
 """A person's path without a browser: candidates now, picks, finished photos, pairs for a trainer, agreement with the metrics."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -135,8 +136,10 @@ def test_pairs_are_exported_with_the_pixels_that_were_shown(out, capsys):
 
 
 def test_stats_say_how_often_each_metric_agrees(out, capsys):
-    for name, rows in (("one.png", ("1", "5")), ("deep/two.png", ("1", "5"))):
-        program(["picks", "add", "out", name, *rows])
+    program(["picks", "add", "out", "one.png", "1", "5"])
+    assert program(["picks", "stats", "out"]) == 0
+    assert re.search(r"\b1 pick\b", capsys.readouterr().err)
+    program(["picks", "add", "out", "deep/two.png", "1", "5"])
     assert program(["picks", "stats", "out", "--json"]) == 0
     shown = capsys.readouterr()
     told = json.loads(shown.out)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.cli.app import app
+from ttpo_cli.cli.train.curves import draw_plane
 from ttpo_cli.cli.train.lfc import PLANE
-from ttpo_cli.cli.train.plot import draw_plane
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.training.lfc import train as method
 from ttpo_cli.training.run import load_state

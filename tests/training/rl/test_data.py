@@ -87,7 +87,7 @@ def test_pairs_of_two_folders_stay_aligned_and_a_missing_partner_is_named(photo_
     options = PolicyDataOptions(photos=4, crop=32, lq=str(tmp_path))
     pairs, _, left_out = read_policy_pairs(find_photos([photo_folder]), options, 2)
     assert len(pairs) == 2
-    assert any("2.png: the low-quality folder holds no photo" in reason for reason in left_out)
+    assert any("2.png: the low-quality folder has no photo" in reason for reason in left_out)
     lq, truth = draw_inputs(pairs, options, 2, generator())
     assert float((torch.nn.functional.avg_pool2d(truth, 2) - lq).abs().max()) < 2 / 255
     with pytest.raises(TtpoError, match="40x48 and 80x96 are not a pair of scale 4"):

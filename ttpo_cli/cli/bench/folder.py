@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, counted, write_json
 from ttpo_cli.errors import TtpoError
 
 _PROGRAM = (sys.executable, "-c", "from ttpo_cli.cli.app import main; main()")
@@ -41,7 +41,7 @@ def bench_folder(
     first = timings[0].seconds
     rows = [[one.way, str(one.processes), f"{one.seconds:.1f}", f"{one.cpu_seconds:.1f}", f"{first / one.seconds:.2f}"] for one in timings]
     columns = ["way", "processes", "seconds", "CPU seconds", "times as fast"]
-    terminal.table(f"{photos} photos of {side}x{side}, the same bytes", columns, rows)
+    terminal.table(f"{counted(photos, 'photo')} of {side}x{side}, the same bytes", columns, rows)
     made = {"photos": photos, "side": side, "workers": workers, "executor": executor, "options": options}
     write_json({"schema_version": SCHEMA_VERSION, **made, "machine": describe_machine(), "ways": [asdict(one) for one in timings]})
 

@@ -72,7 +72,7 @@ def convert(file: Path, like: str | None, output: Path, terminal: Terminal) -> N
     if like is None:
         like = single_file.prior_like(file)
         if like is None:
-            raise UsageError(f"'{file}' is of no kind that can be guessed: name the model it was made from with --like")
+            raise UsageError(f"'{file}' is of a kind that cannot be guessed: name the model it was made from with --like")
         terminal.say(f"{file.name} is taken for a {like}; if it was made from another model, name that with --like")
     with opened_store(terminal) as store:
         folder = Path(like) if Path(like).is_dir() else store.settings(named(like, store).name)

@@ -11,7 +11,6 @@ import typer
 
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.options.flags import ENGINE, FLAGS, PARTS, RUN_FLAGS, STAGES, WHOLE, Flag, parameters, parsed, renamed
-from ttpo_cli.cli.options.selection_weights import weights_by_picks
 from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.output import Encoding, Outputs
@@ -38,6 +37,8 @@ class Asked:
         picks_in: output folders with the picks that --selection-weights learned is to follow.
         Raises UsageError for text that is not a value of its option, TtpoError for weights that cannot be learned or read.
         """
+        from ttpo_cli.cli.options.selection_weights import weights_by_picks
+
         given = {**self.values, **own}
         given |= weights_by_picks(given, picks_in)
         values = parsed(given)

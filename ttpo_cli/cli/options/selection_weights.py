@@ -3,12 +3,13 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ttpo_cli.cli.options.flags import names
 from ttpo_cli.errors import TtpoError, UsageError
-
-if TYPE_CHECKING:
-    from ttpo_cli.preference.learned_weights import Learned
+from ttpo_cli.folder.pick_store import picked_pairs
+from ttpo_cli.metrics.paper import with_panels
+from ttpo_cli.preference.learned_weights import Learned, learn, learned_of
 
 LEARNED = "learned"
 
@@ -29,12 +30,7 @@ def weights_by_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> dict
     return {"selection_weights": numbers, "selection_fusion": LEARNED}
 
 
-def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned":
-    from ttpo_cli.cli.options.flags import names
-    from ttpo_cli.folder.pick_store import picked_pairs
-    from ttpo_cli.metrics.paper import with_panels
-    from ttpo_cli.preference.learned_weights import learn
-
+def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> Learned:
     if not picks_in:
         raise UsageError(
             "--selection-weights learned uses the picks in an output folder: restore a folder, or give a file of `ttpo picks fit`"
@@ -43,9 +39,7 @@ def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> "Learned"
     return learn(pairs, with_panels(names(given["metrics"])), given["selection_ceiling"] == "on")
 
 
-def _from_file(path: Path, given: Mapping[str, Any]) -> "Learned":
-    from ttpo_cli.preference.learned_weights import learned_of
-
+def _from_file(path: Path, given: Mapping[str, Any]) -> Learned:
     try:
         learned = learned_of(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TtpoError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, counted
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.pick_store import add_pick, candidates_folder, picked_pairs, read_proposal
 from ttpo_cli.preference.learned_weights import Learned, learn, learned_record, metrics_of, minimum_picks
@@ -51,7 +51,7 @@ def show_agreement(folder: Path, terminal: Terminal) -> dict[str, Any]:
     for metric, row in sorted(rows.items()):
         low, high = row["interval"]
         cells.append([metric, f"{row['agreed']} of {row['asked']}", f"{row['agreed'] / row['asked']:.0%}", f"{low:.0%} to {high:.0%}"])
-    terminal.table(f"{len(pairs)} picks", ["metric", "agrees", "share", "95 %"], cells)
+    terminal.table(counted(len(pairs), "pick"), ["metric", "agrees", "share", "95 %"], cells)
     record = {"schema_version": SCHEMA_VERSION, "picks": len(pairs), "metrics": rows}
     names = metrics_of(pairs)
     if not names or len(pairs) < minimum_picks(len(names)):
@@ -76,7 +76,9 @@ def show_learned(learned: Learned, terminal: Terminal) -> None:
     for name, weight in learned.weights.items():
         low, high = learned.intervals[name]
         weights.append([name, f"{weight:+.2f}", f"{learned.standard_errors[name]:.2f}", f"{low:+.2f} to {high:+.2f}"])
-    terminal.table(f"weights learned from {learned.picks} picks", ["metric", "weight", "standard error", "95 % (bootstrap)"], weights)
+    terminal.table(
+        f"weights learned from {counted(learned.picks, 'pick')}", ["metric", "weight", "standard error", "95 % (bootstrap)"], weights
+    )
     alone = [[name, f"{share:.0%}"] for name, share in learned.agreement.items()]
     rows = [["learned weights, picks held out", f"{learned.held_out:.0%}"], ["equal weights", f"{learned.equal:.0%}"], *alone]
     terminal.table("agrees with the picks", ["", "share"], rows)

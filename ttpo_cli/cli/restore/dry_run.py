@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ttpo_cli import pipeline
 from ttpo_cli.cli.restore.summary import RunSummary
+from ttpo_cli.cli.terminal.console import counted
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.decision import Decision, FolderRequest
 from ttpo_cli.folder.estimate import Estimate, Sample, estimate
@@ -74,7 +75,7 @@ def describe_folder(
     """What --dry-run says of a folder: how many of its photos would be restored and why, and an estimate of time, memory and disk."""
     terminal = summary.terminal
     reasons = Counter(f"{decision.act}: {decision.why}" for decision in decisions)
-    terminal.say(f"{root}: {len(decisions)} photos")
+    terminal.say(f"{root}: {counted(len(decisions), 'photo')}")
     for reason, count in sorted(reasons.items()):
         terminal.say(f"  {count} to {reason}" if reason.startswith(("restore", "finish")) else f"  {count} {reason}")
     todo = [decision for decision in decisions if decision.act == "restore"]

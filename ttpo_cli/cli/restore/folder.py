@@ -10,7 +10,7 @@ from typing import Any
 from ttpo_cli.cli.restore.dry_run import describe_folder
 from ttpo_cli.cli.restore.request import RestoreRequest
 from ttpo_cli.cli.restore.summary import RunSummary
-from ttpo_cli.cli.terminal.console import Terminal, write_line
+from ttpo_cli.cli.terminal.console import Terminal, counted, write_line
 from ttpo_cli.cli.terminal.errors import foreseen
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.decision import Decision, FolderRequest, decide, left_behind
@@ -28,7 +28,7 @@ from ttpo_cli.workers.pool import WorkerPool
 _WORDS = {
     "restored": "restored",
     "completed": "completed",
-    "proposed": "proposed",
+    "proposed": "with candidates to pick from",
     "unchanged": "unchanged",
     "waiting": "waiting for a pick",
     "kept": "passed over",
@@ -61,7 +61,7 @@ def restore_folder(
             part.unlink(missing_ok=True)
         restorer = FolderRestorer(session, context, mark=journal.mark)
         total = sum(decision.act == "restore" for decision in decisions)
-        summary.terminal.say(f"{root}: {total} of {len(decisions)} photos to restore")
+        summary.terminal.say(f"{root}: {total} of {counted(len(decisions), 'photo')} to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()
         with summary.terminal.progress("folder") as on_step:
             restore = partial(restorer.restore, on_step=on_step) if pool is None else pooled(pool, restorer)

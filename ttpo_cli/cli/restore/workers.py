@@ -10,7 +10,7 @@ import torch
 
 from ttpo_cli.backbones.automatic import names_of_backbones
 from ttpo_cli.cli.options.shared import names
-from ttpo_cli.cli.terminal.console import Terminal
+from ttpo_cli.cli.terminal.console import Terminal, counted
 from ttpo_cli.cli.terminal.downloads import warn_of_licences
 from ttpo_cli.device.device import choose_device
 from ttpo_cli.errors import UsageError
@@ -54,7 +54,7 @@ def _on_this_machine(executor: Executor, loader: SessionLoader, photos: int, ter
     devices = devices_of(executor.device)
     count = min(executor.workers or len(devices), photos)
     threads = str(_given_threads() or max(1, torch.get_num_threads() // count))
-    terminal.say(f"{_workers(count)} on {', '.join(devices[:count])}, {threads} CPU threads each: loading")
+    terminal.say(f"{counted(count, 'worker')} on {', '.join(devices[:count])}, {threads} CPU threads each: loading")
     loaders = [loader.on(devices[index % len(devices)]) for index in range(count)]
     return [ProcessWorker(f"worker {index}", own, {THREADS: threads}) for index, own in enumerate(loaders, 1)]
 
@@ -74,7 +74,7 @@ def _on_cluster(executor: Executor, loader: SessionLoader, photos: int, terminal
     share = Share(threads, 0) if of_gpu is None else Share(given or of_gpu, 1)
     count = min(wanted, places(share))
     fewer = f" (there is no room for {wanted})" if executor.workers and count < wanted else ""
-    terminal.say(f"{_workers(count)} on {address or 'a Ray cluster of this machine'}, {share} each{fewer}: loading")
+    terminal.say(f"{counted(count, 'worker')} on {address or 'a Ray cluster of this machine'}, {share} each{fewer}: loading")
     environment = {THREADS: str(share.cpus), **{name: os.environ[name] for name in _CARRIED if name in os.environ}}
     own = loader.on("cuda" if share.gpus else "cpu")
     return [RayWorker(f"worker {index}", own, environment, share) for index in range(1, count + 1)]
@@ -84,10 +84,6 @@ def _given_threads() -> int:
     """What --threads or the environment says, 0 for nothing; of OpenMP's "4,2" the first, for which torch has use."""
     first = os.environ.get(THREADS, "").partition(",")[0].strip()
     return int(first) if first.isdecimal() else 0
-
-
-def _workers(count: int) -> str:
-    return "1 worker" if count == 1 else f"{count} workers"
 
 
 def devices_of(text: str) -> list[str]:

@@ -105,6 +105,11 @@ class Terminal:
             bars.start()
 
 
+def counted(number: int, noun: str) -> str:
+    """ "1 photo", "2 photos"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def write_json(value: Any) -> None:
     """One JSON object on stdout: the data of a command."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")

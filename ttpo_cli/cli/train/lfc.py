@@ -47,7 +47,7 @@ def lfc(
     On several GPUs: accelerate launch $(command -v ttpo) train lfc ...
     """
     from ttpo_cli.cli.train.configured import Request, run_configured
-    from ttpo_cli.cli.train.plot import draw_curves, draw_plane
+    from ttpo_cli.cli.train.curves import draw_curves, draw_plane
     from ttpo_cli.training.lfc.train import LfcOptions, train_lfc
 
     flags = {"preset": preset, "scale": scale, "steps": steps, "seed": seed, "precision": precision}

@@ -46,7 +46,7 @@ def lrpo(
     On several GPUs: accelerate launch $(command -v ttpo) train lrpo ...
     """
     from ttpo_cli.cli.train.configured import Request, run_configured
-    from ttpo_cli.cli.train.plot import draw_curves
+    from ttpo_cli.cli.train.curves import draw_curves
     from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
     from ttpo_cli.weights.store import open_store
 

@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+from ttpo_cli.cli.terminal.console import Terminal, counted
+from ttpo_cli.errors import UsageError
+
 
 def niqe(
     photos: Annotated[list[Path], typer.Argument(help="Good photos, or folders of them; every fourth only measures the pristine level.")],
@@ -18,8 +21,6 @@ def niqe(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")] = False,
 ) -> None:
     """Fit NIQE's pristine Gaussian to sharp blocks of good photos; use it with --metric-weights niqe=FILE."""
-    from ttpo_cli.cli.terminal.console import Terminal
-    from ttpo_cli.errors import UsageError
     from ttpo_cli.training.data import find_photos
     from ttpo_cli.training.niqe import train_niqe
     from ttpo_cli.weights.checkpoint import save_checkpoint
@@ -32,5 +33,5 @@ def niqe(
     with terminal.progress("niqe") as on_step:
         state, metadata = train_niqe(find_photos(photos), sharpness, shrink, on_step=on_step)
     save_checkpoint(output, state, metadata)
-    level = f"pristine level {metadata['pristine']:.2f} on {metadata['held_back']} held-back photos"
-    terminal.say(f"{output}: {metadata['blocks']} sharp blocks of {metadata['photos']} photos, {level}")
+    level = f"pristine level {metadata['pristine']:.2f} on {counted(metadata['held_back'], 'held-back photo')}"
+    terminal.say(f"{output}: {metadata['blocks']} sharp blocks of {counted(metadata['photos'], 'photo')}, {level}")

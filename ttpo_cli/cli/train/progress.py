@@ -1,30 +1,28 @@
 """What a training shows while it runs: a progress bar with the time left on a terminal, one plain line a record elsewhere."""
 
-from __future__ import annotations
-
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
+import torch
 import typer
+import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-if TYPE_CHECKING:
-    import torch
-
-    from ttpo_cli.training.run import Record
-
+from ttpo_cli.cli.terminal.console import counted
+from ttpo_cli.device.device import choose_device
+from ttpo_cli.training.config import read_config, read_setting, with_values
+from ttpo_cli.training.run import Record
 
 Options = TypeVar("Options")
 
 
 def read_options(defaults: Options, config: Path | None, settings: Sequence[str], flags: Mapping[str, Any]) -> Options:
     """A training's options: the defaults, then the file, then --set, then the flags that were given (not None)."""
-    from ttpo_cli.training.config import read_config, read_setting, with_values
-
     options = defaults if config is None else with_values(defaults, read_config(config))
     for setting in settings:
         options = with_values(options, read_setting(setting))
@@ -33,10 +31,6 @@ def read_options(defaults: Options, config: Path | None, settings: Sequence[str]
 
 def print_options(options: Any) -> None:
     """All options as YAML on standard output: a file for --config."""
-    import json
-
-    import yaml
-
     typer.echo(yaml.safe_dump(json.loads(json.dumps(asdict(options))), sort_keys=False), nl=False)
 
 
@@ -46,15 +40,11 @@ def name_left_out(reasons: Sequence[str]) -> None:
     for reason in reasons:
         console.print(f"left out: {reason}", highlight=False, markup=False, soft_wrap=True)
     if reasons:
-        console.print(f"{len(reasons)} photos left out", highlight=False)
+        console.print(f"{counted(len(reasons), 'photo')} left out", highlight=False)
 
 
 def choose_training_device(name: str) -> torch.device:
     """`auto` is CUDA where there is one, else the CPU. Raises UsageError for a device that is not there."""
-    import torch
-
-    from ttpo_cli.device.device import choose_device
-
     return choose_device("cpu" if name == "auto" and not torch.cuda.is_available() else name)
 
 

@@ -125,7 +125,7 @@ def load_vae(folder: Path, dtype: torch.dtype, class_name: str | None = None) ->
     config = _json(folder / "config.json", f"{folder} is not an autoencoder in diffusers layout")
     name = class_name or str(config.get("_class_name", ""))
     if not name.startswith("Autoencoder"):
-        raise WeightsError(f"{folder} holds {name or 'something else'}, no autoencoder: give the folder of a VAE")
+        raise WeightsError(f"{folder} holds {name or 'something else'}, not an autoencoder: give the folder of a VAE")
     return load_part(folder, name, dtype)
 
 
@@ -192,7 +192,7 @@ def _parts_for(path: Path, names: Collection[str], layout: Layout) -> dict[str, 
     files = {part: sorted((layout.folder / part).glob("*.safetensors")) for part in lacking}
     if absent := [part for part in lacking if not files[part]]:
         raise WeightsError(
-            f"{path.name} has no {', '.join(absent)}, and {layout.folder} no weights of them: fetch that model whole "
+            f"{path.name} has no {', '.join(absent)}, and {layout.folder} has no weights for them: fetch that model whole "
             "(`ttpo models fetch NAME`, if it has a name), or give --like a folder that has them"
         )
     return {part: load_part(layout.folder / part, layout.parts[part], _dtype(files[part][0]), layout.libraries[part]) for part in lacking}

@@ -54,7 +54,7 @@ def convert(path: Path, like: Path, output: Path) -> Layout:
     """
     header = _header(path)
     if not _has_network(header):
-        raise WeightsError(f"{path.name} holds no text-to-image model that is known: its tensors have other names")
+        raise WeightsError(f"{path.name} does not hold a text-to-image model that ttpo knows: its tensors have other names")
     if output.exists():
         raise TtpoError(f"'{output}' exists already: choose another name for the folder")
     common = Counter(dtype for dtype, _ in header.values()).most_common(1)[0][0]

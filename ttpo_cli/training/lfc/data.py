@@ -78,5 +78,6 @@ def start_weights(path: Path, preset: str, scale: int) -> dict[str, Tensor]:
     state, metadata = load_checkpoint(path)
     found = (metadata.get("ttpo"), metadata.get("preset"), str(metadata.get("scale")))
     if found != ("lfc-sr", preset, str(scale)):
-        raise UsageError(f"{path.name} holds {found[1] or 'no LFC-SR'} x{found[2]}, the run is of {preset} x{scale}: start from the same")
+        held = f"{found[1] or 'another network'} x{found[2]}"
+        raise UsageError(f"{path.name} holds {held}, the run is of {preset} x{scale}: start from the same")
     return state
