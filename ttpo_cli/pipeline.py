@@ -15,7 +15,7 @@ from ttpo_cli.diffusion.priors.catalog import load_prior, locate
 from ttpo_cli.errors import MemoryExhausted, UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
-from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.imaging.tiles import Overlap, map_tiles
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.ranker import load_ranker
 from ttpo_cli.preference.best_of_n import compared_with_best_of_n
@@ -210,7 +210,7 @@ def _in_regions(photo: _Photo, settings: Settings, side: int, observer: Observer
 
     regions = ShrinkingTiles(
         function=region,
-        overlap=settings.region_overlap,
+        overlap=Overlap(pixels=settings.region_overlap),
         smallest=SMALLEST_REGION,
         complaint=_complaint(photo.engine.device),
         pieces="regions",

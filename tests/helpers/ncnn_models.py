@@ -62,8 +62,9 @@ def run_ncnn(param, image, source="in", target="out"):
     assert net.load_param(str(param)) == 0
     assert net.load_model(str(param.with_suffix(".bin"))) == 0
     extractor = net.create_extractor()
-    # The array's rows are not aligned as ncnn's are; a clone is.
-    extractor.input(source, ncnn.Mat(np.ascontiguousarray(image[0].numpy())).clone())
+    array = np.ascontiguousarray(image[0].numpy())  # held by this name: ncnn.Mat does not
+    # The array's rows are not aligned as ncnn's are; a clone's are.
+    extractor.input(source, ncnn.Mat(array).clone())
     status, blob = extractor.extract(target)
     assert status == 0
     return torch.from_numpy(np.array(blob))[None]
