@@ -44,11 +44,10 @@ class Interp(nn.Module):
         return check_size(self.layer, (blob[0], *(int(side * self.factor) for side in blob[1:])))
 
     def forward(self, image: Tensor, reference: Tensor | None = None) -> Tensor:
-        if self.kind == 1 and reference is None:
-            return functional.interpolate(image, scale_factor=self.factor, mode="nearest")
-        size = [int(side * self.factor) for side in image.shape[-2:]] if reference is None else reference.shape[-2:]
-        align = None if self.kind == 1 else self.align
-        return functional.interpolate(image, size=size, mode=INTERPOLATIONS[self.kind], align_corners=align)
+        mode, align = INTERPOLATIONS[self.kind], None if self.kind == 1 else self.align
+        if reference is None:  # the factor, and not the rounded size, says where a pixel lies
+            return functional.interpolate(image, scale_factor=self.factor, mode=mode, align_corners=align)
+        return functional.interpolate(image, size=reference.shape[-2:], mode=mode, align_corners=align)
 
     def reach(self, blob: Reach, reference: Reach | None = None) -> Reach:
         neighbours = Fraction(_NEIGHBOURS[self.kind])
