@@ -14,7 +14,7 @@ from ttpo_cli.backbones.ncnn.shape import Shape, check_channels, check_image, ch
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 
 MOST_CHANNELS = 2**16
-LARGEST_STEP = 4096
+LARGEST_STEP = 512
 
 Activation = Callable[[Tensor], Tensor]
 
