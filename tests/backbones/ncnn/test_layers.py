@@ -1,7 +1,5 @@
 """Every type of layer against the ncnn package, with small weights; sizes of blobs as computed beforehand; and settings that are refused."""
 
-import struct
-
 import numpy as np
 import pytest
 import torch
@@ -11,7 +9,6 @@ from ttpo_cli.backbones.ncnn.graph import Graph
 from ttpo_cli.backbones.ncnn.layers import LAYERS
 from ttpo_cli.backbones.ncnn.param_file import read_param
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
-from ttpo_cli.errors import WeightsError
 
 SIZE = (4, 13, 10)
 

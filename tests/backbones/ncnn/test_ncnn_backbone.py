@@ -1,13 +1,19 @@
 """Real checkpoints of ncnn against the ncnn package, on odd sizes, and the pair of files found by either's path."""
 
+import json
+
 import pytest
 import torch
 from ncnn_models import convolution, package_model, run_ncnn, write_pair
+from PIL import Image
+from typer.testing import CliRunner
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
+from ttpo_cli.cli.app import app
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.settings.restore import RestoreOptions
+from ttpo_cli.weights.sha256 import file_sha256
 
 CPU = torch.device("cpu")
 
@@ -96,3 +102,84 @@ def test_tiles_are_the_whole_picture(height, width, tile):
     tiled = restore(backbone, image, CPU, RestoreOptions(tile=tile))
     assert tiled.tile_used == tile
     assert float((tiled.image - whole).abs().max()) < 1e-5
+
+
+def tiny(folder, name="model"):
+    return write_pair(folder, convolution("c", "in", "x", 3, 12), "PixelShuffle p 1 1 x out 0=2", name=name)
+
+
+def test_either_file_or_their_folder_names_the_checkpoint(tmp_path):
+    param, image = tiny(tmp_path), photo(9, 7)
+    loaded = [load_backbone(path) for path in (param, param.with_suffix(".bin"), tmp_path)]
+    results = [backbone.network(image) for backbone in loaded]
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+    first = loaded[0]
+    assert (first.name, first.architecture, first.scale, first.task) == ("model", "ncnn", 2, "super-resolution")
+    assert first.sha256 == file_sha256(param.with_suffix(".bin"))
+    assert file_sha256(param) in first.tags[0]
+
+
+def test_a_bin_that_is_a_torch_checkpoint_is_read_as_one_even_next_to_a_param(tmp_path):
+    param = tiny(tmp_path)
+    torch.save({"weight": torch.zeros(3)}, param.with_suffix(".bin"))
+    with pytest.raises(WeightsError, match="made for a network that ttpo does not know"):
+        load_backbone(param.with_suffix(".bin"))
+
+
+def test_what_is_missing_or_ambiguous_is_said(tmp_path):
+    param = tiny(tmp_path)
+    with pytest.raises(WeightsError, match="holds 2 .param files of ncnn: give one of model.param, other.param"):
+        tiny(tmp_path, "other")
+        load_backbone(tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(WeightsError, match="holds 0 .param files"):
+        load_backbone(tmp_path / "empty")
+    param.with_suffix(".bin").unlink()
+    with pytest.raises(WeightsError, match=r"model.bin is missing: a checkpoint of ncnn is a .param and a .bin of one name"):
+        load_backbone(param)
+    with pytest.raises(WeightsError, match="absent.param"):
+        load_backbone(tmp_path / "absent.param")
+    binary = tmp_path / "model.param.bin"
+    binary.write_bytes(bytes.fromhex("dd857600") + bytes(40))
+    with pytest.raises(WeightsError, match="binary form of a .param: give the .param in text"):
+        load_backbone(binary)
+    (tmp_path / "other.param").unlink()
+    with pytest.raises(WeightsError, match="other.param is missing"):
+        load_backbone(tmp_path / "other.bin")
+
+
+@pytest.mark.parametrize("damage", ["cut", "longer", "empty", "partner of another", "nan"])
+def test_a_damaged_bin_is_refused_in_one_line(tmp_path, damage):
+    weights = tiny(tmp_path).with_suffix(".bin")
+    content = weights.read_bytes()
+    other = write_pair(tmp_path / "..", convolution("c", "in", "out", 3, 3), name=f"{tmp_path.name}-other").with_suffix(".bin")
+    changed = {
+        "cut": content[:-5],
+        "longer": content + bytes(4),
+        "empty": b"",
+        "partner of another": other.read_bytes(),
+        "nan": content[:4] + b"\xff" * 4 + content[8:],
+    }
+    weights.write_bytes(changed[damage])
+    with pytest.raises(WeightsError, match="model") as caught:
+        load_backbone(tmp_path / "model.param")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_is_close_to_full(precision):
+    backbone, image = load_backbone(package_model("REALESRGAN_ANIMAVIDEOV3_UP2X")), photo(16, 16)
+    half = restore(backbone, image, CPU, RestoreOptions(precision=precision))
+    assert half.precision_used == precision
+    assert float((half.image - restore(backbone, image, CPU).image).abs().mean()) < 1 / 255
+
+
+def test_a_photo_is_restored_from_the_command_line(tmp_path):
+    param = package_model("REALESRGAN_ANIMAVIDEOV3_UP2X")
+    Image.fromarray((photo(21, 34)[0].permute(1, 2, 0) * 255).byte().numpy()).save(tmp_path / "photo.png")
+    arguments = ["restore", str(tmp_path / "photo.png"), "--backbone", str(param), "--no-ttpo", "-o", str(tmp_path / "out.png")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert Image.open(tmp_path / "out.png").size == (68, 42)
+    record = json.loads(next(tmp_path.glob("out*.json")).read_text())
+    assert file_sha256(param.with_suffix(".bin")) in json.dumps(record)

@@ -54,7 +54,7 @@ class Layer:
         """A whole number from `least` to `most`. Raises WeightsError."""
         value = self.numbers.get(key, default)
         if value != int(value) or not least <= value <= most:
-            raise self.error(f"has {key}={value:g}, which is not a whole number from {least} to {most}: give another checkpoint")
+            raise self.error(f"has {key}={value}, which is not a whole number from {least} to {most}: give another checkpoint")
         return int(value)
 
     def number(self, key: int, default: float = 0.0) -> float:
