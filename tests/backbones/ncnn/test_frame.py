@@ -31,6 +31,10 @@ def seen(network, channels, side, scale):
     return max(int((rows - middle).abs().max()), int((columns - middle).abs().max()))
 
 
+DOWN_AND_UP = [
+    convolution("a", "in", "x", 3, 3, kernel=2, settings="3=2"),
+    convolution("b", "x", "out", 3, 3, kernel=2, settings="3=2", kind="Deconvolution"),
+]
 GRAPHS = {
     "same size": ([convolution("a", "in", "x", 3, 4), convolution("b", "x", "out", 4, 3)], (1, 1, 0, 2)),
     "dilation": ([convolution("a", "in", "out", 3, 3, settings="2=3 4=3")], (1, 1, 0, 3)),
@@ -40,13 +44,7 @@ GRAPHS = {
     "nearest": (["Interp i 1 1 in x 0=1 1=4.0 2=4.0", convolution("a", "x", "out", 3, 3)], (4, 1, 0, 2)),
     "bicubic half of four": (["Interp i 1 1 in x 0=2 1=4.0 2=4.0", "Interp j 1 1 x out 0=3 1=0.5 2=0.5"], (2, 1, 0, 2)),
     "upconvolution": ([convolution("a", "in", "x", 3, 3, settings=""), deconvolution("b", "x", "out", 3, "3=2 4=3")], (2, 1, 2, 2)),
-    "down and up": (
-        [
-            convolution("a", "in", "x", 3, 3, kernel=2, settings="3=2"),
-            convolution("b", "x", "out", 3, 3, kernel=2, settings="3=2", kind="Deconvolution"),
-        ],
-        (1, 2, 0, 2),
-    ),
+    "down and up": (DOWN_AND_UP, (1, 2, 0, 2)),
     "unshuffled first": (["Reorg r 1 1 in y 0=2", convolution("a", "y", "x", 12, 12), "PixelShuffle p 1 1 x out 0=2"], (1, 2, 0, 4)),
 }
 
@@ -97,6 +95,7 @@ def test_an_enlarger_that_makes_nothing_of_grey_computes_a_difference(tmp_path, 
     torch.testing.assert_close(network(image), expected)
 
 
+COARSE = [convolution(f"c{i}", f"b{i - 1}" if i else "in", f"b{i}", 3, 3, settings="3=500 4=1") for i in range(2)]
 WRONG = {
     "two channels": ([convolution("a", "in", "out", 2, 2)], "takes 2 channels and gets 3"),
     "more channels": ([convolution("a", "in", "out", 3, 8)], "turns 3 channels into a blob of the size"),
@@ -104,10 +103,7 @@ WRONG = {
     "a smaller image": ([convolution("a", "in", "out", 3, 3, settings="3=2 4=1")], "enlarges by 0.5 x 0.5"),
     "too large an image": (["Interp i 1 1 in out 0=2 1=32.0 2=32.0"], "enlarges by 32 x 32"),
     "fixed size": (["Crop c 1 1 in out 3=64 4=64 5=3"], "enlarges by 0 x 0"),
-    "a grid of thousands": (
-        [convolution(f"c{i}", f"b{i - 1}" if i else "in", f"b{i}", 3, 3, settings="3=500 4=1") for i in range(2)],
-        "needs sides that are multiples of 250000",
-    ),
+    "a grid of thousands": (COARSE, "needs sides that are multiples of 250000"),
     "distorting": ([convolution("a", "in", "out", 3, 3, settings="3=2 13=1 4=1")], "would distort"),
 }
 

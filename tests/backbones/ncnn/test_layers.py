@@ -1,4 +1,4 @@
-"""Every type of layer against the ncnn package, with small weights; sizes of blobs as computed beforehand; and settings that are refused."""
+"""Every type of layer against the ncnn package, with small weights, and the sizes of blobs against those computed beforehand."""
 
 import numpy as np
 import pytest
