@@ -142,7 +142,7 @@ def _probe(graph: Graph, multiple: int) -> tuple[int, Shape, Shape]:
 
 
 def _minimum(graph: Graph, channels: int, multiple: int, margins: int) -> int:
-    """The least side that the graph accepts, by halving."""
+    """The least side that the graph accepts: the first at once, or by halving."""
 
     def fits(count: int) -> bool:
         try:
@@ -151,7 +151,9 @@ def _minimum(graph: Graph, channels: int, multiple: int, margins: int) -> int:
             return False
         return True
 
-    low, high = 0, max(_PROBES) // multiple + 1
+    if fits(1):
+        return multiple
+    low, high = 1, max(_PROBES) // multiple + 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)
