@@ -81,7 +81,7 @@ def framed(graph: Graph, file: str) -> FramedGraph:
     A graph that enlarges and turns grey into nothing computes what is missing from the enlarged image, as Real-CUGAN x4 does.
     """
     frame = frame_of(graph, file)
-    network = FramedGraph(graph, frame).eval()
+    network = FramedGraph(graph, frame).to(memory_format=torch.channels_last).eval()  # a tenth faster for Real-ESRGAN x4plus
     if frame.scale == 1:
         return network
     side = math.ceil(max(_TRIED, frame.minimum) / frame.multiple) * frame.multiple
