@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError
-from ttpo_cli.imaging.tiles import map_tiles, pad_reflect
+from ttpo_cli.imaging.tiles import Overlap, map_tiles, pad_reflect
 
 
 def noise(height: int, width: int, channels: int = 3) -> Tensor:
@@ -120,3 +120,35 @@ def test_an_image_that_fits_is_not_copied_and_a_minimum_is_rounded_up_to_the_mul
     image = noise(8, 16)
     assert pad_reflect(image, 8)[0] is image
     assert pad_reflect(image, 8, minimum=18)[0].shape[-2:] == (24, 24)
+
+
+@pytest.mark.parametrize(("overlap", "tile"), [(6, 16), (9, 16), (12, 24)])
+def test_tiles_are_exactly_the_whole_where_the_edges_that_the_function_sees_wrong_are_left_out(overlap: int, tile: int) -> None:
+    image = noise(61, 44, channels=1)
+    kernel = torch.rand(1, 1, 7, 7, generator=torch.Generator().manual_seed(0))
+
+    def smooth(piece: Tensor) -> Tensor:
+        return torch.nn.functional.conv2d(piece, kernel, padding=3)
+
+    tiled = map_tiles(smooth, image, tile=tile, overlap=Overlap(pixels=overlap, context=3))
+    torch.testing.assert_close(tiled, smooth(image), atol=1e-4, rtol=0)
+
+
+def test_an_overlap_is_at_most_a_quarter_of_a_tile_or_half_of_it_where_a_context_is_kept() -> None:
+    assert Overlap(pixels=32).within(64) == Overlap(pixels=16)
+    assert Overlap(pixels=50, context=25).within(64) == Overlap(pixels=32, context=25)
+    assert Overlap(pixels=8).within(64).pixels == 8
+
+
+def test_tiles_start_on_the_functions_own_grid() -> None:
+    columns = torch.arange(96.0).expand(1, 1, 8, 96)
+    starts = []
+
+    def remember(piece: Tensor) -> Tensor:
+        starts.append(int(piece[0, 0, 0, 0]))
+        return piece
+
+    map_tiles(remember, columns, tile=40, overlap=9, multiple=8)
+    assert starts[0] == 0 and starts[-1] == 56
+    assert all(start % 8 == 0 for start in starts)
+    assert all(later - earlier <= 31 for earlier, later in zip(starts, starts[1:], strict=False))

@@ -11,12 +11,15 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.device.device import affordable_side, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
-from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.imaging.tiles import Overlap, map_tiles
 from ttpo_cli.settings.restore import Precision, RestoreOptions
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 SMALLEST_TILE = 32
+
+# A receptive field up to this is given to every tile on all sides; of a larger one, the middle alone counts for much.
+LARGEST_CONTEXT = 64
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def restore(
     notes += tile_notes + _notes_of(backbone, lq)
     while True:
         try:
-            image, tiles = _run(backbone, lq, precision, tile, options.overlap, on_tile)
+            image, tiles = _run(backbone, lq, precision, tile, choose_overlap(backbone, options.overlap), on_tile)
             return Restored(image=image, precision_used=precision, tile_used=tiles.limit or tile, notes=(*notes, *tiles.notes))
         except _Unstable as error:
             notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")
@@ -116,6 +119,14 @@ def _fit(side: int, backbone: Backbone) -> int:
     return max(side // backbone.multiple * backbone.multiple, backbone.minimum, backbone.multiple)
 
 
+def choose_overlap(backbone: Backbone, asked: int) -> Overlap:
+    """What tiles share: `asked` pixels, or more where the network's receptive field is known and small enough that tiles can be exact."""
+    context = backbone.context
+    if context is None or context > LARGEST_CONTEXT:
+        return Overlap(pixels=asked)
+    return Overlap(pixels=max(asked, 2 * context), context=context)
+
+
 def _notes_of(backbone: Backbone, lq: Tensor) -> list[str]:
     """What a user should know of this network on this photo."""
     notes = []
@@ -138,7 +149,7 @@ def _steadier(backbone: Backbone, precision: Precision, error: Exception) -> Pre
 
 
 def _run(
-    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: int, on_tile: Callable[[int, int], None] | None
+    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: Overlap, on_tile: Callable[[int, int], None] | None
 ) -> tuple[Tensor, ShrinkingTiles]:
     """One attempt at one precision, and how its tiles shrank. Raises _Unstable, MemoryExhausted, or what the network raises."""
 
@@ -168,5 +179,5 @@ def _run(
         if tile == 0:
             return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles
         # The image that tiles make may not fit on the device together with the network.
-        image = map_tiles(lambda piece: tiles.run(piece).cpu(), lq, tile=tile, overlap=min(overlap, tile // 4), on_tile=on_tile, **size)
+        image = map_tiles(lambda piece: tiles.run(piece).cpu(), lq, tile=tile, overlap=overlap.within(tile), on_tile=on_tile, **size)
     return image.clamp_(0, 1), tiles

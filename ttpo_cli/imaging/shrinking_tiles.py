@@ -7,7 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.device.device import free_cached, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted
-from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.imaging.tiles import Overlap, map_tiles
 
 
 @dataclass
@@ -16,7 +16,7 @@ class ShrinkingTiles:
 
     Attributes:
         function, scale, multiple, minimum: As for `map_tiles`.
-        overlap: Pixels that the halves of a tile share, at most a quarter of each.
+        overlap: What the halves of a tile share, as far as it lies within them.
         smallest: Side in pixels below which a tile is not worth it.
         complaint: The error's words where not even that fits.
         pieces: What they are called in `notes`.
@@ -26,7 +26,7 @@ class ShrinkingTiles:
     """
 
     function: Callable[[Tensor], Tensor]
-    overlap: int
+    overlap: Overlap
     smallest: int
     complaint: str
     pieces: str = "tiles"
@@ -54,7 +54,7 @@ class ShrinkingTiles:
             self.run,
             piece,
             tile=self.limit,
-            overlap=min(self.overlap, self.limit // 4),
+            overlap=self.overlap.within(self.limit),
             scale=self.scale,
             multiple=self.multiple,
             minimum=self.minimum,

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,12 +10,30 @@ from torch import Tensor
 from ttpo_cli.errors import UsageError
 
 
+@dataclass(frozen=True)
+class Overlap:
+    """What neighbouring tiles share.
+
+    Attributes:
+        pixels: Shared at least.
+        context: Next to a tile's edge these are not used, since the function misses what surrounds them; within the `pixels`. Where it
+            depends on no more than this many pixels around one, tiles give exactly what the whole image gives.
+    """
+
+    pixels: int
+    context: int = 0
+
+    def within(self, tile: int) -> "Overlap":
+        """At most a quarter of a tile, or half of it where a context must be kept."""
+        return Overlap(pixels=min(self.pixels, tile // 2 if self.context else tile // 4), context=self.context)
+
+
 def map_tiles(
     function: Callable[[Tensor], Tensor],
     image: Tensor,
     *,
     tile: int,
-    overlap: int,
+    overlap: int | Overlap,
     scale: int = 1,
     multiple: int = 1,
     minimum: int = 1,
@@ -24,7 +43,8 @@ def map_tiles(
 
     function: (1, C, h, w) -> (1, C', h * scale, w * scale), called with h and w multiples of `multiple` and at least `minimum`.
     tile: the longest side of a tile in input pixels, its overlap included (raised to fit `multiple` and `minimum`); 0 is one piece.
-    overlap: input pixels that neighbouring tiles share at least; across them the one fades out linearly as the other fades in.
+    overlap: input pixels that neighbouring tiles share at least; across them, or what an Overlap's context leaves of them, the one fades
+    out linearly as the other fades in.
     The image is padded by reflection where needed and the result cut back. on_tile(done, total) is called after every tile.
     Memory: the result and one tile. Half-precision tiles are summed in float32. Raises UsageError for a tile that its overlap fills.
     """
@@ -35,10 +55,11 @@ def map_tiles(
             on_tile(1, 1)
         return result[..., : height * scale, : width * scale]
     tile = _fitting(tile, multiple, minimum)
-    if not 0 <= overlap < tile:
-        raise UsageError(f"an overlap of {overlap} pixels does not fit a tile of {tile}: choose an overlap from 0 to {tile - 1}")
-    rows, columns = _spans(padded.shape[-2], tile, overlap), _spans(padded.shape[-1], tile, overlap)
-    row_weights, column_weights = _weights(rows, scale), _weights(columns, scale)
+    shared, context = (overlap.pixels, overlap.context) if isinstance(overlap, Overlap) else (overlap, 0)
+    if not 0 <= shared < tile:
+        raise UsageError(f"an overlap of {shared} pixels does not fit a tile of {tile}: choose an overlap from 0 to {tile - 1}")
+    rows, columns = (_spans(side, tile, shared, multiple) for side in padded.shape[-2:])
+    row_weights, column_weights = _weights(rows, scale, context), _weights(columns, scale, context)
     result: Tensor | None = None
     for done, (row, column) in enumerate((row, column) for row in range(len(rows)) for column in range(len(columns))):
         (top, bottom), (left, right) = rows[row], columns[column]
@@ -83,32 +104,39 @@ def _reflected(size: int, target: int) -> Tensor:
     return torch.where(position < size, position, 2 * (size - 1) - position)
 
 
-def _spans(size: int, tile: int, overlap: int) -> list[tuple[int, int]]:
-    """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly."""
+def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
+    """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly.
+
+    They start at multiples of `multiple`, of which size and tile are some, so that a function with a grid of its own sees the same one.
+    """
     if size <= tile:
         return [(0, size)]
-    count = math.ceil((size - overlap) / (tile - overlap))
-    starts = [round(index * (size - tile) / (count - 1)) for index in range(count)]
+    steps, room = (size - tile) // multiple, max((tile - overlap) // multiple, 1)
+    count = math.ceil(steps / room) + 1
+    starts = [round(index * steps / (count - 1)) * multiple for index in range(count)]
     return [(start, start + tile) for start in starts]
 
 
-def _weights(spans: list[tuple[int, int]], scale: int) -> list[Tensor]:
+def _weights(spans: list[tuple[int, int]], scale: int, context: int) -> list[Tensor]:
     """One weight vector a span, in output pixels. Each is a rise less the next one's rise, so that together they are 1 everywhere."""
     weights = []
     for index, (start, stop) in enumerate(spans):
         centres = torch.arange(start * scale, stop * scale, dtype=torch.float64) + 0.5
-        weights.append(_rise(spans, index, centres / scale) - _rise(spans, index + 1, centres / scale))
+        weights.append(_rise(spans, index, centres / scale, context) - _rise(spans, index + 1, centres / scale, context))
     return weights
 
 
-def _rise(spans: list[tuple[int, int]], index: int, position: Tensor) -> Tensor:
-    """From 0 to 1 linearly across what span `index` shares with the one before, or its middle part where a third span reaches in."""
+def _rise(spans: list[tuple[int, int]], index: int, position: Tensor, context: int) -> Tensor:
+    """From 0 to 1 linearly across what span `index` shares with the one before, or its middle part where a third span reaches in.
+
+    Of the part, `context` pixels at either end are left out, as far as there are.
+    """
     if index in (0, len(spans)):
         return torch.full_like(position, float(index == 0))
     start, stop = spans[index][0], spans[index - 1][1]
-    width = min(stop - start, start - spans[index - 1][0])
-    if width == 0:
-        return (position > start).double()
+    width = min(stop - start, start - spans[index - 1][0]) - 2 * context
+    if width <= 0:
+        return (position > (start + stop) / 2).double()
     return (((position - (start + stop) / 2) / width) + 0.5).clamp(0, 1)
 
 

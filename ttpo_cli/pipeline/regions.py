@@ -11,7 +11,7 @@ from ttpo_cli.errors import MemoryExhausted, UsageError
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.result_size import scaled
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
-from ttpo_cli.imaging.tiles import map_tiles
+from ttpo_cli.imaging.tiles import Overlap, map_tiles
 from ttpo_cli.pipeline.engine import Engine
 from ttpo_cli.preference.best_of_n import compared_with_best_of_n
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser, ScoredCandidates
@@ -93,7 +93,7 @@ def in_regions(subject: Subject, engine: Engine, settings: Settings, side: int, 
     multiple = round(scale) if scale >= 1 and scale == round(scale) else 1
     regions = ShrinkingTiles(
         function=region,
-        overlap=settings.region_overlap,
+        overlap=Overlap(pixels=settings.region_overlap),
         smallest=SMALLEST_REGION,
         complaint=_complaint(engine.device),
         pieces="regions",

@@ -11,10 +11,11 @@ from torch.nn import functional
 from ttpo_cli.backbones.ncnn.param_file import Layer
 from ttpo_cli.backbones.ncnn.reach import WHOLE_IMAGE, Reach
 from ttpo_cli.backbones.ncnn.shape import Shape, check_channels, check_image, check_size
+from ttpo_cli.backbones.ncnn.step import Step
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 
 MOST_CHANNELS = 2**16
-LARGEST_STEP = 4096
+LARGEST_STEP = 512
 
 Activation = Callable[[Tensor], Tensor]
 
@@ -83,7 +84,7 @@ def _weights(layer: Layer, file: WeightsFile, geometry: Geometry) -> tuple[Tenso
     return weights, file.plain(layer, outputs) if layer.flag(5) else None, groups
 
 
-class Convolution(nn.Module):
+class Convolution(Step):
     """Convolution and ConvolutionDepthWise."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -123,7 +124,7 @@ class Convolution(nn.Module):
         return blob.read(Fraction(-max(left, top)), Fraction(geometry.span - min(left, top)), Fraction(1, geometry.stride[0]))
 
 
-class Deconvolution(nn.Module):
+class Deconvolution(Step):
     """Deconvolution and DeconvolutionDepthWise: the transpose of a convolution, its margins cut off."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -171,7 +172,7 @@ class Deconvolution(nn.Module):
         return blob.read(Fraction(first, stride), Fraction(last, stride), Fraction(stride))
 
 
-class InnerProduct(nn.Module):
+class InnerProduct(Step):
     """A matrix times all values of the blob: in restorers, of the means of its channels."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:

@@ -81,7 +81,7 @@ def framed(graph: Graph, file: str) -> FramedGraph:
     A graph that enlarges and turns grey into nothing computes what is missing from the enlarged image, as Real-CUGAN x4 does.
     """
     frame = frame_of(graph, file)
-    network = FramedGraph(graph, frame).eval()
+    network = FramedGraph(graph, frame).to(memory_format=torch.channels_last).eval()  # a tenth faster for Real-ESRGAN x4plus
     if frame.scale == 1:
         return network
     side = math.ceil(max(_TRIED, frame.minimum) / frame.multiple) * frame.multiple
@@ -142,7 +142,7 @@ def _probe(graph: Graph, multiple: int) -> tuple[int, Shape, Shape]:
 
 
 def _minimum(graph: Graph, channels: int, multiple: int, margins: int) -> int:
-    """The least side that the graph accepts, by halving."""
+    """The least side that the graph accepts: the first at once, or by halving."""
 
     def fits(count: int) -> bool:
         try:
@@ -151,7 +151,9 @@ def _minimum(graph: Graph, channels: int, multiple: int, margins: int) -> int:
             return False
         return True
 
-    low, high = 0, max(_PROBES) // multiple + 1
+    if fits(1):
+        return multiple
+    low, high = 1, max(_PROBES) // multiple + 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if fits(middle) else (middle, high)

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ttpo_cli.backbones.ncnn.layers import make_layer
 from ttpo_cli.backbones.ncnn.param_file import Layer
-from ttpo_cli.backbones.ncnn.reach import Reach, join
+from ttpo_cli.backbones.ncnn.reach import Reach
 from ttpo_cli.backbones.ncnn.shape import Shape
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 from ttpo_cli.errors import WeightsError
@@ -38,14 +38,14 @@ class Graph(nn.Module):
         # In the file's order, which is the weights'.
         made = {id(layer): make_layer(layer, file) for layer in layers if layer.kind != "Input"}
         file.finish()
-        self._order = needed(in_order([layer for layer in layers if layer.kind != "Input"], self.input), self.output)
-        self.steps = nn.ModuleList(made[id(layer)] for layer in self._order)
-        self._last_uses = last_uses(self._order, self.output)
+        order = needed(in_order([layer for layer in layers if layer.kind != "Input"], self.input), self.output)
+        self._run = [(made[id(layer)], layer, done) for layer, done in zip(order, last_uses(order, self.output), strict=True)]
+        self.steps = nn.ModuleList(step for step, _, _ in self._run)
 
     def forward(self, image: Tensor) -> Tensor:
         """The output blob of (1, channels, h, w)."""
         blobs: dict[str, Tensor] = {self.input: image}
-        for step, layer, finished in zip(self.steps, self._order, self._last_uses, strict=True):
+        for step, layer, finished in self._run:
             result = step(*(blobs[name] for name in layer.inputs))
             for name in finished:
                 del blobs[name]
@@ -57,8 +57,8 @@ class Graph(nn.Module):
         """The size of every blob for an input of (channels, h, w), without computing any. Raises WeightsError where layers do not fit."""
         found: dict[str, Shape] = {self.input: image}
         largest = MOST_VALUES * image[1] * image[2]
-        for step, layer in zip(self.steps, self._order, strict=True):
-            shape = step.shape(*(found[name] for name in layer.inputs))  # pyright: ignore[reportCallIssue]
+        for step, layer, _ in self._run:
+            shape = step.shape(*(found[name] for name in layer.inputs))
             if math.prod(shape) > largest:
                 raise layer.error(f"makes more than {MOST_VALUES} values of each pixel: do not trust this file")
             found.update(dict.fromkeys(layer.outputs, shape))
@@ -67,10 +67,8 @@ class Graph(nn.Module):
     def reaches(self) -> dict[str, Reach]:
         """The receptive field of every blob."""
         found = {self.input: Reach()}
-        for step, layer in zip(self.steps, self._order, strict=True):
-            read = [found[name] for name in layer.inputs]
-            widen = getattr(step, "reach", None)
-            reach = widen(*read) if widen is not None else join(read)
+        for step, layer, _ in self._run:
+            reach = step.reach(*(found[name] for name in layer.inputs))
             found.update(dict.fromkeys(layer.outputs, reach))
         return found
 

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable
 
-from torch import nn
-
 from ttpo_cli.backbones.ncnn import pointwise, resampling
 from ttpo_cli.backbones.ncnn.convolutions import Convolution, Deconvolution, InnerProduct
 from ttpo_cli.backbones.ncnn.param_file import Layer
+from ttpo_cli.backbones.ncnn.step import Step
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 from ttpo_cli.errors import WeightsError
 
 # Each reads its weights from the file as it is made, so layers are made in the order of the .param.
-LAYERS: dict[str, Callable[[Layer, WeightsFile], nn.Module]] = {
+LAYERS: dict[str, Callable[[Layer, WeightsFile], Step]] = {
     "BatchNorm": pointwise.ChannelStatistics,
     "Bias": pointwise.ChannelStatistics,
     "BinaryOp": pointwise.BinaryOp,
@@ -45,8 +44,8 @@ LAYERS: dict[str, Callable[[Layer, WeightsFile], nn.Module]] = {
 }
 
 
-def make_layer(layer: Layer, file: WeightsFile) -> nn.Module:
-    """The layer as a network of its own. Raises WeightsError for a type or setting that is not known, and for weights that do not fit."""
+def make_layer(layer: Layer, file: WeightsFile) -> Step:
+    """The layer with its weights. Raises WeightsError for a type or setting that is not known, and for weights that do not fit."""
     if layer.kind not in LAYERS:
         raise WeightsError(
             f"{layer.file} has a layer of the type '{layer.kind[:40]}', which ttpo does not know: "

@@ -63,7 +63,11 @@ def find_pair(path: Path) -> tuple[Path, Path]:
 
 
 def is_ncnn(path: Path, start: bytes) -> bool:
-    """Whether a path means a checkpoint of ncnn: a folder, a .param, or a .bin that begins with `start` as no other checkpoint does."""
-    if path.is_dir() or path.suffix.lower() == ".param" or start.startswith(BINARY_MAGIC):
+    """Whether a file that begins with `start`, 32 bytes, and that torch did not write, is half of a checkpoint of ncnn.
+
+    That is a .param, or a .bin unless it begins as safetensors do: with a length within the file, and a brace.
+    """
+    if path.suffix.lower() == ".param" or start.startswith(BINARY_MAGIC):
         return True
-    return path.suffix.lower() == ".bin" and path.with_suffix(".param").exists()
+    is_safetensors = start[8:9] == b"{" and int.from_bytes(start[:8], "little") <= path.stat().st_size
+    return path.suffix.lower() == ".bin" and not is_safetensors

@@ -13,6 +13,7 @@ BINARY_MAGIC = int(MAGIC).to_bytes(4, "little")
 # The largest network of people has some thousand layers and a text of 100 kB.
 LARGEST_TEXT = 16 * 2**20
 MOST_LAYERS = 100_000
+MOST_BLOBS = 1_000_000
 
 # Settings of every layer that change nothing in the result: hints of shapes, and a mask of processor features.
 _HINTS = frozenset({30, 31})
@@ -53,7 +54,7 @@ class Layer:
         """A whole number from `least` to `most`. Raises WeightsError."""
         value = self.numbers.get(key, default)
         if value != int(value) or not least <= value <= most:
-            raise self.error(f"has {key}={value:g}, which is not a whole number from {least} to {most}: give another checkpoint")
+            raise self.error(f"has {key}={value}, which is not a whole number from {least} to {most}: give another checkpoint")
         return int(value)
 
     def number(self, key: int, default: float = 0.0) -> float:
@@ -113,7 +114,7 @@ def _parse(file: str, lines: list[list[str]]) -> tuple[Layer, ...]:
         raise WeightsError(f"{file} states {layers} layers and describes {len(lines) - 2}: it is cut short or damaged, give it again")
     parsed = tuple(_layer(file, words) for words in lines[2:])
     made = sum(len(layer.outputs) for layer in parsed)
-    if blobs < made:
+    if not made <= blobs <= MOST_BLOBS:
         raise WeightsError(f"{file} states {blobs} blobs and makes {made}: it is damaged, give it again")
     return parsed
 
@@ -121,6 +122,8 @@ def _parse(file: str, lines: list[list[str]]) -> tuple[Layer, ...]:
 def _layer(file: str, words: list[str]) -> Layer:
     """TYPE NAME INPUTS OUTPUTS INPUT... OUTPUT... KEY=VALUE..."""
     line = " ".join(words)[:60]
+    if not all(word.isprintable() for word in words):
+        raise WeightsError(f"{file} holds control characters, so it is not a .param of ncnn: give another file")
     if len(words) < 4 or not all(re.fullmatch(r"[0-9]{1,5}", word) for word in words[2:4]):
         raise WeightsError(f"{file} has a line that is not a layer ('{line}'): it is damaged, give it again")
     inputs, outputs = int(words[2]), int(words[3])

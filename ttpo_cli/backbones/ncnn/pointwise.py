@@ -4,13 +4,14 @@ import math
 from collections.abc import Callable
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ttpo_cli.backbones.ncnn.convolutions import MOST_CHANNELS, frozen
 from ttpo_cli.backbones.ncnn.param_file import Layer
 from ttpo_cli.backbones.ncnn.reach import CONSTANT, Reach
 from ttpo_cli.backbones.ncnn.shape import Shape, check_channels, check_same
+from ttpo_cli.backbones.ncnn.step import Step
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 
 BINARY: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
@@ -55,28 +56,25 @@ WITHOUT_SETTINGS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-class Pointwise(nn.Module):
+class Pointwise(Step):
     """A function of one blob's values."""
 
     def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
         self.function = function
 
-    def shape(self, blob: Shape) -> Shape:
-        return blob
-
     def forward(self, blob: Tensor) -> Tensor:
         return self.function(blob)
 
 
-def plain_activation(layer: Layer, file: WeightsFile) -> nn.Module:
+def plain_activation(layer: Layer, file: WeightsFile) -> Step:
     """One of WITHOUT_SETTINGS, by its type."""
     layer.check_known()
     layer.check_blobs(1)
     return Pointwise(WITHOUT_SETTINGS[layer.kind])
 
 
-def unchanged(layer: Layer, file: WeightsFile) -> nn.Module:
+def unchanged(layer: Layer, file: WeightsFile) -> Step:
     """Noop, and Dropout, which does nothing after training. Raises WeightsError for a Dropout that scales."""
     layer.check_blobs(1)
     if layer.number(0, 1.0) != 1:
@@ -84,7 +82,7 @@ def unchanged(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: blob)
 
 
-def relu(layer: Layer, file: WeightsFile) -> nn.Module:
+def relu(layer: Layer, file: WeightsFile) -> Step:
     """max(x, 0) + slope * min(x, 0)."""
     layer.check_known(0)
     layer.check_blobs(1)
@@ -92,7 +90,7 @@ def relu(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: functional.leaky_relu(blob, slope))
 
 
-def elu(layer: Layer, file: WeightsFile) -> nn.Module:
+def elu(layer: Layer, file: WeightsFile) -> Step:
     """x, or alpha * (exp(x) - 1) below 0."""
     layer.check_known(0)
     layer.check_blobs(1)
@@ -100,7 +98,7 @@ def elu(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: functional.elu(blob, alpha))
 
 
-def gelu(layer: Layer, file: WeightsFile) -> nn.Module:
+def gelu(layer: Layer, file: WeightsFile) -> Step:
     """GELU, exact or by its tanh approximation (setting 0)."""
     layer.check_known(0)
     layer.check_blobs(1)
@@ -108,7 +106,7 @@ def gelu(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: functional.gelu(blob, approximate=approximation))
 
 
-def hard_activation(layer: Layer, file: WeightsFile) -> nn.Module:
+def hard_activation(layer: Layer, file: WeightsFile) -> Step:
     """HardSigmoid: alpha * x + beta within [0, 1]; HardSwish: that times x."""
     layer.check_known(0, 1)
     layer.check_blobs(1)
@@ -116,7 +114,7 @@ def hard_activation(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: (alpha * blob + beta).clamp(0, 1) * (blob if swish else 1))
 
 
-def clip(layer: Layer, file: WeightsFile) -> nn.Module:
+def clip(layer: Layer, file: WeightsFile) -> Step:
     """Values within [setting 0, setting 1]."""
     layer.check_known(0, 1)
     layer.check_blobs(1)
@@ -124,14 +122,14 @@ def clip(layer: Layer, file: WeightsFile) -> nn.Module:
     return Pointwise(lambda blob: blob.clamp(least, most))
 
 
-def unary(layer: Layer, file: WeightsFile) -> nn.Module:
+def unary(layer: Layer, file: WeightsFile) -> Step:
     """One of UNARY, by its number."""
     layer.check_known(0)
     layer.check_blobs(1)
     return Pointwise(UNARY[layer.integer(0, least=0, most=len(UNARY) - 1)])
 
 
-class PReLU(nn.Module):
+class PReLU(Step):
     """A slope below 0 for each channel, or one for all."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -150,7 +148,7 @@ class PReLU(nn.Module):
         return functional.prelu(blob, self.slopes.to(blob.dtype))
 
 
-class BinaryOp(nn.Module):
+class BinaryOp(Step):
     """Two blobs, or a blob and a number, by one of BINARY."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -175,7 +173,7 @@ class BinaryOp(nn.Module):
         return self.function(first.reshape(1, *aligned_shape(one, other)), second.reshape(1, *aligned_shape(other, one)))
 
 
-class Eltwise(nn.Module):
+class Eltwise(Step):
     """Product, weighted sum or maximum of blobs of one size."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -202,7 +200,7 @@ class Eltwise(nn.Module):
         return result
 
 
-class Scale(nn.Module):
+class Scale(Step):
     """Each channel times a factor, of the file or (setting 0 = -233) of a second blob, plus a bias."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -225,7 +223,7 @@ class Scale(nn.Module):
         return blob if self.bias is None else blob + _a_channel(self.bias, blob)
 
 
-class ChannelStatistics(nn.Module):
+class ChannelStatistics(Step):
     """BatchNorm: slope * (x - mean) / sqrt(variance + epsilon) + bias; Bias: the last alone. A value of each a channel."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -249,7 +247,7 @@ class ChannelStatistics(nn.Module):
         return (blob if self.factor is None else blob * _a_channel(self.factor, blob)) + _a_channel(self.bias, blob)
 
 
-class MemoryData(nn.Module):
+class MemoryData(Step):
     """A constant of the file."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:

@@ -3,13 +3,14 @@
 from fractions import Fraction
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from ttpo_cli.backbones.ncnn.convolutions import LARGEST_STEP
 from ttpo_cli.backbones.ncnn.param_file import Layer
 from ttpo_cli.backbones.ncnn.reach import WHOLE_IMAGE, Reach, join
 from ttpo_cli.backbones.ncnn.shape import Shape, check_image, check_same, check_size
+from ttpo_cli.backbones.ncnn.step import Step
 from ttpo_cli.backbones.ncnn.weights_file import WeightsFile
 
 KEEP = -233
@@ -21,7 +22,7 @@ PADDINGS = {0: "constant", 1: "replicate", 2: "reflect"}
 _NEIGHBOURS = {1: 1, 2: 1, 3: 2}
 
 
-class Interp(nn.Module):
+class Interp(Step):
     """Resize by a factor, or to the size of a second blob."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -44,11 +45,10 @@ class Interp(nn.Module):
         return check_size(self.layer, (blob[0], *(int(side * self.factor) for side in blob[1:])))
 
     def forward(self, image: Tensor, reference: Tensor | None = None) -> Tensor:
-        if self.kind == 1 and reference is None:
-            return functional.interpolate(image, scale_factor=self.factor, mode="nearest")
-        size = [int(side * self.factor) for side in image.shape[-2:]] if reference is None else reference.shape[-2:]
-        align = None if self.kind == 1 else self.align
-        return functional.interpolate(image, size=size, mode=INTERPOLATIONS[self.kind], align_corners=align)
+        mode, align = INTERPOLATIONS[self.kind], None if self.kind == 1 else self.align
+        if reference is None:  # the factor, and not the rounded size, says where a pixel lies
+            return functional.interpolate(image, scale_factor=self.factor, mode=mode, align_corners=align)
+        return functional.interpolate(image, size=reference.shape[-2:], mode=mode, align_corners=align)
 
     def reach(self, blob: Reach, reference: Reach | None = None) -> Reach:
         neighbours = Fraction(_NEIGHBOURS[self.kind])
@@ -61,7 +61,7 @@ class Interp(nn.Module):
         return blob.read(-neighbours, neighbours, reference.scale / blob.scale)
 
 
-class PixelShuffle(nn.Module):
+class PixelShuffle(Step):
     """Channels to pixels: (C * r^2, h, w) -> (C, h * r, w * r); setting 1: the channels of one pixel are those of one sub-pixel."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -85,7 +85,7 @@ class PixelShuffle(nn.Module):
         return blob.read(Fraction(1 - self.factor, self.factor), Fraction(0), Fraction(self.factor))
 
 
-class Reorg(nn.Module):
+class Reorg(Step):
     """Pixels to channels: (C, h, w) -> (C * r^2, h / r, w / r); setting 1: the channels of one sub-pixel stay together."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -107,7 +107,7 @@ class Reorg(nn.Module):
         return blob.read(Fraction(0), Fraction(self.factor - 1), Fraction(1, self.factor))
 
 
-class Crop(nn.Module):
+class Crop(Step):
     """Cut off margins: to the size of a second blob from an offset, from starts to ends, or by offsets at both sides."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -168,7 +168,7 @@ class Crop(nn.Module):
         return blob.read(Fraction(min(offsets, default=0)), Fraction(max(offsets, default=0)))
 
 
-class Padding(nn.Module):
+class Padding(Step):
     """Margins of a constant, of the outermost pixels, or by reflection."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -195,7 +195,7 @@ class Padding(nn.Module):
         return blob.read(Fraction(-max(left, top) - widest), Fraction(widest - min(left, top)))
 
 
-class Pooling(nn.Module):
+class Pooling(Step):
     """Maximum or mean of the whole image, as a vector of channels, or of windows."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -252,7 +252,7 @@ class Pooling(nn.Module):
         return blob.read(Fraction(-max(left, top)), Fraction(max(self.kernel) - 1 - min(left, top)), Fraction(1, self.stride[0]))
 
 
-class Concat(nn.Module):
+class Concat(Step):
     """Blobs one after the other, along the channels unless setting 0 says otherwise."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -278,7 +278,7 @@ class Concat(nn.Module):
         return join(blobs)
 
 
-class Split(nn.Module):
+class Split(Step):
     """The blob under several names."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
@@ -286,9 +286,6 @@ class Split(nn.Module):
         layer.check_known()
         layer.check_blobs(1, None)
         self.copies = len(layer.outputs)
-
-    def shape(self, blob: Shape) -> Shape:
-        return blob
 
     def forward(self, blob: Tensor) -> tuple[Tensor, ...]:
         return (blob,) * self.copies
