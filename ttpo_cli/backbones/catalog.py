@@ -9,6 +9,8 @@ from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.lfc_checkpoint import lfc_backbone
+from ttpo_cli.backbones.onnx_models import SUFFIX as ONNX_SUFFIX
+from ttpo_cli.backbones.onnx_models import onnx_backbone
 from ttpo_cli.backbones.pdasr_checkpoint import convert_pdasr, is_pdasr
 from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
@@ -21,6 +23,9 @@ from ttpo_cli.weights.manifest import embedded_path, read_manifest
 from ttpo_cli.weights.pickled import load_pickled
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
+
+# What a checkpoint's name ends in.
+CHECKPOINT_SUFFIXES = (*SUFFIXES, ONNX_SUFFIX)
 
 
 def bicubic(scale: int | None, blend: float) -> Backbone:
@@ -85,7 +90,7 @@ def load_backbone(
     name = str(name_or_file)
     if name in BACKBONES:
         backbone = BACKBONES[name](scale, blend)
-    elif Path(name).suffix.lower() in SUFFIXES:
+    elif Path(name).suffix.lower() in CHECKPOINT_SUFFIXES:
         backbone = load_file(Path(name), blend)
     else:
         backbone = _named(name, scale, blend, task, store or open_store())
@@ -101,7 +106,7 @@ def named_entry(name: str, store: Store, *, scale: int | None = None, task: str 
 
     Raises UsageError where the name fits several, WeightsError where a package that the entry requires is not installed.
     """
-    if name in BACKBONES or Path(name).suffix.lower() in SUFFIXES:
+    if name in BACKBONES or Path(name).suffix.lower() in CHECKPOINT_SUFFIXES:
         return None
     entry = choose(store.entries, name, "backbone", task=task, scale=scale)
     if entry is not None and entry.requires is not None and importlib.util.find_spec(entry.requires) is None:
@@ -118,11 +123,13 @@ def _named(name: str, scale: int | None, blend: float, task: str | None, store: 
     if Path(name).exists():
         return load_file(Path(name), blend)
     known = {*BACKBONES, *names_of(store.entries, "backbone")}
-    raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(SUFFIXES)})")
+    raise UsageError(f"{unknown_name('backbone', name, known)}; or give a checkpoint file ({', '.join(CHECKPOINT_SUFFIXES)})")
 
 
 def load_file(path: Path, blend: float = 1.0) -> Backbone:
-    """The restorer of a checkpoint file, recognised by its content whatever its suffix. Raises WeightsError."""
+    """The restorer of a checkpoint file, recognised by its content whatever its suffix (but ONNX's). Raises WeightsError."""
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return onnx_backbone(path)
     sha256 = file_sha256(path)
     with path.open("rb") as stream:
         start = stream.read(32)
