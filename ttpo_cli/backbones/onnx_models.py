@@ -46,7 +46,7 @@ class OnnxNetwork(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         assert self.layout is not None
-        return _run(self.file.path.name, self.session(image.device), self.layout, image)
+        return _run(self.file.path.name, self.session(image.device), self.layout, image).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,8 @@ def _layout(name: str, session: Any) -> Layout:
         raise WeightsError(f"{name} takes {listed or 'no input'}: ttpo needs a network of one image, and at most its noise level")
     if len(outputs) != 1:
         raise WeightsError(f"{name} gives {len(outputs)} outputs ({', '.join(each.name for each in outputs)}): ttpo needs one image")
+    if outputs[0].type not in DTYPES:
+        raise WeightsError(f"{name} gives {outputs[0].type}: ttpo needs an image of float or float16, in [0, 1]; export it for those")
     image, level = images[0], levels[0] if levels else None
     if image.type not in DTYPES:
         raise WeightsError(
@@ -164,7 +166,9 @@ def _rules(name: str, session: Any, layout: Layout) -> _Rules:
             return _scale(name, session, layout, shape)
         except WeightsError as error:
             reasons.append(error)
-            return 0
+        except MemoryError as error:
+            reasons.append(WeightsError(f"{name} wants more memory than there is for an image of {shape} ({error})"))
+        return 0
 
     height, width = layout.size
     for channels in (3, 1) if layout.channels is None else (layout.channels,):
@@ -208,8 +212,6 @@ def _run(name: str, session: Any, layout: Layout, image: Tensor) -> Tensor:
         if "allocate memory" in str(error) or "bad_alloc" in str(error):
             raise MemoryError(_words(error)) from error
         raise WeightsError(f"{name} fails on an image of {tuple(image.shape)} in onnxruntime ({_words(error)})") from error
-    if not isinstance(output, type(next(iter(feed.values())))):
-        raise WeightsError(f"{name} gives a {type(output).__name__}: ttpo needs one image")
     return torch.from_numpy(output).float().to(image.device)
 
 
