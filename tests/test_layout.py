@@ -253,7 +253,9 @@ def test_the_rendered_page_has_its_lines_and_keeps_the_rest(tmp_path):
         assert "old" not in text and ("## After" in text) == ("## After" in page)
 
 
-@pytest.mark.parametrize("library", ["diffusers", "fastapi", "gradio", "huggingface_hub", "pyiqa", "ray", "spandrel", "uvicorn"])
+@pytest.mark.parametrize(
+    "library", ["diffusers", "fastapi", "gradio", "huggingface_hub", "onnx", "onnxruntime", "pyiqa", "ray", "spandrel", "uvicorn"]
+)
 def test_a_library_is_imported_in_one_adapter(library):
     assert len(importers(library)) <= 1, importers(library)
 

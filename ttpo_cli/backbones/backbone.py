@@ -22,6 +22,7 @@ class Backbone:
         minimum: The least input side, pixels.
         supports_half, supports_bfloat16: Whether fp16 and bf16 are known to work.
         context: Input pixels around a pixel on which its result depends; None where that is unknown.
+        fixed_size: (height, width) of the only input it takes; None where sizes are free.
         tiling: Whether an image may be cut into tiles; False where the network looks at the whole image.
         sha256, licence, commercial_use: Of the weight file; None where there is none, or where they are unknown.
         noise_sigma: Deviation, in [0, 1] units, of the noise that a denoiser expects as an input; None where it takes none.
@@ -38,6 +39,7 @@ class Backbone:
     minimum: int = 1
     supports_half: bool = False
     supports_bfloat16: bool = False
+    fixed_size: tuple[int, int] | None = None
     tiling: bool = True
     context: int | None = None
     sha256: str | None = None

@@ -11,6 +11,8 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.lfc_checkpoint import lfc_backbone
 from ttpo_cli.backbones.ncnn.ncnn_backbone import SUFFIXES as NCNN_SUFFIXES
 from ttpo_cli.backbones.ncnn.ncnn_backbone import is_ncnn, ncnn_backbone
+from ttpo_cli.backbones.onnx_models import SUFFIX as ONNX_SUFFIX
+from ttpo_cli.backbones.onnx_models import onnx_backbone
 from ttpo_cli.backbones.pdasr_checkpoint import convert_pdasr, is_pdasr
 from ttpo_cli.backbones.spandrel_models import spandrel_backbone
 from ttpo_cli.errors import UsageError, WeightsError, unknown_name
@@ -25,7 +27,7 @@ from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
 
 # What a checkpoint's name ends in.
-CHECKPOINT_SUFFIXES = (*SUFFIXES, *NCNN_SUFFIXES)
+CHECKPOINT_SUFFIXES = (*SUFFIXES, *NCNN_SUFFIXES, ONNX_SUFFIX)
 
 
 def bicubic(scale: int | None, blend: float) -> Backbone:
@@ -137,9 +139,13 @@ def _named(name: str, scale: int | None, blend: float, task: str | None, store: 
 
 
 def load_file(path: Path, blend: float = 1.0) -> Backbone:
-    """The restorer of a checkpoint file, recognised by its content whatever its suffix, or of ncnn's pair. Raises WeightsError."""
+    """The restorer of a checkpoint file, recognised by its content whatever its suffix (but ONNX's), or of ncnn's pair. Raises
+    WeightsError.
+    """
     if path.is_dir():
         return ncnn_backbone(path)
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return onnx_backbone(path)
     sha256 = file_sha256(path)
     with path.open("rb") as stream:
         start = stream.read(32)

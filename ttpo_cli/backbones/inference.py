@@ -8,8 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
+from ttpo_cli.backbones.onnx_models import OnnxNetwork
 from ttpo_cli.device.device import affordable_side, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.imaging.exact_tiles import map_exact_tiles
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import Overlap, map_tiles
 from ttpo_cli.settings.restore import Precision, RestoreOptions
@@ -96,6 +98,9 @@ def choose_precision(backbone: Backbone, device: torch.device, asked: str) -> tu
 def choose_tile(backbone: Backbone, lq: Tensor, device: torch.device, options: RestoreOptions) -> tuple[int, list[str]]:
     """The tile's side (0: one piece), and a note where the network would rather see the whole image. Raises UsageError."""
     longest = max(lq.shape[-2:])
+    if backbone.fixed_size is not None:
+        height, width = backbone.fixed_size
+        return max(height, width), [f"{backbone.name} takes only images of {width}x{height} pixels: restored in tiles of that size"]
     if options.overlap < 0:
         raise UsageError(f"an overlap of {options.overlap} pixels: choose 0 or more")
     if options.tile == "auto":
@@ -132,6 +137,8 @@ def _notes_of(backbone: Backbone, lq: Tensor) -> list[str]:
     notes = []
     if backbone.task == "face restoration":
         notes.append(f"{backbone.name} is made for one upright face that fills the photo")
+    if isinstance(backbone.network, OnnxNetwork) and not backbone.network.runs_on(lq.device):
+        notes.append(f"this onnxruntime does not compute on {lq.device.type}: {backbone.name} was computed on the CPU")
     if backbone.channels == 1 and not _is_grey(lq):
         notes.append(f"{backbone.name} works on grey images: red, green and blue were restored one by one")
     return notes
@@ -176,6 +183,10 @@ def _run(
     # Some networks (GFPGAN, AuraSR) draw noise of their own: seeded, and the caller's generator left as it was.
     with torch.random.fork_rng([lq.device] if lq.device.type == "cuda" else []):
         torch.manual_seed(0)
+        if backbone.fixed_size is not None:
+            tiles.smallest = tile
+            exact = map_exact_tiles(tiles.run, lq, size=backbone.fixed_size, overlap=overlap, scale=backbone.scale, on_tile=on_tile)
+            return exact.clamp_(0, 1), tiles
         if tile == 0:
             return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles
         # The image that tiles make may not fit on the device together with the network.

@@ -58,7 +58,8 @@ def map_tiles(
     shared, context = (overlap.pixels, overlap.context) if isinstance(overlap, Overlap) else (overlap, 0)
     if not 0 <= shared < tile:
         raise UsageError(f"an overlap of {shared} pixels does not fit a tile of {tile}: choose an overlap from 0 to {tile - 1}")
-    rows, columns = (_spans(side, tile, shared, multiple) for side in padded.shape[-2:])
+    grid = multiple if context else 1
+    rows, columns = (_spans(side, tile, shared, grid) for side in padded.shape[-2:])
     row_weights, column_weights = _weights(rows, scale, context), _weights(columns, scale, context)
     result: Tensor | None = None
     for done, (row, column) in enumerate((row, column) for row in range(len(rows)) for column in range(len(columns))):
@@ -107,7 +108,7 @@ def _reflected(size: int, target: int) -> Tensor:
 def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
     """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly.
 
-    They start at multiples of `multiple`, of which size and tile are some, so that a function with a grid of its own sees the same one.
+    They start at multiples of `multiple` (1: anywhere), of which size and tile are some, so that a function with a grid of its own sees the same one.
     """
     if size <= tile:
         return [(0, size)]
