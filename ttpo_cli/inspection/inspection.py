@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+import numpy as np
 from torch import Tensor
 
-from ttpo_cli.imaging.jpeg_tables import Table, table_quality
+from ttpo_cli.imaging.jpeg_tables import Table, quality_table, table_quality
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.inspection.content import clipped_shares, is_drawing
 from ttpo_cli.inspection.jpeg_traces import find_traces
@@ -88,6 +89,7 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
     planes = [luma(crop) for crop in looked_at]
     traces = find_traces(planes)
     noise = noise_sigma(looked_at)
+    steps = None if traces is None else np.array(quality_table(int(traces.quality)))
     shadows, highlights = clipped_shares(pixels)
     return Inspection(
         width=width,
@@ -96,7 +98,7 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
         jpeg_quality=None if jpeg_table is None else table_quality(jpeg_table),
         jpeg_quality_estimated=None if traces is None else traces.quality,
         noise_sigma=noise,
-        effective_resolution=effective_resolution(planes, 255 * noise),
+        effective_resolution=effective_resolution(planes, steps, (0, 0) if traces is None else traces.offset),
         clipped_shadows=shadows,
         clipped_highlights=highlights,
     )

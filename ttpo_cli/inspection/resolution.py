@@ -1,41 +1,125 @@
-"""Effective resolution of a photo: how sharp its sharpest edges are, by blurring them again (Zhuo & Sim, Pattern Recognition 44(9), 2011).
+"""Effective resolution of a photo, from how its power spectrum falls.
 
-An edge of deviation s loses the factor R = sqrt((s^2 + r^2) / s^2) of its gradient when it is blurred by r, so s = r / sqrt(R^2 - 1). The limiting
-resolution is where the contrast of a Gaussian of deviation s falls to a tenth (as ISO 12233 has it): 0.342 / s cycles per pixel, of 0.5.
+Photos have spectra A f^-a with a near 2 (Field, JOSA A 4(12), 1987). A lens, a motion or an enlargement multiplies that by a falling transfer
+function, here a Gaussian's, and noise adds a floor: S(f) = A f^-a exp(-4 pi^2 s^2 f^2) + N. Contrast is halved at f = 0.187 / s cycles per pixel
+(MTF50 of ISO 12233); in a photo that was enlarged by cubic interpolation, at 0.38 cycles per pixel of the photo before. So s pixels of blur are an
+enlargement by s / 0.49, and the effective resolution is 0.49 / s. Where a photo was compressed, variances of its DCT coefficients take the
+spectrum's place, each by the greatest likelihood of a Laplacian behind the quantised values.
 """
 
+from functools import lru_cache
+
 import numpy as np
-from scipy.ndimage import gaussian_filter, maximum_filter
+from scipy.optimize import least_squares
 
-_LIMIT = 0.683  # 0.342 / 0.5
-_REBLUR = 1.0
-_SHARPEST = 0.5  # quantile of the edges' deviations that counts
-_FEWEST = 30
+from ttpo_cli.inspection.blocks import GRID, all_blocks, dct_basis
+
+_SIDE = 64
+_RINGS = np.linspace(0.03, 0.5, 25)
+_CENTRES = (_RINGS[1:] + _RINGS[:-1]) / 2
+_SLOPE, _SLOPE_WEIGHT = 2.2, 0.15  # of natural photos, and how much a photo is held to it
+_SLOPE_WEIGHT_COMPRESSED = 0.5
+_ENLARGED = 0.49  # deviation of the Gaussian, in pixels of the photo before, that blurs as much as cubic interpolation
+_SMALLEST_VARIANCE = 0.05
+_PLAIN = 0.5  # share of a compressed photo's blocks, the plainest, that do not count
+_CORNER = 0.72  # the highest radial frequency, cycles per pixel
+_FINE = 256  # samples of a frequency axis
 
 
-def effective_resolution(lumas: list[np.ndarray], noise: float = 0.0) -> float:
-    """The share of a photo's sides that carries detail, in (0, 1], from Y planes in [0, 255] and the noise of them (out of 255).
+def effective_resolution(lumas: list[np.ndarray], steps: np.ndarray | None = None, offset: tuple[int, int] = (0, 0)) -> float:
+    """The share of each side of a photo that carries detail, in (0, 1], from Y planes in [0, 255].
 
-    0.5: it could be shrunk to half its width and height without loss. 1 where there are too few edges to say.
+    steps, offset: quantisation steps (64) of the JPEG compression that the planes went through, and where its grid begins.
+    0.5: it could be shrunk to half its width and height without loss. 1 where it is too small or too plain to say.
     """
-    smooth = 0.5 if noise < 2 else 1.0 if noise < 8 else 1.5
-    widths = np.concatenate([_edge_widths(plane, smooth, noise) for plane in lumas] or [np.empty(0)])
-    if len(widths) < _FEWEST:
-        return 1.0
-    squared = np.quantile(widths, _SHARPEST) ** 2 - smooth**2
-    return float(np.clip(_LIMIT / np.sqrt(max(squared, 0.25)), 0, 1))
+    found = _fit_spectrum(lumas) if steps is None else _fit_blocks(lumas, steps, offset)
+    return 1.0 if found is None else float(min(1.0, _ENLARGED / found))
 
 
-def _edge_widths(plane: np.ndarray, smooth: float, noise: float) -> np.ndarray:
-    """Deviations in pixels of the edges of a plane that was smoothed by `smooth`."""
-    if min(plane.shape) < 16:
-        return np.empty(0)
-    first = _gradient(plane, smooth)
-    second = _gradient(plane, float(np.hypot(smooth, _REBLUR)))
-    crests = (first == maximum_filter(first, 3)) & (first > max(6.0, 1.5 * noise))
-    ratio = first[crests] / np.maximum(second[crests], 1e-6)
-    return _REBLUR / np.sqrt(np.maximum(ratio**2 - 1, 1e-3))
+def _fit_spectrum(lumas: list[np.ndarray]) -> float | None:
+    """The blur from windowed patches: those of above-median contrast count."""
+    side = min(_SIDE, *(min(plane.shape) for plane in lumas))
+    if side < 16:
+        return None
+    window = np.outer(np.hanning(side), np.hanning(side))
+    patches = np.concatenate([_patches(plane, side) for plane in lumas]).astype(np.float64)
+    patches -= patches.mean(axis=(1, 2), keepdims=True)
+    power = np.abs(np.fft.fft2(patches * window)) ** 2 / (window**2).sum()
+    frequency = np.fft.fftfreq(side)
+    ring = np.digitize(np.hypot(frequency[:, None], frequency), _RINGS) - 1
+    filled = [index for index in range(len(_CENTRES)) if (ring == index).any()]
+    spectra = np.stack([power[:, ring == index].mean(axis=1) for index in filled], axis=1)
+    contrast = spectra[:, : max(2, len(filled) // 3)].sum(axis=1)
+    spectrum = spectra[contrast >= np.median(contrast)].mean(axis=0)
+    if spectrum[: len(filled) // 3].mean() < 1:
+        return None
+    centres = _CENTRES[filled]
+    return _blur(lambda parameters: _log_spectrum(centres, parameters), np.log(spectrum + 1e-9), np.ones(len(filled)), _SLOPE_WEIGHT)
 
 
-def _gradient(plane: np.ndarray, sigma: float) -> np.ndarray:
-    return np.hypot(gaussian_filter(plane, sigma, order=(0, 1)), gaussian_filter(plane, sigma, order=(1, 0)))
+def _patches(plane: np.ndarray, side: int) -> np.ndarray:
+    return np.lib.stride_tricks.sliding_window_view(plane, (side, side))[:: side // 2, :: side // 2].reshape(-1, side, side)
+
+
+def _log_spectrum(frequencies: np.ndarray, parameters: np.ndarray) -> np.ndarray:
+    """log S; parameters: log A at 0.1 cycles per pixel, a, log s, log N."""
+    amplitude, slope, blur, floor = parameters
+    falling = (2 * np.pi * frequencies * np.exp(blur)) ** 2
+    return np.logaddexp(amplitude - slope * np.log(frequencies / 0.1) - falling, floor)
+
+
+def _blur(model, observed: np.ndarray, weights: np.ndarray, slope_weight: float) -> float:
+    """The blur s, in pixels, of the parameters that fit observed logarithms best, from several starts."""
+
+    def errors(parameters: np.ndarray) -> np.ndarray:
+        return np.append(weights * (model(parameters) - observed), slope_weight * (parameters[1] - _SLOPE))
+
+    low, high = [-20, 1.2, np.log(0.05), -8], [30, 3.2, np.log(10.0), 14]
+    fits = []
+    for start in (0.4, 1.2, 3.0):
+        first = np.clip([observed[3], _SLOPE, np.log(start), observed[-1] - 0.5], np.add(low, 1e-3), np.subtract(high, 1e-3))
+        fits.append(least_squares(errors, first, bounds=(low, high)))
+    return float(np.exp(min(fits, key=lambda fit: fit.cost).x[2]))
+
+
+def _fit_blocks(lumas: list[np.ndarray], steps: np.ndarray, offset: tuple[int, int]) -> float | None:
+    """The blur from the variances of a compressed photo's DCT coefficients."""
+    blocks = all_blocks(lumas, offset)
+    if len(blocks) < 16:
+        return None
+    coefficients = blocks @ dct_basis()
+    low = (coefficients[:, [1, 8, 9, 2, 16]] ** 2).sum(axis=1)
+    counts = np.abs(np.round(coefficients[low >= np.quantile(low, _PLAIN)] / steps))
+    seen, mean_count = (counts > 0).sum(axis=0), counts.mean(axis=0)
+    places = np.array([place for place in range(1, 64) if seen[place] >= 4])
+    if len(places) < 6:
+        return None
+    scale = _laplacian_scale(mean_count[places]) * steps[places]
+    variances = np.log(2 * scale**2 + _SMALLEST_VARIANCE)
+    response, frequencies = _response()[places], (np.arange(_FINE) + 0.5) / _FINE * _CORNER
+    weights = np.sqrt(24 / len(places) * np.minimum(1, seen[places] / 50))
+    return _blur(
+        lambda parameters: np.log(response @ np.exp(_log_spectrum(frequencies, parameters)) + _SMALLEST_VARIANCE),
+        variances,
+        weights,
+        _SLOPE_WEIGHT_COMPRESSED,
+    )
+
+
+def _laplacian_scale(mean_count: np.ndarray) -> np.ndarray:
+    """The scale b, in steps, of a Laplacian whose values rounded to steps have this mean magnitude: exp(-1 / 2b) / (1 - exp(-1 / b)) = m."""
+    # With u = exp(-1 / 2b): u / (1 - u^2) = m.
+    root = (np.sqrt(1 + 4 * mean_count**2) - 1) / (2 * mean_count)
+    return -0.5 / np.log(root)
+
+
+@lru_cache(maxsize=1)
+def _response() -> np.ndarray:
+    """(64, radial samples): how much of a spectrum at each radial frequency reaches each coefficient of a block, leakage included."""
+    padded = np.zeros((64, 128, 128))
+    padded[:, :GRID, :GRID] = dct_basis().T.reshape(64, GRID, GRID)
+    power = np.abs(np.fft.fft2(padded)) ** 2 / 128**2
+    frequency = np.fft.fftfreq(128)
+    radial = np.hypot(frequency[:, None], frequency)
+    ring = np.minimum((radial / _CORNER * _FINE).astype(int), _FINE - 1).ravel()
+    return np.stack([np.bincount(ring, weights=row.ravel(), minlength=_FINE) for row in power])
