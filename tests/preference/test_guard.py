@@ -169,7 +169,7 @@ def test_no_more_agreement_is_asked_for_than_the_scene_itself_has_with_a_degrade
     lenient = replace(OPTIONS, grain=1e9, fidelity=0.0)
     assert "contradicts" in str(Guard(repeating, noisy, lenient).judge(RESTORED).refused)
     assert Guard(repeating, noisy, lenient, expected).judge(RESTORED).refused is None
-    assert "contradicts" in str(Guard(repeating, noisy, lenient, expected).judge((RESTORED * 0.8)).refused)
+    assert "contradicts" in str(Guard(repeating, noisy, lenient, expected).judge(RESTORED * 0.8).refused)
 
 
 def test_a_clean_input_is_to_be_agreed_with_to_the_rounding_of_files_whatever_is_expected() -> None:

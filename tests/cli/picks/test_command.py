@@ -16,6 +16,7 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.pick_page.pending import Backlog
 from ttpo_cli.preference.pick import Pick
+from ttpo_cli.settings.settings import Settings
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_pairs_are_exported_with_the_pixels_that_were_shown(out, capsys):
     assert program(["picks", "export", "out"]) == 0
     (pair,) = map(json.loads, capsys.readouterr().out.splitlines())
     photo = read_photo(Path("album/one.png"))
-    made = pipeline.restore_photo(photo, tiny_engine(), pipeline.Settings()).outcome.candidates
+    made = pipeline.restore_photo(photo, tiny_engine(), Settings()).outcome.candidates
     for name, row in (("preferred", 2), ("dispreferred", 4)):
         assert read_photo(Path(pair[name])).pixels.equal((made[row : row + 1] * 255).round() / 255)
     assert pair["preferred_label"].startswith("candidate 2")

@@ -16,6 +16,7 @@ from ttpo_cli.cli.terminal.picture import inline_image, inline_protocol, viewer_
 from ttpo_cli.folder.pick_store import picks_path, read_folder_picks, read_proposal
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.settings.settings import Settings
 
 FOLDER = ("restore", "album", "-o", "out", "--select", "ask")
 CHOICE = "best -, worst - "
@@ -148,7 +149,7 @@ def test_a_single_photo_keeps_the_pick_in_its_sidecar_by_which_it_replays(runner
     monkeypatch.setattr(pipeline, "load_engine", lambda *arguments, **named: tiny_engine())
     assert program(["replay", "out/1.png.ttpo.json", "-q"]) == 0
     source = read_photo(album / "album" / "1.png")
-    expected = pipeline.restore_photo(source, tiny_engine(), pipeline.Settings(pick=(4, 2))).outcome.final
+    expected = pipeline.restore_photo(source, tiny_engine(), Settings(pick=(4, 2))).outcome.final
     assert (read_photo(album / "out" / "1.png").pixels - expected).abs().max() <= 0.5 / 255 + 1e-6
 
 

@@ -16,7 +16,9 @@ from ttpo_cli import pipeline
 from ttpo_cli.cli.app import program
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.prior import PriorOptions
+from ttpo_cli.settings.settings import Settings
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def test_a_photo_is_restored_beside_itself_with_a_sidecar_and_its_path_on_stdout
 def test_the_written_pixels_are_those_of_the_pipeline(photo):
     assert program(["restore", str(photo), "-q", "--seed", "3"]) == 0
     source = read_photo(photo)
-    result = pipeline.restore_photo(source, tiny_engine(), pipeline.Settings(seed=3))
+    result = pipeline.restore_photo(source, tiny_engine(), Settings(seed=3))
     written = read_photo(photo.with_name("photo_ttpo.png")).pixels
     assert torch.equal(written, (result.outcome.final * 255).round() / 255)
 
@@ -184,7 +186,7 @@ def test_options_of_the_engine_reach_it(photo, engine, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     assert program(["restore", str(photo), *flags, *more]) == 0
     ((made_of, settings, store), named), *others = engine
-    assert made_of == pipeline.EngineOptions("b", "p", ("m", "n"), "cpu", "fp32", 3, "deblur", 0.25, {"m": Path("file")})
+    assert made_of == EngineOptions("b", "p", ("m", "n"), "cpu", "fp32", 3, "deblur", 0.25, {"m": Path("file")})
     assert settings.prior == PriorOptions(cfg=2.0) and store.offline and not named and not others
 
 
