@@ -7,8 +7,9 @@ from torch.nn import functional
 
 from ttpo_cli.backbones import inference
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import restore
+from ttpo_cli.backbones.inference import choose_overlap, restore
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.imaging.tiles import Overlap
 from ttpo_cli.settings.restore import RestoreOptions
 
 CPU = torch.device("cpu")
@@ -229,3 +230,24 @@ def test_a_network_that_draws_noise_gives_the_same_image_twice_and_leaves_the_ca
 def test_impossible_options_are_refused(options):
     with pytest.raises(UsageError):
         restore(backbone(Blur()), photo(), CPU, RestoreOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("context", "overlap"),
+    [
+        (None, Overlap(pixels=32)),
+        (0, Overlap(pixels=32)),
+        (20, Overlap(pixels=40, context=20)),
+        (64, Overlap(pixels=128, context=64)),
+        (65, Overlap(pixels=32, context=8)),
+    ],
+)
+def test_tiles_share_twice_the_receptive_field_where_it_is_known_and_not_too_large(context, overlap):
+    assert choose_overlap(backbone(Blur(), context=context), 32) == overlap
+
+
+def test_tiles_are_exactly_the_whole_image_where_the_receptive_field_is_known():
+    network = backbone(Blur(), context=2)
+    whole = restore(network, photo(90, 70), CPU, RestoreOptions(tile=0)).image
+    tiled = restore(network, photo(90, 70), CPU, RestoreOptions(tile=32, overlap=0)).image
+    torch.testing.assert_close(tiled, whole, atol=1e-6, rtol=0)

