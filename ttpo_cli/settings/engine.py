@@ -14,7 +14,7 @@ class EngineOptions:
 
     backbone: str = option(
         "lfc-sr-small",
-        "A built-in name (lfc-sr-small, bicubic, none), a name of `ttpo models list`, or a checkpoint file (of spandrel's networks, ncnn or ONNX).",
+        "A built-in name (lfc-sr-small, bicubic, none), a name of `ttpo models list`, or a file (a checkpoint spandrel reads, ncnn, ONNX).",
         panel=MODEL,
     )
     prior: str = option(EMBEDDED, "The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", panel=MODEL)
