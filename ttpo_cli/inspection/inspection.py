@@ -88,8 +88,8 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
     looked_at = crops(pixels)
     planes = [luma(crop) for crop in looked_at]
     traces = find_traces(planes)
-    noise = noise_sigma(looked_at)
     steps = None if traces is None else np.array(quality_table(int(traces.quality)))
+    offset = (0, 0) if traces is None else traces.offset
     shadows, highlights = clipped_shares(pixels)
     return Inspection(
         width=width,
@@ -97,8 +97,8 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
         kind="drawing" if is_drawing(planes) else "photo",
         jpeg_quality=None if jpeg_table is None else table_quality(jpeg_table),
         jpeg_quality_estimated=None if traces is None else traces.quality,
-        noise_sigma=noise,
-        effective_resolution=effective_resolution(planes, steps, (0, 0) if traces is None else traces.offset),
+        noise_sigma=noise_sigma(looked_at, steps, offset),
+        effective_resolution=effective_resolution(planes, steps, offset),
         clipped_shadows=shadows,
         clipped_highlights=highlights,
     )

@@ -1,17 +1,18 @@
-"""JPEG compression that a photo went through, from its pixels: the quantisation steps of greatest likelihood (Fan & de Queiroz, IEEE TIP 12(2), 2003).
+"""JPEG compression that a photo went through, from its pixels: the most likely quantisation (Fan & de Queiroz, IEEE TIP 12(2), 2003).
 
-A block that was compressed has DCT coefficients near multiples k q of the steps; how near says the deviation s of what came after: rounding, or
-another compression. Compared with coefficients of no lattice, the log-likelihood of a step is the sum of log((1 - e) q N(r; s) + e), r being the
-distance to the nearest multiple and e the share of outliers. A coefficient that would have become 0 speaks against a step or not at all.
+A block that was compressed has DCT coefficients near multiples k q of the steps; how near says the deviation s of what came after:
+rounding, or another compression. Compared with coefficients of no lattice, the log-likelihood of a step is the sum of
+log((1 - e) q N(r; s) + e), r being the distance to the nearest multiple and e the share of outliers. A coefficient that would have
+become 0 speaks against a step or not at all. Every position of the grid is tried, since photos are cropped after they are compressed.
 """
 
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.fft import dct
 
 from ttpo_cli.imaging.jpeg_tables import ZIGZAG, quality_table
+from ttpo_cli.inspection.blocks import all_blocks, dct_basis, unclipped
 
 _LARGEST, _BINS_PER_UNIT = 320, 2
 _BINS = _LARGEST * _BINS_PER_UNIT
@@ -36,37 +37,19 @@ class Traces:
 def find_traces(lumas: list[np.ndarray], threshold: float = 60.0) -> Traces | None:
     """The coarsest compression that Y planes in [0, 255], each cut at multiples of 8 pixels, show; None where they show none."""
     offsets = [(row, column) for row in range(8) for column in range(8)]
-    few = np.stack([_histogram(_blocks(lumas, offset, _GRID_BLOCKS)) for offset in offsets])
-    best = offsets[int(_gains(few).max(axis=1).argmax())]
-    gains = _gains(_histogram(_blocks(lumas, best, _BLOCKS))[None])[0]
-    gain = float(gains.max())
-    return Traces(float(_QUALITIES[gains.argmax()]), best, gain) if gain >= threshold else None
-
-
-def _blocks(lumas: list[np.ndarray], offset: tuple[int, int], most: int) -> np.ndarray:
-    """(N, 64) whole blocks of the grid at this offset, evenly chosen, those that touch black or white left out."""
+    few = _gains(np.stack([_histogram(unclipped(all_blocks(lumas, offset, _GRID_BLOCKS))) for offset in offsets]))
     found = []
-    for plane in lumas:
-        part = plane[offset[0] :, offset[1] :]
-        rows, columns = part.shape[0] // 8, part.shape[1] // 8
-        blocks = part[: 8 * rows, : 8 * columns].reshape(rows, 8, columns, 8).swapaxes(1, 2).reshape(-1, 64)
-        found.append(blocks[:: max(1, len(blocks) * len(lumas) // most)])
-    chosen = np.concatenate(found)
-    inside = (chosen.min(axis=1) > 1) & (chosen.max(axis=1) < 254)
-    return chosen[inside] if inside.sum() >= min(len(chosen), 20) else chosen
-
-
-@lru_cache(maxsize=1)
-def _basis() -> np.ndarray:
-    """(64, frequencies): the orthonormal 8x8 DCT as a matrix."""
-    one = dct(np.eye(8), axis=0, norm="ortho")
-    return np.ascontiguousarray(np.kron(one, one)[_USED].T.astype(np.float32))
+    for index in np.flatnonzero(few.max(axis=1) > 0):
+        gains = _gains(_histogram(unclipped(all_blocks(lumas, offsets[index], _BLOCKS)))[None])[0]
+        if gains.max() >= threshold:
+            found.append(Traces(float(_QUALITIES[gains.argmax()]), offsets[index], float(gains.max())))
+    return min(found, key=lambda traces: traces.quality, default=None)
 
 
 def _histogram(blocks: np.ndarray) -> np.ndarray:
     """(frequencies x bins) counts of coefficients' magnitudes."""
     count = len(_USED)
-    places = (np.abs(blocks.astype(np.float32) @ _basis()) * _BINS_PER_UNIT).astype(np.int64)
+    places = (np.abs(blocks @ dct_basis()[:, _USED]) * _BINS_PER_UNIT).astype(np.int64)
     kept = (places >= _NEAREST_ZERO * _BINS_PER_UNIT) & (places < _BINS)
     return np.bincount((places + _BINS * np.arange(count))[kept], minlength=count * _BINS).astype(np.float32)
 

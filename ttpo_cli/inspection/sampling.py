@@ -5,7 +5,7 @@ from torch import Tensor
 
 CROP, CROPS = 256, 16
 GRID = 8
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # JFIF's Y
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # JFIF's Y
 
 
 def crops(pixels: Tensor, side: int = CROP, count: int = CROPS) -> list[np.ndarray]:
@@ -25,7 +25,7 @@ def crops(pixels: Tensor, side: int = CROP, count: int = CROPS) -> list[np.ndarr
 
 def luma(crop: np.ndarray) -> np.ndarray:
     """(3, h, w) in [0, 1] -> (h, w) in [0, 255]: the Y that JPEG files hold."""
-    return 255 * np.tensordot(_LUMA, crop, axes=1)
+    return 255 * np.tensordot(LUMA, crop, axes=1)
 
 
 def _places(length: int, side: int, most: int) -> list[int]:
