@@ -44,7 +44,7 @@ def test_a_clean_photo_that_keeps_its_size_is_kept(found):
     for size in (SizeOptions(scale=1), SizeOptions(scale=0.5), SizeOptions(ceiling=0.02)):
         plan = plan_photo(tiny_photo(64, 80), automatic(), Settings(size=size))
         assert plan.kept and plan.reason == KEPT and plan.first.backbone.name == "none" and not plan.others
-        assert not plan.settled(Settings(size=size)).ttpo
+        assert not plan.final_settings(Settings(size=size)).ttpo
     assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=2))).kept
     assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=1, shrink="0.5"))).kept
     found["inspection"] = NOISY
@@ -54,7 +54,7 @@ def test_a_clean_photo_that_keeps_its_size_is_kept(found):
 def test_auto_shrinks_to_the_detail_and_a_named_backbone_sees_the_photo_as_it_is(found):
     found["inspection"] = replace(NOISY, effective_resolution=0.5)
     plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
-    assert plan.sizes.shrunk == (32, 40) and plan.scale == 8 and plan.settled(Settings()).size.shrink == "0.5"
+    assert plan.sizes.shrunk == (32, 40) and plan.scale == 8 and plan.final_settings(Settings()).size.shrink == "0.5"
     named = replace(tiny_engine(), backbones=(network("mine"),))
     assert plan_photo(tiny_photo(64, 80), named, Settings()).sizes.shrink == 1
     assert plan_photo(tiny_photo(64, 80), named, Settings(size=SizeOptions(shrink="0.5"))).sizes.shrink == 0.5
@@ -88,7 +88,7 @@ def test_a_photo_is_inspected_only_where_something_depends_on_it(found):
 def test_a_named_repetition_of_an_automatic_choice_decides_the_same(found):
     found["inspection"] = replace(NOISY, effective_resolution=0.5)
     first = plan_photo(tiny_photo(64, 80), automatic(), Settings())
-    again = plan_photo(tiny_photo(64, 80), engine_for(first, automatic()), first.settled(Settings()))
+    again = plan_photo(tiny_photo(64, 80), engine_for(first, automatic()), first.final_settings(Settings()))
     assert (again.sizes, again.first.label, [one.label for one in again.others]) == (
         first.sizes,
         first.first.label,

@@ -108,7 +108,8 @@ def _reflected(size: int, target: int) -> Tensor:
 def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
     """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly.
 
-    They start at multiples of `multiple` (1: anywhere), of which size and tile are some, so that a function with a grid of its own sees the same one.
+    They start at multiples of `multiple` (1: anywhere), of which size and tile are some, so that a function with a grid of its own sees
+    the same one.
     """
     if size <= tile:
         return [(0, size)]

@@ -53,7 +53,7 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
     backbones = load_backbones(options, store)
     automatic = options.backbone == AUTO
     if located is None:
-        return Engine(backbones, None, device, automatic)
+        return Engine(backbones=backbones, tools=None, device=device, automatic=automatic)
     files = dict(options.metric_files)
     metrics = load_metrics(options.metrics, device, files, store.find)
     for metric in metrics:
@@ -61,7 +61,7 @@ def load_engine(options: EngineOptions, settings: Settings, store: Store | None 
             raise UsageError(f"metric '{metric.name}' needs a reference, and a photo to restore has none: choose no-reference metrics")
     prior = load_prior(located, device, options.precision, settings.prior, store)
     tools = Tools(prior=prior, metrics=metrics, ranker=load_ranker(device, files.get("ranker"))[0])
-    return Engine(backbones, tools, device, automatic)
+    return Engine(backbones=backbones, tools=tools, device=device, automatic=automatic)
 
 
 def load_backbones(options: EngineOptions, store: Store) -> tuple[Backbone, ...]:

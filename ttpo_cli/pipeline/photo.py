@@ -94,7 +94,7 @@ def restore_photo(
     timer.end_of("joining")
     outcome = replace(outcome, notes=(*decided(plan), *notes, *outcome.notes)).on_cpu()
     timings = Timings(timer.seconds, {**timer.memory, "all": greatest(tuple(timer.memory.values()))})
-    made_with = replace(plan.settled(settings), pick=outcome.pick or settings.pick)
+    made_with = replace(plan.final_settings(settings), pick=outcome.pick or settings.pick)
     return Result(outcome=outcome, timings=timings, settings=made_with, plan=plan)
 
 

@@ -74,7 +74,7 @@ class PhotoPlan:
             return ROUNDING
         return expected_agreement(self.inspection, self.sizes.shrink)
 
-    def settled(self, settings: Settings) -> Settings:
+    def final_settings(self, settings: Settings) -> Settings:
         """The settings with what was decided for this photo, so that a record says it and a repetition does it again."""
         size = replace(settings.size, shrink=f"{self.sizes.shrink:g}")
         return replace(settings, size=size, ttpo=settings.ttpo and not self.kept)

@@ -59,7 +59,7 @@ def _region(session: Session) -> int:
 
 def _as_planned(session: Session, plan: PhotoPlan) -> Session:
     """A session that does with every piece of a photo what the plan says of the photo, and refuses none."""
-    settings = plan.settled(session.settings)
+    settings = plan.final_settings(session.settings)
     settings = replace(settings, size=replace(settings.size, scale=plan.sizes.factor, long_edge=None, megapixels=None))
     return replace(
         session,
