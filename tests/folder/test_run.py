@@ -222,7 +222,7 @@ def test_a_file_that_is_no_journal_is_said_and_left_alone(life, content):
     else:
         path.write_bytes(content)
     before = path.read_bytes()
-    with pytest.raises(JournalError, match="no journal"):
+    with pytest.raises(JournalError, match="is not a journal"):
         life.run()
     assert path.read_bytes() == before
 
