@@ -21,6 +21,7 @@ class Backbone:
         multiple: Input sides must be multiples of it.
         minimum: The least input side, pixels.
         supports_half, supports_bfloat16: Whether fp16 and bf16 are known to work.
+        prefers_bfloat16: Whether a processor that computes bf16 may use it unasked: images differ by less than a grey level on average.
         context: Input pixels around a pixel on which its result depends; None where that is unknown.
         fixed_size: (height, width) of the only input it takes; None where sizes are free.
         tiling: Whether an image may be cut into tiles; False where the network looks at the whole image.
@@ -39,6 +40,7 @@ class Backbone:
     minimum: int = 1
     supports_half: bool = False
     supports_bfloat16: bool = False
+    prefers_bfloat16: bool = False
     fixed_size: tuple[int, int] | None = None
     tiling: bool = True
     context: int | None = None

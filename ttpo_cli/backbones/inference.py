@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.onnx_models import OnnxNetwork
-from ttpo_cli.device.device import affordable_side, is_out_of_memory
+from ttpo_cli.device.device import affordable_side, has_bfloat16, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
 from ttpo_cli.imaging.exact_tiles import map_exact_tiles
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
@@ -87,7 +87,11 @@ def choose_precision(backbone: Backbone, device: torch.device, asked: str) -> tu
     if not isinstance(backbone.network, nn.Module):
         return "fp32", []
     if asked == "auto":
-        return ("fp16" if device.type == "cuda" and backbone.supports_half else "fp32"), []
+        if device.type == "cuda" and backbone.supports_half:
+            return "fp16", []
+        if device.type == "cpu" and backbone.prefers_bfloat16 and has_bfloat16(device):
+            return "bf16", [f"{backbone.name} computed in bf16, which this processor has: --precision fp32 takes twice as long"]
+        return "fp32", []
     known = {"fp32": True, "bf16": backbone.supports_bfloat16, "fp16": backbone.supports_half}
     for precision in DTYPES:
         if asked == precision and known[precision]:

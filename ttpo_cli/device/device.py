@@ -45,6 +45,14 @@ def total_memory(device: torch.device) -> int:
     return min(limits)
 
 
+def has_bfloat16(device: torch.device) -> bool:
+    """Whether the device multiplies bfloat16 matrices in hardware: on a CPU by AVX512-BF16 or AMX. Others take many times longer for it."""
+    if device.type != "cpu":
+        return True
+    checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(check() for check in checks if check is not None)
+
+
 def is_out_of_memory(error: Exception) -> bool:
     """Whether the device, and not the network, failed: CUDA has a type for it, the CPU's and MPS's allocators only words."""
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):

@@ -1,6 +1,7 @@
 """Options of the diffusion prior."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from ttpo_cli.settings.option import option
 
@@ -9,7 +10,7 @@ EMBEDDED = "haar-prior"
 
 @dataclass(frozen=True)
 class PriorOptions:
-    """How a prior is used. The embedded prior reads `cfg` alone; everything else is for latent priors."""
+    """How a prior is used. The embedded prior reads `cfg` and `autocast` alone; everything else is for latent priors."""
 
     cfg: float = option(
         1.0, "Classifier-free guidance of the prior; 1: none, at half the cost.", aliases=("--prior-scale",), recorded="scale"
@@ -30,4 +31,9 @@ class PriorOptions:
     offload: str = option("none", "What waits in the computer's memory: none, model (parts take turns) or sequential (layers).")
     compile: bool = option(False, "torch.compile the network: minutes at first, then faster calls.")
     channels_last: bool = option(True, "The memory format of a UNet.")
+    autocast: Literal["auto", "bf16"] = option(
+        "auto",
+        "With --precision auto, the embedded prior in bf16: auto where the processor computes it, else fp32; bf16 everywhere.",
+        before="bf16",
+    )
     colour_fix: str = option("wavelet", "wavelet: tones and colours of the restored image; or none.")

@@ -38,6 +38,7 @@ def ncnn_backbone(path: Path) -> Backbone:
         minimum=frame.minimum,
         supports_half=True,
         supports_bfloat16=True,
+        prefers_bfloat16=True,
         tiling=not frame.whole,
         context=frame.context,
         sha256=file_sha256(weights),

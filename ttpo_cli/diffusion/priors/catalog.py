@@ -64,7 +64,8 @@ def load_prior(located: Located, device: torch.device, precision: str, options: 
         raise WeightsError(f"{path.name} is a whole model in one file: `ttpo models convert {path} -o FOLDER`, then --prior FOLDER")
     if path is None or path.is_file():
         _refuse_latent_options(options)
-        return load_haar_prior(path, device, precision, options.cfg)
+        always = precision == "auto" and options.autocast == "bf16"
+        return load_haar_prior(path, device, "bf16" if always else precision, options.cfg)
     check_options(options, read_layout(path))  # before an autoencoder or a ControlNet is fetched for nothing
     prior = load_latent_prior(path, device, precision, with_folders(options, store), None if store is None else store.home / "prompts")
     if located.entry is None:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ttpo_cli.device.device import has_bfloat16
 from ttpo_cli.diffusion.denoiser import Denoise, Prior
 from ttpo_cli.diffusion.priors.diffusers_models import unet2d
 from ttpo_cli.errors import WeightsError
@@ -116,14 +117,15 @@ def load_denoiser(path: Path) -> HaarDenoiser:
 def load_haar_prior(path: Path | None, device: torch.device, precision: str = "auto", scale: float = 1.0) -> Prior:
     """The prior of a checkpoint (None: the embedded one) on a device.
 
-    precision: auto (bf16 autocast), fp32 or bf16. scale: classifier-free guidance, D = D_drop + scale (D_cond - D_drop); 1 costs one call.
+    precision: auto (bf16 autocast where the device has it, else fp32), fp32 or bf16. scale: classifier-free guidance, D = D_drop + scale (D_cond - D_drop); 1 costs one call.
     """
     file = embedded_path("haar-prior") if path is None else path
     denoiser = load_denoiser(file).to(device)
     for module in denoiser.modules():
         if isinstance(module, nn.Conv2d):
             module.to(memory_format=torch.channels_last)
-    denoise = haar_denoise(denoiser, device, precision != "fp32", scale)
+    autocast = has_bfloat16(device) if precision == "auto" else precision != "fp32"
+    denoise = haar_denoise(denoiser, device, autocast, scale)
 
     def inferring(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
         with torch.no_grad():
