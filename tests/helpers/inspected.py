@@ -5,7 +5,7 @@ from dataclasses import replace
 from fakes import tiny_engine
 from torch import nn
 
-from ttpo_cli.backbones.automatic import DRAWINGS, PHOTOS
+from ttpo_cli.backbones.automatic import BACKBONES_OF_AUTO
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.inspection.inspection import Inspection
 
@@ -28,4 +28,4 @@ def network(name, scale=4):
 
 
 def automatic():
-    return replace(tiny_engine(), backbones=(network(PHOTOS), network(DRAWINGS)), automatic=True)
+    return replace(tiny_engine(), backbones=tuple(map(network, BACKBONES_OF_AUTO)), automatic=True)

@@ -85,8 +85,14 @@ def test_a_photo_is_inspected_only_where_something_depends_on_it(found):
     assert plan_photo(tiny_photo(64, 80), tiny_engine(), Settings()).inspection is CLEAN and found["calls"] == 1
 
 
-def test_a_named_repetition_of_an_automatic_choice_decides_the_same(found):
-    found["inspection"] = replace(NOISY, effective_resolution=0.5)
+def test_a_clean_photo_is_enlarged_without_painting_over_it(found):
+    plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
+    assert plan.first.backbone.name == "lfc-sr-small" and not plan.others and plan.reason == "it is a clean photo"
+
+
+@pytest.mark.parametrize("inspection", [CLEAN, replace(NOISY, effective_resolution=0.5), replace(CLEAN, kind="drawing")])
+def test_a_named_repetition_of_an_automatic_choice_decides_the_same(inspection, found):
+    found["inspection"] = inspection
     first = plan_photo(tiny_photo(64, 80), automatic(), Settings())
     again = plan_photo(tiny_photo(64, 80), engine_for(first, automatic()), first.final_settings(Settings()))
     assert (again.sizes, again.first.label, [one.label for one in again.others]) == (

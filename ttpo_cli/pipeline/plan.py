@@ -76,8 +76,12 @@ class PhotoPlan:
 
     def final_settings(self, settings: Settings) -> Settings:
         """The settings with what was decided for this photo, so that a record says it and a repetition does it again."""
-        size = replace(settings.size, shrink=f"{self.sizes.shrink:g}")
-        return replace(settings, size=size, ttpo=settings.ttpo and not self.kept)
+        return replace(
+            settings,
+            size=replace(settings.size, shrink=f"{self.sizes.shrink:g}"),
+            candidates=settings.candidates if self.others else replace(settings.candidates, shrinks=()),
+            ttpo=settings.ttpo and not self.kept,
+        )
 
 
 def engine_for(plan: PhotoPlan, engine: Engine) -> Engine:
@@ -116,7 +120,7 @@ def _automatic(photo: Photo, inspection: Inspection, engine: Engine, settings: S
         return PhotoPlan(first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True)
     return PhotoPlan(
         first=Variant(backbone, sizes.shrink),
-        others=tuple(_shrunk_variants((backbone,), sizes, settings)),
+        others=() if inspection.is_clean else tuple(_shrunk_variants((backbone,), sizes, settings)),
         sizes=sizes,
         inspection=inspection,
         reason=reason,
