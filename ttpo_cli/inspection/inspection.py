@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
-from ttpo_cli.imaging.jpeg_tables import Table, quality_table, table_quality
+from ttpo_cli.imaging.jpeg_tables import Table, table_quality
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.inspection.content import clipped_shares, is_drawing
 from ttpo_cli.inspection.jpeg_traces import find_traces
@@ -88,8 +87,7 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
     looked_at = crops(pixels)
     planes = [luma(crop) for crop in looked_at]
     traces = find_traces(planes)
-    steps = None if traces is None else np.array(quality_table(int(traces.quality)))
-    offset = (0, 0) if traces is None else traces.offset
+    noise = noise_sigma(looked_at, traces)
     shadows, highlights = clipped_shares(pixels)
     return Inspection(
         width=width,
@@ -97,8 +95,8 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
         kind="drawing" if is_drawing(planes) else "photo",
         jpeg_quality=None if jpeg_table is None else table_quality(jpeg_table),
         jpeg_quality_estimated=None if traces is None else traces.quality,
-        noise_sigma=noise_sigma(looked_at, steps, offset),
-        effective_resolution=effective_resolution(planes, steps, offset),
+        noise_sigma=noise,
+        effective_resolution=effective_resolution(planes, traces, noise),
         clipped_shadows=shadows,
         clipped_highlights=highlights,
     )

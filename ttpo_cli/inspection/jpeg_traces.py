@@ -33,6 +33,11 @@ class Traces:
     offset: tuple[int, int]
     gain: float
 
+    @property
+    def steps(self) -> np.ndarray:
+        """(64) luminance steps of this quality."""
+        return np.array(quality_table(int(self.quality)), dtype=np.float64)
+
 
 def find_traces(lumas: list[np.ndarray], threshold: float = 60.0) -> Traces | None:
     """The coarsest compression that Y planes in [0, 255], each cut at multiples of 8 pixels, show; None where they show none."""
