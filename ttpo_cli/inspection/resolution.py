@@ -11,6 +11,7 @@ the strongest edges, which survive it: an edge blurred again loses more of its g
 44(9), 2011).
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -96,7 +97,7 @@ def _log_spectrum(frequencies: np.ndarray, parameters: np.ndarray) -> np.ndarray
     return np.logaddexp(amplitude - slope * np.log(frequencies / 0.1) - falling, floor)
 
 
-def _blur(model, observed: np.ndarray, weights: np.ndarray, slope_weight: float) -> float:
+def _blur(model: Callable[[np.ndarray], np.ndarray], observed: np.ndarray, weights: np.ndarray, slope_weight: float) -> float:
     """The blur s, in pixels, of the parameters that fit observed logarithms best, from several starts."""
 
     def errors(parameters: np.ndarray) -> np.ndarray:
@@ -135,7 +136,7 @@ def _fit_blocks(lumas: list[np.ndarray], steps: np.ndarray, offset: tuple[int, i
 
 
 def _laplacian_scale(mean_count: np.ndarray) -> np.ndarray:
-    """The scale b, in steps, of a Laplacian whose values rounded to steps have this mean magnitude: exp(-1 / 2b) / (1 - exp(-1 / b)) = m."""
+    """The scale b, in steps, of a Laplacian whose rounded values have this mean magnitude m: exp(-1 / 2b) / (1 - exp(-1 / b)) = m."""
     # With u = exp(-1 / 2b): u / (1 - u^2) = m.
     root = (np.sqrt(1 + 4 * mean_count**2) - 1) / (2 * mean_count)
     return -0.5 / np.log(root)
