@@ -93,7 +93,7 @@ def _found(inspection: Inspection) -> dict[str, Any]:
 
 
 def accuracy(measured: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row a group: median, 90 % and worst error of quality (in points), noise and resolution (as factors), and the share within bounds."""
+    """A row a group: median, 90 % and worst error of quality (points), noise and resolution (factors), and the share within bounds."""
     table = []
     for group in dict.fromkeys(row["case"]["group"] for row in measured):
         chosen = [row for row in measured if row["case"]["group"] == group]

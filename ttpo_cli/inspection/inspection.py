@@ -14,7 +14,7 @@ from ttpo_cli.inspection.sampling import crops, luma
 
 CLEAN_QUALITY = 85.0
 CLEAN_NOISE = 3 / 255
-CLEAN_RESOLUTION = 0.6
+CLEAN_RESOLUTION = 0.66
 
 
 @dataclass(frozen=True)

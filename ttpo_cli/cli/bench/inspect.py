@@ -65,11 +65,7 @@ def _draw(measured: list[dict[str, Any]], folder: Path) -> None:
     from ttpo_cli.report.plot import Axis, line_plot
 
     folder.mkdir(parents=True, exist_ok=True)
-    for value, label, log in (
-        ("quality", "JPEG quality", False),
-        ("noise", "noise, of 255", True),
-        ("resolution", "effective resolution", True),
-    ):
+    for value, label, log in PLOTS:
         series: dict[str, list[tuple[float, float]]] = {}
         for group in dict.fromkeys(row["case"]["group"] for row in measured):
             chosen = [row for row in measured if row["case"]["group"] == group and row["true"][value] and row["found"][value] is not None]
