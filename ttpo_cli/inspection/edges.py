@@ -5,6 +5,7 @@ from scipy.ndimage import gaussian_filter, maximum_filter
 
 _STRONGEST = (0.9, 0.97)
 _FLOOR = 1e-3
+_CONSTANT = 1e-3  # gradients of places of one colour, rounding errors
 _NOTHING = -6.0  # where an edge loses nothing
 
 
@@ -17,10 +18,12 @@ def gradient_losses(planes: list[np.ndarray], sigma: float, reblur: float) -> tu
     before, after = [], []
     for plane in planes:
         first, second = _gradient(plane, sigma), _gradient(plane, float(np.hypot(sigma, reblur)))
-        crest = first >= maximum_filter(first, 3)
+        crest = (first >= maximum_filter(first, 3)) & (first > _CONSTANT)
         before.append(first[crest])
         after.append(second[crest])
     strength, rest = np.concatenate(before), np.concatenate(after)
+    if not len(strength):
+        return (_NOTHING,) * len(_STRONGEST)
     return tuple(_loss(strength, rest, share) for share in _STRONGEST)
 
 

@@ -21,7 +21,7 @@ from ttpo_cli.inspection.sampling import LUMA
 _NORMAL_MAD = 0.6745  # the median magnitude of a standard normal variable
 _PATCH, _PATCHES = 8, 30000
 _SMOOTHEST = 0.02  # share of the places that the median is taken of
-_FEWEST = 40
+_FEWEST, _FEWEST_FOR_EIGENVALUES = 40, 2000
 _INDEPENDENT = 0.3  # correlation of channels up to which noise counts as independent
 _WHITE = 0.85  # share of the fine coefficients' deviation that the finest must have for the former to be noise, not texture
 _BAND_SUM = np.add.outer(np.arange(8), np.arange(8)).ravel()
@@ -52,6 +52,8 @@ def noise_sigma(crops: list[np.ndarray], traces: Traces | None = None) -> float:
     places = _smooth_places(patches)
     if grey or (places.correlation > _INDEPENDENT and places.finest > _WHITE * places.fine):
         return min(places.fine, places.finest) / 255
+    if len(patches) < _FEWEST_FOR_EIGENVALUES:
+        return places.fine / 255
     smallest = _eigenvalue_sigma(patches)
     # Eigenvalues are right unless patches are few or clipped, when they are low; the places' median is high where nothing is smooth.
     return (smallest if smallest > 0.8 * places.fine or places.fine < 6 else places.fine) / 255

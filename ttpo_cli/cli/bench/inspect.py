@@ -13,10 +13,11 @@ COLUMNS = (
     "degraded by",
     "images",
     "quality: median, 90 %, worst, within 8",
-    "noise: factors, within 1.2",
+    "noise: within 1.2",
     "resolution: within 1.3",
     "clean",
 )
+PLOTS = (("quality", "JPEG quality", False), ("noise", "noise, of 255", True), ("resolution", "effective resolution", True))
 
 
 def bench_inspect(
