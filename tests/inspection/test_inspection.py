@@ -95,6 +95,7 @@ def test_the_file_s_tables_are_read_and_other_pixels_have_none():
 def test_samples_are_degraded_as_their_recipes_say():
     found = {name: inspect_photo(read_photo(SAMPLES / name)) for name in ("astronaut.png", "chelsea.jpg", "coffee.jpg")}
     assert found["astronaut.png"].is_clean
+    assert {inspection.kind for inspection in found.values()} == {"photo"}
     assert found["chelsea.jpg"].jpeg_quality_estimated == 60 and {"compressed", "noisy"} <= set(found["chelsea.jpg"].degradations)
     assert found["coffee.jpg"].jpeg_quality_estimated == 30 and {"compressed", "blurred"} <= set(found["coffee.jpg"].degradations)
 

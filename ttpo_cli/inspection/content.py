@@ -8,6 +8,8 @@ _CLIPPED = 0.5 / 255
 _CONSTANT = 0.75  # range of grey levels of 3x3 pixels up to which they are of one colour
 _PLAIN = 0.05  # least share of such places in a drawing
 _WEAK, _STRONG = (2.0, 10.0), 15.0  # gradients, grey levels a pixel
+_TONES = 2.0, 253.0  # beyond them a photo may be of one colour, where it is clipped
+_LINE_ART = 0.5  # unless most of it is
 _CRISP = 0.5  # least ratio of strong to weak gradients in a drawing
 
 
@@ -17,9 +19,10 @@ def clipped_shares(pixels: Tensor) -> tuple[float, float]:
 
 
 def is_drawing(lumas: list[np.ndarray]) -> bool:
-    """Whether Y planes in [0, 255] have places of one colour, and strong edges where a photo has shades."""
-    spans = np.concatenate([(maximum_filter(plane, 3) - minimum_filter(plane, 3)).ravel() for plane in lumas])
+    """Whether Y planes in [0, 255] have places of one colour that is not clipped, and strong edges where a photo has shades."""
+    low, high = (np.concatenate([filtered(plane, 3).ravel() for plane in lumas]) for filtered in (minimum_filter, maximum_filter))
     slopes = np.concatenate([gaussian_gradient_magnitude(plane, 1.0).ravel() for plane in lumas])
     weak = float(((slopes > _WEAK[0]) & (slopes < _WEAK[1])).mean())
-    strong = float((slopes > _STRONG).mean())
-    return float((spans < _CONSTANT).mean()) >= _PLAIN and strong > _CRISP * weak
+    crisp = float((slopes > _STRONG).mean()) > _CRISP * weak
+    plain, clipped = high - low < _CONSTANT, (high < _TONES[0]) | (low > _TONES[1])
+    return crisp and (float((plain & ~clipped).mean()) >= _PLAIN or float((plain & clipped).mean()) >= _LINE_ART)
