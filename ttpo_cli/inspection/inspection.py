@@ -14,6 +14,8 @@ from ttpo_cli.inspection.sampling import crops, luma
 
 CLEAN_QUALITY = 85.0
 CLEAN_NOISE = 3 / 255
+# Behind a compression, texture is easily taken for noise: a point of quality below 95 raises the bound, up to the largest.
+DOUBT_PER_POINT, LARGEST_CLEAN_NOISE = 0.2 / 255, 12 / 255
 CLEAN_RESOLUTION = 0.66
 
 
@@ -60,7 +62,7 @@ class Inspection:
         quality = self.lowest_quality
         found = {
             "compressed": quality is not None and quality < CLEAN_QUALITY,
-            "noisy": self.noise_sigma > CLEAN_NOISE,
+            "noisy": self.noise_sigma > noise_bound(quality),
             "blurred": self.effective_resolution < CLEAN_RESOLUTION,
         }
         return tuple(word for word, holds in found.items() if holds)
@@ -74,6 +76,11 @@ class Inspection:
     def is_clean(self) -> bool:
         """Whether it shows none of the degradations."""
         return not self.degradations
+
+
+def noise_bound(quality: float | None) -> float:
+    """The noise, in [0, 1], up to which a photo that went through JPEG of this quality (None: through none) counts as clean."""
+    return CLEAN_NOISE if quality is None else min(LARGEST_CLEAN_NOISE, CLEAN_NOISE + DOUBT_PER_POINT * max(0.0, 95 - quality))
 
 
 def inspect_photo(photo: Photo) -> Inspection:

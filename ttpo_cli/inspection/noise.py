@@ -29,6 +29,7 @@ _COARSE, _FINE, _FINEST = (_BAND_SUM > 0) & (_BAND_SUM <= 4), _BAND_SUM >= 8, _B
 _COARSEST = (_BAND_SUM > 0) & (_BAND_SUM <= 2)
 _BANDS = (8, 6, 4, 3)  # the finest of these beginnings whose coefficients were not nearly all quantised to 0 counts
 _SEEN = 0.03
+_TONES = 20.0, 235.0  # mean levels of blocks whose noise is not cut off at black or white
 _LARGEST = 80.0
 
 
@@ -121,7 +122,8 @@ def _eigenvalue_sigma(patches: np.ndarray) -> float:
 def _quantised_sigma(planes: list[np.ndarray], steps: np.ndarray, offset: tuple[int, int]) -> float:
     """The deviation, out of 255, of normal noise of greatest likelihood behind the quantised coefficients of the smoothest blocks."""
     blocks = all_blocks(planes, offset)
-    blocks = blocks[((blocks < 2) | (blocks > 253)).mean(axis=1) <= 0.02]
+    level = blocks.mean(axis=1)
+    blocks = blocks[(level > _TONES[0]) & (level < _TONES[1])]
     if len(blocks) < _FEWEST:
         return 0.0
     coefficients = blocks @ dct_basis()
