@@ -15,6 +15,7 @@ import typer
 
 from ttpo_cli import __version__
 from ttpo_cli.cli.bench.folder import bench_folder
+from ttpo_cli.cli.bench.inspect import bench_inspect
 from ttpo_cli.cli.bench.lfc import bench_lfc
 from ttpo_cli.cli.bench.lrpo import bench_lrpo
 from ttpo_cli.cli.bench.stages import bench
@@ -52,6 +53,7 @@ benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)
 benches.command("lrpo")(bench_lrpo)
 benches.command("folder")(bench_folder)
+benches.command("inspect")(bench_inspect)
 app.command("eval")(evaluate)
 app.add_typer(benches, name="bench")
 app.add_typer(models, name="models")

@@ -28,5 +28,5 @@ def unclipped(blocks: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=1)
 def dct_basis() -> np.ndarray:
     """(64 pixels, 64 coefficients) float32: blocks @ basis are the coefficients, row by row."""
-    one = dct(np.eye(GRID), axis=0, norm="ortho")
+    one = np.asarray(dct(np.eye(GRID), axis=0, norm="ortho"), dtype=np.float64)
     return np.ascontiguousarray(np.kron(one, one).T.astype(np.float32))

@@ -1,12 +1,16 @@
 """What a photo shows in broad terms: the share of clipped tones, and whether it is a photo or a drawing."""
 
 import numpy as np
-from scipy.ndimage import maximum_filter, minimum_filter
+from scipy.ndimage import gaussian_gradient_magnitude, maximum_filter, minimum_filter
 from torch import Tensor
 
 _CLIPPED = 0.5 / 255
-_FLAT = 2.0  # range of grey levels of 3x3 pixels that counts as flat
-_DRAWING = 0.6
+_CONSTANT = 0.75  # range of grey levels of 3x3 pixels up to which they are of one colour
+_PLAIN = 0.05  # least share of such places in a drawing
+_WEAK, _STRONG = (2.0, 10.0), 15.0  # gradients, grey levels a pixel
+_TONES = 2.0, 253.0  # beyond them a photo may be of one colour, where it is clipped
+_LINE_ART = 0.5  # unless most of it is
+_CRISP = 0.5  # least ratio of strong to weak gradients in a drawing
 
 
 def clipped_shares(pixels: Tensor) -> tuple[float, float]:
@@ -15,7 +19,10 @@ def clipped_shares(pixels: Tensor) -> tuple[float, float]:
 
 
 def is_drawing(lumas: list[np.ndarray]) -> bool:
-    """Whether most places of Y planes in [0, 255] are flat and many of the others are strong edges."""
-    spans = np.concatenate([(maximum_filter(plane, 3) - minimum_filter(plane, 3)).ravel() for plane in lumas])
-    flat, strong = float((spans <= _FLAT).mean()), float((spans > 40).mean())
-    return flat > _DRAWING and strong > 0.25 * (1 - flat)
+    """Whether Y planes in [0, 255] have places of one colour that is not clipped, and strong edges where a photo has shades."""
+    low, high = (np.concatenate([filtered(plane, 3).ravel() for plane in lumas]) for filtered in (minimum_filter, maximum_filter))
+    slopes = np.concatenate([gaussian_gradient_magnitude(plane, 1.0).ravel() for plane in lumas])
+    weak = float(((slopes > _WEAK[0]) & (slopes < _WEAK[1])).mean())
+    crisp = float((slopes > _STRONG).mean()) > _CRISP * weak
+    plain, clipped = high - low < _CONSTANT, (high < _TONES[0]) | (low > _TONES[1])
+    return crisp and (float((plain & ~clipped).mean()) >= _PLAIN or float((plain & clipped).mean()) >= _LINE_ART)

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
-from ttpo_cli.imaging.jpeg_tables import Table, quality_table, table_quality
+from ttpo_cli.imaging.jpeg_tables import Table, table_quality
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.inspection.content import clipped_shares, is_drawing
 from ttpo_cli.inspection.jpeg_traces import find_traces
@@ -15,7 +14,9 @@ from ttpo_cli.inspection.sampling import crops, luma
 
 CLEAN_QUALITY = 85.0
 CLEAN_NOISE = 3 / 255
-CLEAN_RESOLUTION = 0.7
+# Behind a compression, texture is easily taken for noise: a point of quality below 95 raises the bound, up to the largest.
+DOUBT_PER_POINT, LARGEST_CLEAN_NOISE = 0.2 / 255, 12 / 255
+CLEAN_RESOLUTION = 0.66
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Inspection:
         quality = self.lowest_quality
         found = {
             "compressed": quality is not None and quality < CLEAN_QUALITY,
-            "noisy": self.noise_sigma > CLEAN_NOISE,
+            "noisy": self.noise_sigma > noise_bound(quality),
             "blurred": self.effective_resolution < CLEAN_RESOLUTION,
         }
         return tuple(word for word, holds in found.items() if holds)
@@ -77,6 +78,11 @@ class Inspection:
         return not self.degradations
 
 
+def noise_bound(quality: float | None) -> float:
+    """The noise, in [0, 1], up to which a photo that went through JPEG of this quality (None: through none) counts as clean."""
+    return CLEAN_NOISE if quality is None else min(LARGEST_CLEAN_NOISE, CLEAN_NOISE + DOUBT_PER_POINT * max(0.0, 95 - quality))
+
+
 def inspect_photo(photo: Photo) -> Inspection:
     """Inspect a photo as it was read, with the quantisation tables of its file."""
     return inspect_pixels(photo.pixels, photo.jpeg_table)
@@ -88,8 +94,7 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
     looked_at = crops(pixels)
     planes = [luma(crop) for crop in looked_at]
     traces = find_traces(planes)
-    steps = None if traces is None else np.array(quality_table(int(traces.quality)))
-    offset = (0, 0) if traces is None else traces.offset
+    noise = noise_sigma(looked_at, traces)
     shadows, highlights = clipped_shares(pixels)
     return Inspection(
         width=width,
@@ -97,8 +102,8 @@ def inspect_pixels(pixels: Tensor, jpeg_table: Table | None = None) -> Inspectio
         kind="drawing" if is_drawing(planes) else "photo",
         jpeg_quality=None if jpeg_table is None else table_quality(jpeg_table),
         jpeg_quality_estimated=None if traces is None else traces.quality,
-        noise_sigma=noise_sigma(looked_at, steps, offset),
-        effective_resolution=effective_resolution(planes, steps, offset),
+        noise_sigma=noise,
+        effective_resolution=effective_resolution(planes, traces, noise),
         clipped_shadows=shadows,
         clipped_highlights=highlights,
     )

@@ -23,6 +23,7 @@ _NEAREST_ZERO = 1.5  # smaller coefficients are left out
 _USED = np.array([place for place in ZIGZAG[:33] if place // 8 % 4 or place % 8 % 4])
 _QUALITIES = np.arange(1, 100)
 _GRID_BLOCKS, _BLOCKS = 500, 8000
+_LEAST_SHARE = 0.1
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class Traces:
     offset: tuple[int, int]
     gain: float
 
+    @property
+    def steps(self) -> np.ndarray:
+        """(64) luminance steps of this quality."""
+        return np.array(quality_table(int(self.quality)), dtype=np.float64)
+
 
 def find_traces(lumas: list[np.ndarray], threshold: float = 60.0) -> Traces | None:
     """The coarsest compression that Y planes in [0, 255], each cut at multiples of 8 pixels, show; None where they show none."""
@@ -40,9 +46,11 @@ def find_traces(lumas: list[np.ndarray], threshold: float = 60.0) -> Traces | No
     few = _gains(np.stack([_histogram(unclipped(all_blocks(lumas, offset, _GRID_BLOCKS))) for offset in offsets]))
     found = []
     for index in np.flatnonzero(few.max(axis=1) > 0):
-        gains = _gains(_histogram(unclipped(all_blocks(lumas, offsets[index], _BLOCKS)))[None])[0]
-        if gains.max() >= threshold:
-            found.append(Traces(float(_QUALITIES[gains.argmax()]), offsets[index], float(gains.max())))
+        histogram = _histogram(unclipped(all_blocks(lumas, offsets[index], _BLOCKS)))
+        gains = _gains(histogram[None])[0]
+        best = int(gains.argmax())
+        if gains[best] >= threshold and _both_ways(histogram, best):
+            found.append(Traces(float(_QUALITIES[best]), offsets[index], float(gains[best])))
     return min(found, key=lambda traces: traces.quality, default=None)
 
 
@@ -74,3 +82,11 @@ def _log_likelihoods() -> np.ndarray:
 def _gains(histograms: np.ndarray) -> np.ndarray:
     """(N, qualities): the log-likelihood of each quality at its best deviation."""
     return (histograms @ _log_likelihoods()).reshape(len(histograms), len(_QUALITIES), -1).max(axis=2)
+
+
+def _both_ways(histogram: np.ndarray, quality: int) -> bool:
+    """Whether frequencies across and frequencies down both gain: a drawn shade has multiples in one direction."""
+    columns = _log_likelihoods()[:, len(_DEVIATIONS) * quality : len(_DEVIATIONS) * (quality + 1)]
+    each = (histogram[:, None] * columns).reshape(len(_USED), _BINS, -1).sum(axis=1)
+    best = each[:, each.sum(axis=0).argmax()]
+    return min(best[_USED // 8 > 0].sum(), best[_USED % 8 > 0].sum()) > _LEAST_SHARE * best.sum()
