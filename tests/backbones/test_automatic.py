@@ -20,8 +20,8 @@ def test_photos_and_drawings_have_a_restorer_each():
 
 
 def test_the_reason_names_what_was_found_in_numbers():
-    found = inspected(jpeg_quality=90.0, jpeg_quality_estimated=31.7, noise_sigma=8.2 / 255, effective_resolution=0.5)
-    assert found_in(found) == "JPEG quality 32, noise of 8 grey levels, detail for 0.50 of its size"
+    found = inspected(jpeg_quality=90.0, jpeg_quality_estimated=31.7, noise_sigma=18.2 / 255, effective_resolution=0.5)
+    assert found_in(found) == "JPEG quality 32, noise of 18 grey levels, detail for 0.50 of its size"
     assert found_in(inspected(jpeg_quality=40.0)) == "JPEG quality 40"
     assert found_in(CLEAN) == ""
 

@@ -73,6 +73,7 @@ def test_other_backbones_and_smaller_photos_make_further_candidates(found):
 
 
 def test_shares_that_are_not_between_0_and_1_are_refused(found):
+    found["inspection"] = NOISY
     for share in (0.0, 1.0, -0.5, 2.0):
         with pytest.raises(UsageError, match="--candidates-shrinks"):
             plan_photo(tiny_photo(64, 80), automatic(), Settings(candidates=CandidateOptions(shrinks=(share,))))
