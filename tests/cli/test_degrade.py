@@ -17,6 +17,8 @@ RECIPES = {
     "astronaut.png": ("astronaut", []),
     "chelsea.jpg": ("chelsea", ["--scale", "2", "--noise", "8", "--jpeg", "60"]),
     "coffee.jpg": ("coffee", ["--scale", "2", "--blur", "1.5", "--jpeg", "30"]),
+    "rocket.png": ("rocket", ["--scale", "2", "--noise", "15"]),
+    "camera.jpg": ("camera", ["--scale", "2", "--blur", "4", "--jpeg", "90"]),
 }
 
 
@@ -84,3 +86,21 @@ def test_a_scale_that_leaves_nothing_and_an_unknown_format_are_exit_code_2(photo
 def test_an_output_that_exists_stays_unless_told_otherwise(photo):
     assert program(["degrade", str(photo), "-o", str(photo), "--overwrite"]) == 1
     assert tuple(read_photo(photo).pixels.shape[-2:]) == (41, 50)
+
+
+def test_a_square_in_the_middle_is_cut_out_first(photo):
+    whole = read_photo(photo).pixels
+    assert torch.equal(degraded(photo, "--scale", "1", "--crop", "20"), whole[..., 10:30, 15:35])
+    assert degraded(photo, "--scale", "1", "--crop", "500").shape == whole.shape
+
+
+def test_a_second_order_degradation_follows_seed_and_strength(photo):
+    one, again, other = (degraded(photo, "--scale", "2", "--second-order", "0.5", "--seed", seed) for seed in ("1", "1", "2"))
+    assert one.shape == (1, 3, 20, 25) and torch.equal(one, again) and not torch.equal(one, other)
+    assert not torch.equal(one, degraded(photo, "--scale", "2", "--second-order", "1", "--seed", "1"))
+
+
+def test_a_second_order_degradation_takes_no_blur_noise_or_jpeg_of_the_users(photo, capsys):
+    assert program(["degrade", str(photo), "-o", str(photo.with_name("low.png")), "--second-order", "1", "--noise", "3"]) == 2
+    assert "leave --blur" in capsys.readouterr().err
+    assert program(["degrade", str(photo), "-o", str(photo.with_name("low.png")), "--second-order", "1.5"]) == 2

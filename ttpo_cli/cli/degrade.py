@@ -17,28 +17,42 @@ def degrade(
     blur: Annotated[float, typer.Option(min=0, help="Gaussian blur before shrinking: deviation in pixels of IN.")] = 0.0,
     noise: Annotated[float, typer.Option(min=0, help="Gaussian noise after shrinking: deviation out of 255.")] = 0.0,
     jpeg: Annotated[int | None, typer.Option(min=1, max=100, help="JPEG quality, last of all.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the noise.")] = 0,
+    second_order: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="In place of these a random second-order degradation: 1 as strong as Real-ESRGAN's, or a share."),
+    ] = 0.0,
+    crop: Annotated[int, typer.Option(min=0, help="Of IN only a square of this side in the middle, pixels; 0: all of it.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the noise, and of a degradation of second order.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it exists.")] = False,
     quiet: Quiet = False,
 ) -> None:
     """Blur, shrink, add noise and compress a good photo, in this order. Prints the path of the file written."""
+    from dataclasses import replace
+
     import torch
 
     from ttpo_cli.imaging.formats import output_format
     from ttpo_cli.imaging.photo import with_pixels
     from ttpo_cli.imaging.reading import read_photo
+    from ttpo_cli.imaging.resize import middle
     from ttpo_cli.imaging.writing import write_photo
     from ttpo_cli.training.degradation.bicubic import DegradeOptions
     from ttpo_cli.training.degradation.bicubic import degrade as degrade_pixels
+    from ttpo_cli.training.degradation.real_world import degrade_twice
 
     source = read_photo(photo)
+    source = replace(source, pixels=middle(source.pixels, crop), alpha=None) if crop else source
     height, width = source.pixels.shape[-2:]
     if min(height, width) < scale:
         raise UsageError(f"{photo} is {width}x{height}: nothing is left of it at --scale {scale}; give a smaller scale")
+    if second_order and (blur or noise or jpeg is not None):
+        raise UsageError("--second-order draws blur, noise and JPEG itself: leave --blur, --noise and --jpeg out")
     # A JPEG file is compressed once, by the writer; any other format carries the JPEG's marks in its pixels.
     once = output_format(output, "keep", source.format) == "jpeg"
     options = DegradeOptions(scale=scale, blur=blur, noise=noise, jpeg=None if once else jpeg)
-    low = degrade_pixels(source.pixels, options, torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    twice = second_order > 0
+    low = degrade_twice(source.pixels, scale, generator, second_order) if twice else degrade_pixels(source.pixels, options, generator)
     encoding = Encoding(bit_depth="8", quality=jpeg or 95, keep=frozenset({"icc"}))
     written = write_photo(output, with_pixels(source, low), encoding, overwrite=overwrite, source=photo)
     Terminal(quiet=quiet).say(f"{photo.name} {width}x{height} -> {low.shape[-1]}x{low.shape[-2]}")

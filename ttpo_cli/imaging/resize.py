@@ -28,6 +28,12 @@ def imresize(image: Tensor, scale: float | None = None, size: tuple[int, int] | 
     return image
 
 
+def middle(image: Tensor, side: int) -> Tensor:
+    """The square of `side` pixels in the middle of (N, C, H, W), or what the image has of it."""
+    top, left = max(0, (image.shape[-2] - side) // 2), max(0, (image.shape[-1] - side) // 2)
+    return image[..., top : top + side, left : left + side].contiguous()
+
+
 def shrink_as_benchmarks(image: Tensor, scale: int) -> Tensor:
     """The low-resolution partner of (N, 3, H, W) in [0, 1] as super-resolution benchmarks have it, on the 8-bit grid, sides cut to
     multiples of `scale` first.

@@ -13,7 +13,17 @@ from torch import Tensor
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.training.data import step_generator
 from ttpo_cli.training.degradation import real_world
-from ttpo_cli.training.degradation.real_world import FIRST, PROFILES, Order, blur_kernel, degrade_twice, sinc_kernel
+from ttpo_cli.training.degradation.real_world import (
+    FIRST,
+    PROFILES,
+    SECOND,
+    Order,
+    Severity,
+    blur_kernel,
+    degrade_twice,
+    severity,
+    sinc_kernel,
+)
 from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs
 
 
@@ -129,3 +139,24 @@ def test_pairs_come_from_two_folders_by_name_and_what_does_not_fit_is_named(tmp_
         read_pairs(sorted(high.iterdir()), 8, 4, DataOptions("reel"))
     with pytest.raises(TtpoError, match="no photo is left"):
         read_pairs([high / "d.png"], 8, 4, DataOptions(lq=str(low)))
+
+
+def test_a_milder_degradation_reaches_a_share_of_every_range_and_the_full_one_is_the_published() -> None:
+    assert severity(1.0) == Severity(FIRST, SECOND, 30)
+    half = severity(0.5)
+    assert half.first.sigma == pytest.approx((0.2, 1.6)) and half.first.noise == pytest.approx((1, 15.5))
+    assert half.first.factor == pytest.approx((0.575, 1.25)) and half.quality == 62 and half.first.resize == FIRST.resize
+    for strength in (0.0, -1.0, 1.01):
+        with pytest.raises(UsageError, match="strength"):
+            severity(strength)
+
+
+def test_a_milder_degradation_leaves_more_of_the_photo() -> None:
+    generator = torch.Generator().manual_seed(5)
+    hq = torch.nn.functional.interpolate(torch.rand(1, 3, 24, 24, generator=generator), size=(96, 96), mode="bilinear")
+    clean = torch.nn.functional.interpolate(hq, size=(48, 48), mode="area")
+    errors = [
+        sum(float((degrade_twice(hq, 2, step_generator(seed, 0), strength) - clean).square().mean()) for seed in range(8))
+        for strength in (0.1, 0.5, 1.0)
+    ]
+    assert errors == sorted(errors)

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ttpo_cli import pipeline
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.terminal.console import counted
@@ -21,6 +19,7 @@ from ttpo_cli.folder.journal import Row
 from ttpo_cli.folder.plan import Job
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_size, read_photo
+from ttpo_cli.imaging.resize import middle
 from ttpo_cli.imaging.result_size import plan_sizes
 from ttpo_cli.imaging.writing import losses
 from ttpo_cli.pipeline.photo import decided
@@ -131,7 +130,7 @@ def _sample_of(row: Row, request: FolderRequest) -> Sample | None:
 def _timed_pieces(photo: Photo, endings: Mapping[str, Job], session: Session) -> Iterator[Sample]:
     """The middle of a photo in two sizes, restored and encoded in the format of each ending there is."""
     for index, side in enumerate(_PIECES):
-        piece = replace(photo, pixels=_middle(photo.pixels, side), alpha=None)
+        piece = replace(photo, pixels=middle(photo.pixels, side), alpha=None)
         began = time.perf_counter()
         result = pipeline.restore_photo(piece, session.engine, session.settings)
         seconds = time.perf_counter() - began
@@ -153,11 +152,6 @@ def _first_readable(todo: Sequence[Decision]) -> Photo:
         except TtpoError:
             continue  # reported when the run comes to it
     raise TtpoError("none of the photos can be read, so nothing can be estimated")
-
-
-def _middle(pixels: Tensor, side: int) -> Tensor:
-    top, left = max(0, (pixels.shape[-2] - side) // 2), max(0, (pixels.shape[-1] - side) // 2)
-    return pixels[..., top : top + side, left : left + side].contiguous()
 
 
 def _free(root: Path) -> int:

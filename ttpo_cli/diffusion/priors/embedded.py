@@ -117,7 +117,8 @@ def load_denoiser(path: Path) -> HaarDenoiser:
 def load_haar_prior(path: Path | None, device: torch.device, precision: str = "auto", scale: float = 1.0) -> Prior:
     """The prior of a checkpoint (None: the embedded one) on a device.
 
-    precision: auto (bf16 autocast where the device has it, else fp32), fp32 or bf16. scale: classifier-free guidance, D = D_drop + scale (D_cond - D_drop); 1 costs one call.
+    precision: auto (bf16 autocast where the device has it, else fp32), fp32 or bf16.
+    scale: classifier-free guidance, D = D_drop + scale (D_cond - D_drop); 1 costs one call.
     """
     file = embedded_path("haar-prior") if path is None else path
     denoiser = load_denoiser(file).to(device)

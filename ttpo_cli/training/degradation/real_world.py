@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.special import j1
 from torch import Tensor
 from torch.nn import functional
 
+from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.filters import filtered
 from ttpo_cli.training.degradation.bicubic import jpeg
 
@@ -74,16 +75,44 @@ SECOND = Order(blur=0.8, sigma=(0.2, 1.5), resize=(0.3, 0.4, 0.3), factor=(0.3, 
 SINC, FINAL_SINC, GREY_NOISE, QUALITY = 0.1, 0.8, 0.4, (30, 95)
 
 
-def degrade_twice(hq: Tensor, scale: int, generator: torch.Generator) -> Tensor:
+@dataclass(frozen=True)
+class Severity:
+    """How strong a second-order degradation is. quality: the least of its JPEGs."""
+
+    first: Order = FIRST
+    second: Order = SECOND
+    quality: int = QUALITY[0]
+
+
+def severity(strength: float) -> Severity:
+    """The published ranges at 1; at less, each reaches that share of the way from what changes least. Raises UsageError outside (0, 1]."""
+    if not 0 < strength <= 1:
+        raise UsageError(f"a second-order degradation of strength {strength:g}: choose a number above 0, at most 1")
+    if strength == 1:
+        return Severity()
+    quality = round(QUALITY[1] + (QUALITY[0] - QUALITY[1]) * strength)
+    return Severity(first=_milder(FIRST, strength), second=_milder(SECOND, strength), quality=quality)
+
+
+def _milder(order: Order, strength: float) -> Order:
+    def reduced(ends: tuple[float, float]) -> tuple[float, float]:
+        return ends[0], ends[0] + (ends[1] - ends[0]) * strength
+
+    low, high = order.factor
+    factor = (1 - (1 - low) * strength, 1 + (high - 1) * strength)
+    return replace(order, sigma=reduced(order.sigma), factor=factor, noise=reduced(order.noise), poisson=reduced(order.poisson))
+
+
+def degrade_twice(hq: Tensor, scale: int, generator: torch.Generator, strength: float = 1.0) -> Tensor:
     """(1, 3, H, W) in [0, 1] -> (1, 3, H // scale, W // scale) on the 8-bit grid, degraded at random: all draws are from `generator`."""
-    size = (hq.shape[-2] // scale, hq.shape[-1] // scale)
-    image = jpeg(_once(hq, FIRST, generator).clamp(0, 1), _quality(generator))
-    image = _once(image, SECOND, generator, size)
+    size, severe = (hq.shape[-2] // scale, hq.shape[-1] // scale), severity(strength)
+    image = jpeg(_once(hq, severe.first, generator).clamp(0, 1), _quality(severe, generator))
+    image = _once(image, severe.second, generator, size)
     ringing = sinc_kernel(_odd(generator), _between(math.pi / 3, math.pi, generator)) if _draw(generator) < FINAL_SINC else None
     if _draw(generator) < 0.5:
-        image = jpeg(_finished(image, size, ringing, generator).clamp(0, 1), _quality(generator))
+        image = jpeg(_finished(image, size, ringing, generator).clamp(0, 1), _quality(severe, generator))
     else:
-        image = _finished(jpeg(image.clamp(0, 1), _quality(generator)), size, ringing, generator)
+        image = _finished(jpeg(image.clamp(0, 1), _quality(severe, generator)), size, ringing, generator)
     return (image.clamp(0, 1) * 255).round() / 255
 
 
@@ -144,8 +173,8 @@ def _odd(generator: torch.Generator) -> int:
     return 7 + 2 * int(torch.randint(8, (1,), generator=generator))
 
 
-def _quality(generator: torch.Generator) -> int:
-    return int(torch.randint(QUALITY[0], QUALITY[1] + 1, (1,), generator=generator))
+def _quality(severe: Severity, generator: torch.Generator) -> int:
+    return int(torch.randint(severe.quality, QUALITY[1] + 1, (1,), generator=generator))
 
 
 def _draw(generator: torch.Generator) -> float:
