@@ -3,7 +3,7 @@
 import pytest
 from inspected import CLEAN
 
-from ttpo_cli.backbones.automatic import BACKBONES_OF_AUTO, DRAWINGS, PHOTOS, backbone_for, found_in, names_of_backbones
+from ttpo_cli.backbones.automatic import BACKBONES_OF_AUTO, DRAWINGS, PHOTOS, backbones_for, found_in, names_of_backbones
 from ttpo_cli.errors import UsageError
 from ttpo_cli.inspection.inspection import Inspection
 from ttpo_cli.weights.manifest import read_manifest
@@ -14,9 +14,9 @@ def inspected(**found):
 
 
 def test_photos_and_drawings_have_a_restorer_each():
-    assert backbone_for(CLEAN) == ("lfc-sr-small", "it is a clean photo")
-    assert backbone_for(inspected(noise_sigma=10 / 255))[0] == PHOTOS
-    assert backbone_for(inspected(kind="drawing", noise_sigma=10 / 255)) == (DRAWINGS, "it is a drawing")
+    assert backbones_for(CLEAN) == ((PHOTOS, "lfc-sr-small"), "it is a photo in which nothing wrong was found")
+    assert backbones_for(inspected(noise_sigma=10 / 255)) == ((PHOTOS,), "noise of 10 grey levels")
+    assert backbones_for(inspected(kind="drawing", noise_sigma=10 / 255)) == ((DRAWINGS,), "it is a drawing")
 
 
 def test_the_reason_names_what_was_found_in_numbers():

@@ -86,9 +86,10 @@ def test_a_photo_is_inspected_only_where_something_depends_on_it(found):
     assert plan_photo(tiny_photo(64, 80), tiny_engine(), Settings()).inspection is CLEAN and found["calls"] == 1
 
 
-def test_a_clean_photo_is_enlarged_without_painting_over_it(found):
+def test_a_clean_photo_has_the_image_of_a_network_that_paints_nothing_over_it_among_its_candidates(found):
     plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
-    assert plan.first.backbone.name == "lfc-sr-small" and not plan.others and plan.reason == "it is a clean photo"
+    assert plan.backbones == (PHOTOS, "lfc-sr-small") and [one.label for one in plan.others] == ["lfc-sr-small"]
+    assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(ttpo=False)).others
 
 
 @pytest.mark.parametrize("inspection", [CLEAN, replace(NOISY, effective_resolution=0.5), replace(CLEAN, kind="drawing")])

@@ -4,10 +4,10 @@ from ttpo_cli.backbones.catalog import backbone_names
 from ttpo_cli.inspection.inspection import Inspection
 
 AUTO = "auto"
-# For degraded photos, for drawings, and for photos that have nothing to repair and are only enlarged.
-PHOTOS, DRAWINGS, CLEAN = "realesrgan-x4plus-ncnn", "realesrgan-x4plus-anime", "lfc-sr-small"
-# All that may be chosen, the one for most photos first.
-BACKBONES_OF_AUTO = (PHOTOS, DRAWINGS, CLEAN)
+# For photos, for drawings, and the one that adds least, whose image is a candidate for photos in which nothing wrong was found.
+PHOTOS, DRAWINGS, FAITHFUL = "realesrgan-x4plus-ncnn", "realesrgan-x4plus-anime", "lfc-sr-small"
+# All that may take part, the one for most photos first.
+BACKBONES_OF_AUTO = (PHOTOS, DRAWINGS, FAITHFUL)
 
 
 def names_of_backbones(text: str) -> tuple[str, ...]:
@@ -15,16 +15,18 @@ def names_of_backbones(text: str) -> tuple[str, ...]:
     return BACKBONES_OF_AUTO if text == AUTO else backbone_names(text)
 
 
-def backbone_for(inspection: Inspection) -> tuple[str, str]:
-    """The name of the restorer for a photo, and why in a few words.
+def backbones_for(inspection: Inspection) -> tuple[tuple[str, ...], str]:
+    """The names of the restorers of a photo, the first of which makes the restored image, and why in a few words.
 
-    A network made for degraded photos paints over what a clean one shows: small faces get false eyes and teeth.
+    A network made for degraded photos paints over what a clean one shows (small faces get false eyes and teeth), and the faithful one
+    sharpens the blocks of a photo whose degradation was not found. Most small photos that people have are of the second kind, so the
+    first network goes first, and a clean photo has the faithful one's image as a candidate.
     """
     if inspection.kind == "drawing":
-        return DRAWINGS, "it is a drawing"
+        return (DRAWINGS,), "it is a drawing"
     if inspection.is_clean:
-        return CLEAN, "it is a clean photo"
-    return PHOTOS, found_in(inspection)
+        return (PHOTOS, FAITHFUL), "it is a photo in which nothing wrong was found"
+    return (PHOTOS,), found_in(inspection)
 
 
 def found_in(inspection: Inspection) -> str:

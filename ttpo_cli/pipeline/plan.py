@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch import Tensor, nn
 
-from ttpo_cli.backbones.automatic import backbone_for
+from ttpo_cli.backbones.automatic import backbones_for
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.catalog import identity
 from ttpo_cli.errors import UsageError
@@ -64,6 +64,11 @@ class PhotoPlan:
         return tuple(dict.fromkeys(variant.backbone.name for variant in (self.first, *self.others)))
 
     @property
+    def _has_smaller(self) -> bool:
+        """Whether candidates are made of a photo that was shrunk further."""
+        return any(variant.shrink < self.first.shrink for variant in self.others)
+
+    @property
     def scale(self) -> float:
         """How many times larger the result is than what the backbone is given."""
         return max(self.sizes.result) / max(self.sizes.shrunk)
@@ -79,7 +84,7 @@ class PhotoPlan:
         return replace(
             settings,
             size=replace(settings.size, shrink=f"{self.sizes.shrink:g}"),
-            candidates=settings.candidates if self.others else replace(settings.candidates, shrinks=()),
+            candidates=settings.candidates if self._has_smaller else replace(settings.candidates, shrinks=()),
             ttpo=settings.ttpo and not self.kept,
         )
 
@@ -88,7 +93,8 @@ def engine_for(plan: PhotoPlan, engine: Engine) -> Engine:
     """The engine without the choice that a plan made: every photo is restored as that one."""
     if not engine.automatic:
         return engine
-    return replace(engine, backbones=(plan.first.backbone,), automatic=False)
+    named = {variant.backbone.name: variant.backbone for variant in (plan.first, *plan.others)}
+    return replace(engine, backbones=tuple(named.values()), automatic=False)
 
 
 def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
@@ -110,17 +116,20 @@ def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
 
 
 def _automatic(photo: Photo, inspection: Inspection, engine: Engine, settings: Settings) -> PhotoPlan:
-    """The plan with the backbone and the size that the photo's state asks for."""
+    """The plan with the backbones and the size that the photo's state asks for."""
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
-    name, reason = backbone_for(inspection)
-    backbone = next(known for known in engine.backbones if known.name == name)
+    names, reason = backbones_for(inspection)
+    backbone, *others = [next(known for known in engine.backbones if known.name == name) for name in names]
     sizes = plan_sizes(size, backbone.scale, settings.size, inspection.effective_resolution)
     if inspection.is_clean and sizes.factor <= 1 and settings.size.shrink == "auto":
         unshrunk = replace(sizes, shrink=1.0)
-        return PhotoPlan(first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True)
+        return PhotoPlan(
+            first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True
+        )
+    variants = [Variant(other, sizes.shrink) for other in others] if settings.ttpo else []
     return PhotoPlan(
         first=Variant(backbone, sizes.shrink),
-        others=() if inspection.is_clean else tuple(_shrunk_variants((backbone,), sizes, settings)),
+        others=tuple(variants or _shrunk_variants((backbone,), sizes, settings)),
         sizes=sizes,
         inspection=inspection,
         reason=reason,

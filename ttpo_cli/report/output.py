@@ -99,7 +99,7 @@ def picture_and_record(
     final = with_pixels(photo, result.outcome.final)
     record = {**record_result(result, photo, session.engine, session.weights), **session.provenance}
     if session.engine.automatic:
-        record["engine"] = {**record["engine"], "backbone": result.plan.first.backbone.name}
+        record["engine"] = {**record["engine"], "backbone": ",".join(result.plan.backbones)}
     record["notes"] += losses(final, outputs.encoding, target, _mark(record, outputs))
     record["source"]["path"] = None if source is None else str(source.resolve())
     record["output"] = None if target is None else str(target.resolve())
