@@ -35,6 +35,10 @@ def evaluate(
     sheet: Annotated[
         Path | None, typer.Option(help="One picture: input and every row of each photo restored now, at 100 %, where the rows differ most.")
     ] = None,
+    blind: Annotated[
+        int | None,
+        typer.Option(metavar="SEED", help="Shuffle the rows of each photo on --sheet, lettered; SHEET.key.json says which is which."),
+    ] = None,
     json: Json = False,
     csv: Csv = False,
     quiet: Quiet = False,
@@ -48,7 +52,7 @@ def evaluate(
 
     if json and csv:
         raise UsageError("--json and --csv: choose one")
-    outputs = Outputs(resume, save, sheet)
+    outputs = Outputs(resume=resume, save=save, sheet=sheet, blind=blind)
     outputs.check()
     terminal = Terminal(quiet, no_color=no_color)
     items = find_items(dataset)[:limit]
@@ -59,7 +63,7 @@ def evaluate(
     warn_of_licences(evaluated.weights, terminal)
     records = follow(evaluated, dataset, outputs, terminal)
     if json:
-        write_json(report_of(evaluated, dataset, command_line(context, frozenset({"resume", "save", "sheet"})), records))
+        write_json(report_of(evaluated, dataset, command_line(context, frozenset({"resume", "save", "sheet", "blind"})), records))
     else:
         write_tables(records, evaluated.metrics, csv)
     failed = [record for record in records if "error" in record]

@@ -1,20 +1,24 @@
 """What `ttpo eval` does: load what restores, follow it photo by photo, and write the report or the tables."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from ttpo_cli.backbones.automatic import AUTO
+from ttpo_cli.backbones.catalog import backbone_names
 from ttpo_cli.cli.score_run import title
 from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal
 from ttpo_cli.cli.terminal.table import Cell, write_sheet
+from ttpo_cli.errors import UsageError
 from ttpo_cli.evaluation.comparison import FACTS, compare_rows, mean_facts
 from ttpo_cli.evaluation.dataset import Item
-from ttpo_cli.evaluation.evaluation import Record, Restorer, backbone_restorer, evaluate, mean_rows, ttpo_restorer
+from ttpo_cli.evaluation.evaluation import Record, Restorer, backbone_restorer, evaluate, mean_rows, several_restorers, ttpo_restorer
 from ttpo_cli.evaluation.resume_log import append_record, open_journal
-from ttpo_cli.imaging.atomic import check_target
+from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.formats import output_format
 from ttpo_cli.imaging.photo import Metadata, Photo, with_pixels
 from ttpo_cli.imaging.reading import read_photo
@@ -22,7 +26,8 @@ from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.metric import Metric, describe
-from ttpo_cli.pipeline import load_engine
+from ttpo_cli.pipeline import Engine, load_engine
+from ttpo_cli.preference.candidates import derive_seed
 from ttpo_cli.report.contact_sheet import contact_sheet, most_different, stacked
 from ttpo_cli.report.provenance import describe_machine
 from ttpo_cli.report.record import jsonable, versions, weights_of
@@ -64,29 +69,37 @@ class Outputs:
         resume: Journal of finished photos.
         save: Folder for every image.
         sheet: Picture of a crop of every image.
+        blind: Seed of the order of each photo's images on the sheet, which then bear letters; a file next to it holds the key.
     """
 
     resume: Path | None
     save: Path | None
     sheet: Path | None
+    blind: int | None = None
 
     def check(self) -> None:
         """Raises UsageError or TtpoError for a sheet that could not be written at the end."""
+        if self.blind is not None and self.sheet is None:
+            raise UsageError("--blind shuffles the images of --sheet: give that as well")
         if self.sheet is not None:
             output_format(self.sheet, "keep", "png")
             check_target(self.sheet, overwrite=True)
 
 
 def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Settings, metrics: Sequence[str], store: Store) -> Evaluated:
-    """Load what restores (the three stages, or the backbone alone) and the named metrics."""
-    engine = load_engine(engine_options, settings, store)
+    """Load what restores (the three stages, the backbone alone, or each of several) and the named metrics."""
+    engines = _engines(engine_options, settings, store)
+    engine = next(iter(engines.values()))
     recorded = recorded_values(settings)
-    if settings.ttpo:
+    if len(engines) > 1:
+        restorer, facts = several_restorers(engines, settings), {name: recorded[name] for name in ("restore", "size") if name in recorded}
+    elif settings.ttpo:
         restorer, facts = ttpo_restorer(engine, settings), {**recorded, "select": list(engine_options.metrics)}
     else:
         restorer, facts = backbone_restorer(engine, settings), {name: recorded[name] for name in ("restore", "size") if name in recorded}
     loaded = list(load_metrics(metrics, engine.device, dict(engine_options.metric_files), store.find))
-    weights = weights_of(engine, engine_options.metric_files)
+    weights = [entry for one in engines.values() for entry in weights_of(one, engine_options.metric_files)]
+    weights = list({(entry["role"], entry["name"]): entry for entry in weights}.values())
     return Evaluated(
         items=items,
         restorer=restorer,
@@ -99,6 +112,14 @@ def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Setti
     )
 
 
+def _engines(options: EngineOptions, settings: Settings, store: Store) -> dict[str, Engine]:
+    """Without the stages, an engine for each backbone that is named; with them one for all."""
+    names = (options.backbone,) if settings.ttpo or options.backbone == AUTO else backbone_names(options.backbone)
+    return {
+        Path(name).stem if Path(name).exists() else name: load_engine(replace(options, backbone=name), settings, store) for name in names
+    }
+
+
 def follow(evaluated: Evaluated, dataset: Path, outputs: Outputs, terminal: Terminal) -> list[Record]:
     """Evaluate photo by photo: a line or a bar for people, a line in the journal, images where requested."""
     what = {
@@ -109,12 +130,16 @@ def follow(evaluated: Evaluated, dataset: Path, outputs: Outputs, terminal: Term
     }
     finished = {} if outputs.resume is None else open_journal(outputs.resume, jsonable(what))
     crops: list[torch.Tensor] = []
+    key: dict[str, dict[str, str]] = {}
 
     def on_images(item: Item, photo: Photo, images: dict[str, torch.Tensor]) -> None:
         if outputs.save is not None:
             _save_images(outputs.save, item, photo, images)
         if outputs.sheet is not None:
-            crops.append(_crops(item, photo, images))
+            names = list(images) if outputs.blind is None else shuffled(list(images), outputs.blind, item.name)
+            labels = names if outputs.blind is None else [chr(ord("A") + place) for place in range(len(names))]
+            key[item.name] = dict(zip(labels, names, strict=True))
+            crops.append(_crops(item, photo, {label: images[name] for label, name in key[item.name].items()}))
 
     records: list[Record] = []
     with terminal.progress("eval") as on_step:
@@ -139,7 +164,20 @@ def follow(evaluated: Evaluated, dataset: Path, outputs: Outputs, terminal: Term
                     append_record(outputs.resume, records[-1])
     if outputs.sheet is not None and crops:
         _write_sheet_of_crops(outputs.sheet, crops)
+        if outputs.blind is not None:
+            atomic_write(key_path(outputs.sheet), (json.dumps(key, indent=2, ensure_ascii=False) + "\n").encode(), overwrite=True)
     return records
+
+
+def shuffled(names: list[str], seed: int, photo: str) -> list[str]:
+    """The names in an order that follows from the seed and the photo."""
+    order = torch.randperm(len(names), generator=torch.Generator().manual_seed(derive_seed(photo, seed, "blind")))
+    return [names[place] for place in order.tolist()]
+
+
+def key_path(sheet: Path) -> Path:
+    """The file that says which letter is which row on a sheet in blind order."""
+    return sheet.with_name(f"{sheet.name}.key.json")
 
 
 def _one_line(record: Record, metrics: list[Metric]) -> str:
@@ -214,7 +252,8 @@ def write_tables(records: list[Record], metrics: list[Metric], csv: bool) -> Non
     if csv or not comparisons:
         return
     facts = mean_facts(records)
-    write_sheet(["row", *FACTS, "refused"], [[row, *(means.get(name) for name in (*FACTS, "refused"))] for row, means in facts.items()])
+    shown = [name for name in (*FACTS, "refused", "seconds") if any(name in means for means in facts.values())]
+    write_sheet(["row", *shown], [[row, *(means.get(name) for name in shown)] for row, means in facts.items()])
     lines: list[list[Cell]] = [
         [f"{one.row} over {one.other}", one.metric, f"{one.won}-{one.lost}-{one.drawn}", one.difference, one.low, one.high]
         for one in comparisons

@@ -32,14 +32,22 @@ class Comparison:
 
 
 def compare_rows(records: Sequence[Mapping[str, Any]], metrics: Sequence[Metric]) -> list[Comparison]:
-    """Every pair of PAIRS by every metric, over the photos that have both values; pairs no photo has are left out."""
+    """Every pair of PAIRS by every metric, over the photos that have both values; pairs no photo has are left out.
+
+    Where several backbones were evaluated, the first against each of the others.
+    """
     comparisons = []
-    for row, other in PAIRS:
+    for row, other in _pairs(records):
         for metric in metrics:
             pairs = _values(records, row, other, metric.name)
             if pairs:
                 comparisons.append(compare(row, other, metric, torch.tensor(pairs, dtype=torch.float64)))
     return comparisons
+
+
+def _pairs(records: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+    several = next((list(record["row_seconds"]) for record in records if "row_seconds" in record), None)
+    return PAIRS if several is None else [(several[0], other) for other in several[1:]]
 
 
 def compare(row: str, other: str, metric: Metric, pairs: Tensor, resamples: int = 2000) -> Comparison:
@@ -64,8 +72,14 @@ def compare(row: str, other: str, metric: Metric, pairs: Tensor, resamples: int 
 
 
 def mean_facts(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Row -> means of the joint fused score, of fidelity to the restored image and agreement with the input (dB); how many were refused."""
+    """Row -> means of the joint fused score, of fidelity to the restored image and agreement with the input (dB); how many were refused.
+
+    Of several backbones: row -> the mean of its seconds.
+    """
     facts: dict[str, dict[str, float]] = {}
+    timed = [record["row_seconds"] for record in records if "row_seconds" in record]
+    for row in timed[0] if timed else ():
+        facts[row] = {"seconds": sum(seconds[row] for seconds in timed) / len(timed)}
     guarded = [record for record in records if "guard" in record]
     for row in dict.fromkeys(row for record in guarded for row in record["guard"]):
         facts[row] = {}

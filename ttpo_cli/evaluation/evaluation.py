@@ -49,6 +49,24 @@ def backbone_restorer(engine: Engine, settings: Settings) -> Restorer:
     return run
 
 
+def several_restorers(engines: Mapping[str, Engine], settings: Settings) -> Restorer:
+    """Several backbones alone: a row each, by its name, with its seconds in `row_seconds`."""
+    alone = {name: backbone_restorer(engine, settings) for name, engine in engines.items()}
+
+    def run(photo: Photo, on_step: OnStep | None) -> Restoration:
+        images: dict[str, Tensor] = {}
+        seconds: dict[str, float] = {}
+        notes = list(photo.notes)
+        for name, restorer in alone.items():
+            began = perf_counter()
+            made = restorer(photo, on_step)
+            images[name], seconds[name] = made.images["restored"], round(perf_counter() - began, 3)
+            notes += [f"{name}: {note}" for note in made.facts["notes"] if note not in photo.notes]
+        return Restoration(images, {"row_seconds": seconds, "notes": notes})
+
+    return run
+
+
 def ttpo_restorer(engine: Engine, settings: Settings) -> Restorer:
     """All three stages: the rows restored, best candidate, guided, result, and with `compare` the best of N at equal network calls."""
 

@@ -106,7 +106,7 @@ def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
     size = (photo.pixels.shape[-2], photo.pixels.shape[-1])
     options = replace(settings.size, shrink="1") if settings.size.shrink == "auto" else settings.size
     sizes = plan_sizes(size, engine.backbone.scale, options)
-    others = [Variant(backbone, sizes.shrink) for backbone in engine.backbones[1:]]
+    others = [Variant(backbone, sizes.shrink) for backbone in engine.backbones[1:]] if settings.ttpo else []
     return PhotoPlan(
         first=Variant(engine.backbone, sizes.shrink),
         others=(*others, *_shrunk_variants(engine.backbones, sizes, settings)),
@@ -123,9 +123,7 @@ def _automatic(photo: Photo, inspection: Inspection, engine: Engine, settings: S
     sizes = plan_sizes(size, backbone.scale, settings.size, inspection.effective_resolution)
     if inspection.is_clean and sizes.factor <= 1 and settings.size.shrink == "auto":
         unshrunk = replace(sizes, shrink=1.0)
-        return PhotoPlan(
-            first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True
-        )
+        return PhotoPlan(first=Variant(identity(None, 1.0), 1.0), others=(), sizes=unshrunk, inspection=inspection, reason=KEPT, kept=True)
     variants = [Variant(other, sizes.shrink) for other in others] if settings.ttpo else []
     return PhotoPlan(
         first=Variant(backbone, sizes.shrink),

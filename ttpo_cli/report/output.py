@@ -113,12 +113,16 @@ def encode_result(final: Photo, record: dict[str, Any], target: Path | None, out
 
 
 def _mark(record: dict[str, Any], outputs: Outputs) -> Mark | None:
-    return mark_of(record["chosen"]) if outputs.mark else None
+    return mark_of(record) if outputs.mark else None
 
 
-def mark_of(chosen: str) -> Mark:
-    """What XMP says: a generative model took part, or the restoring network alone made the picture."""
-    return Mark(ENHANCED if chosen == "restored" else GENERATIVE, f"ttpo {__version__}")
+def mark_of(record: dict[str, Any]) -> Mark | None:
+    """What XMP says: a diffusion prior took part, or restoring networks alone made the picture. None for a photo that was kept."""
+    restoration = record.get("restoration", {"kept": False, "others": []})
+    if restoration["kept"]:
+        return None
+    by_networks = {"restored", *restoration["others"], *(label.split(" ")[0] for label in restoration["others"])}
+    return Mark(ENHANCED if record["chosen"] in by_networks else GENERATIVE, f"ttpo {__version__}")
 
 
 def sidecar_file(target: Path, record: dict[str, Any]) -> tuple[Path, bytes]:

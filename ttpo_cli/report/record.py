@@ -151,6 +151,7 @@ def _restoration(plan: PhotoPlan) -> dict[str, Any]:
     return {
         "backbone": plan.first.backbone.name,
         "reason": plan.reason or None,
+        "kept": plan.kept,
         "given": {"width": width, "height": height},
         "others": [variant.label for variant in plan.others],
         "inspection": None if plan.inspection is None else vars(plan.inspection),

@@ -90,7 +90,7 @@ def source_of(record: dict[str, Any], given: Path | None, sidecar: Path) -> Phot
 def _encode(source: Photo, pixels: Tensor, chosen: str, record: dict[str, Any]) -> Encoded:
     """The picture's file as it was requested then."""
     options = dict(record["output_options"])
-    mark = mark_of(chosen) if options.pop("mark") else None
+    mark = mark_of({**record, "chosen": chosen}) if options.pop("mark") else None
     encoding = Encoding(**{**options, "keep": frozenset(options["keep"])})
     target = None if record.get("output") is None else Path(record["output"])
     return encode_photo(target, with_pixels(source, pixels), encoding, mark)
