@@ -14,6 +14,17 @@ SMALLEST = 16
 Size = tuple[int, int]
 
 
+class ResultTooLarge(UsageError):
+    """A result above --max-megapixels. result: its size."""
+
+    def __init__(self, result: Size, limit: float) -> None:
+        super().__init__(
+            f"the result would have {result[1]}x{result[0]} pixels, {result[0] * result[1] / 1e6:.0f} megapixels and more than "
+            f"--max-megapixels {limit:g}: ask for less with --scale, --long-edge or --megapixels, or raise the limit"
+        )
+        self.result = result
+
+
 @dataclass(frozen=True)
 class Sizes:
     """What is made of one photo.
@@ -54,7 +65,8 @@ def plan_sizes(photo: Size, native: int, options: SizeOptions, detail: float = 1
     if not 0 < factor < float("inf"):
         raise UsageError(f"a result {factor:g} times as large as the photo: give a size above 0")
     result = scaled(photo, factor)
-    _check_limit(photo, result, options)
+    if result[0] * result[1] > options.max_megapixels * 1e6:
+        raise ResultTooLarge(result, options.max_megapixels)
     return Sizes(photo=photo, shrink=_shrink(photo, options, detail), result=result)
 
 
@@ -85,14 +97,6 @@ def default_factor(photo: Size, native: int, ceiling: float) -> int:
     choices = [native, *(factor for factor in (2, 1) if factor < native)]
     fitting = [factor for factor in choices if not ceiling or photo[0] * photo[1] * factor**2 <= ceiling * 1e6]
     return next(iter(fitting), min(native, 1))
-
-
-def _check_limit(photo: Size, result: Size, options: SizeOptions) -> None:
-    if result[0] * result[1] > options.max_megapixels * 1e6:
-        raise UsageError(
-            f"the result would have {result[1]}x{result[0]} pixels, {result[0] * result[1] / 1e6:.0f} megapixels and more than "
-            f"--max-megapixels {options.max_megapixels:g}: ask for less with --scale, --long-edge or --megapixels, or raise the limit"
-        )
 
 
 def _shrink(photo: Size, options: SizeOptions, detail: float) -> float:

@@ -171,6 +171,40 @@ def test_a_dry_run_reads_and_tells_but_writes_nothing(photo, capsys):
     assert "16x12" in shown.err and "64x48" in shown.err
 
 
+def test_a_dry_run_of_one_photo_says_the_size_the_time_and_the_memory(photo, capsys):
+    assert program(["restore", str(photo), "--dry-run", "--json", "--scale", "2.5"]) == 0
+    shown = capsys.readouterr()
+    (told,) = json.loads(shown.out)["results"]
+    assert (told["width"], told["height"]) == (40, 30) and "40x30" in shown.err
+    assert 0 < told["estimate"]["seconds"][0] <= told["estimate"]["seconds"][1] and told["estimate"]["memory"]["process"] > 0
+    assert "time: " in shown.err and "memory: " in shown.err
+
+
+@pytest.mark.parametrize(
+    ("flags", "size"), [(["--scale", "1.5"], (18, 24)), (["--long-edge", "100"], (75, 100)), (["--megapixels", "0.0012"], (30, 40))]
+)
+def test_a_result_has_the_size_that_was_asked_for(flags, size, photo):
+    assert program(["restore", str(photo), "-q", *flags]) == 0
+    assert tuple(read_photo(photo.with_name("photo_ttpo.png")).pixels.shape[-2:]) == size
+
+
+def test_a_result_above_the_limit_is_refused_with_size_time_and_the_ways_out(photo, capsys):
+    assert program(["restore", str(photo), "--max-megapixels", "0.001"]) == 2
+    told = capsys.readouterr().err
+    assert (
+        "64x48 pixels" in told and "it would take " in told and "--scale, --long-edge or --megapixels" in told and "raise the limit" in told
+    )
+    assert listing(photo.parent) == ["photo.png"]
+    assert program(["restore", str(photo), "--scale", "2", "--long-edge", "9", "-q"]) == 2
+
+
+def test_the_record_says_what_restored_the_photo_and_what_was_found_in_it(photo):
+    assert program(["restore", str(photo), "-q"]) == 0
+    told = json.loads(photo.with_name("photo_ttpo.png.ttpo.json").read_text())["restoration"]
+    assert told["backbone"] == "bicubic" and told["reason"] is None and not told["kept"] and told["others"] == []
+    assert told["given"] == {"width": 16, "height": 12} and told["inspection"]["kind"] in ("photo", "drawing")
+
+
 def test_report_and_candidates_are_written_where_told(photo):
     folder = photo.parent / "candidates"
     report = photo.with_name("report.html")

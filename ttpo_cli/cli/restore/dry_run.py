@@ -1,6 +1,7 @@
 """`--dry-run`: what would be done with a photo, and with a folder, and what that would take."""
 
 import json
+import math
 import shutil
 import time
 from collections import Counter
@@ -40,11 +41,24 @@ def describe_photo(photo: Photo, job: Job, session: Session, summary: RunSummary
     for note in notes:
         summary.terminal.say(f"{photo.name}: {note}")
     entry: dict[str, Any] = {"source": str(job.source), "output": output, "width": result_width, "height": result_height, "notes": notes}
-    samples = list(_timed_pieces(photo, {_ending(job): job}, _as_planned(session, plan)))
-    expected = estimate([(result_height * result_width, _ending(job))], samples, _region(session), "from two pieces of it timed now")
+    expected = _estimated(photo, job, session, plan)
     for line in _in_words(expected, None):
         summary.terminal.say(f"{photo.name}: {line}")
     summary.records.append({**entry, "estimate": vars(expected)})
+
+
+def time_for(photo: Photo, job: Job, session: Session) -> str:
+    """How long a photo would take if no size were too large, in words."""
+    size = replace(session.settings.size, max_megapixels=math.inf)
+    unlimited = replace(session, settings=replace(session.settings, size=size))
+    low, high = _estimated(photo, job, unlimited, plan_photo(photo, session.engine, unlimited.settings)).seconds
+    return f"{_duration(low)} to {_duration(high)}"
+
+
+def _estimated(photo: Photo, job: Job, session: Session, plan: PhotoPlan) -> Estimate:
+    height, width = plan.sizes.result
+    samples = list(_timed_pieces(photo, {_ending(job): job}, _as_planned(session, plan)))
+    return estimate([(height * width, _ending(job))], samples, _region(session), "from two pieces of it timed now")
 
 
 def _ending(job: Job) -> str:
@@ -94,13 +108,13 @@ def _sizes(todo: Iterable[Decision], session: Session, summary: RunSummary) -> I
     for decision in todo:
         source, target = decision.job.source, decision.job.target
         assert source is not None and target is not None  # a folder run has files
-        size = None
+        pixels = None
         with summary.attempt(str(source)):
-            size = photo_size(source)
-        if size is not None:
-            with summary.attempt(str(source)):
-                height, width = plan_sizes((size[1], size[0]), session.engine.backbone.scale, session.settings.size).result
-                yield height * width, target.suffix.lower()
+            width, height = photo_size(source)
+            result = plan_sizes((height, width), session.engine.backbone.scale, session.settings.size).result
+            pixels = result[0] * result[1]
+        if pixels is not None:
+            yield pixels, target.suffix.lower()
 
 
 def _samples(todo: Sequence[Decision], rows: Mapping[str, Row], request: FolderRequest, session: Session) -> tuple[list[Sample], str]:

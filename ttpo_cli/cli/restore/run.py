@@ -13,19 +13,20 @@ from ttpo_cli import pipeline
 from ttpo_cli.cli.options.pipeline import Asked
 from ttpo_cli.cli.report import write_folder_report
 from ttpo_cli.cli.restore.ask import Person
-from ttpo_cli.cli.restore.dry_run import describe_photo
+from ttpo_cli.cli.restore.dry_run import describe_photo, time_for
 from ttpo_cli.cli.restore.folder import restore_folder
 from ttpo_cli.cli.restore.request import RestoreRequest
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.cli.restore.workers import worker_pool
 from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, write_bytes, write_json, write_line
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
-from ttpo_cli.errors import TtpoError
+from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.plan import Job
 from ttpo_cli.folder.remote import SessionLoader
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import read_photo
+from ttpo_cli.imaging.result_size import ResultTooLarge
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, UNASKED, Chooser
 from ttpo_cli.report.output import Session, write_result
 from ttpo_cli.report.page import PagePhoto, page
@@ -108,7 +109,10 @@ def _restore_one(photo: Photo, job: Job, session: Session, summary: RunSummary, 
     began = time.perf_counter()
     with summary.terminal.progress(photo.name) as on_step:
         chooser = METRICS_CHOOSE if session.ask is None else Chooser(partial(session.ask, photo.name, None))
-        result = pipeline.restore_photo(photo, session.engine, session.settings, on_step, chooser)
+        try:
+            result = pipeline.restore_photo(photo, session.engine, session.settings, on_step, chooser)
+        except ResultTooLarge as error:
+            raise UsageError(f"{error}; it would take {time_for(photo, job, session)}") from error
     if session.ask is not None and "asking" not in result.timings.seconds:
         result = replace(result, outcome=replace(result.outcome, notes=(*result.outcome.notes, UNASKED)))
     written = write_result(result, photo, job.source, job.target, session)
