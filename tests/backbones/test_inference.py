@@ -7,7 +7,7 @@ from torch.nn import functional
 
 from ttpo_cli.backbones import inference
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.inference import choose_overlap, restore
+from ttpo_cli.backbones.inference import choose_overlap, choose_precision, restore
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
 from ttpo_cli.imaging.tiles import Overlap
 from ttpo_cli.settings.restore import RestoreOptions
@@ -251,3 +251,15 @@ def test_tiles_are_exactly_the_whole_image_where_the_receptive_field_is_known():
     whole = restore(network, photo(90, 70), CPU, RestoreOptions(tile=0)).image
     tiled = restore(network, photo(90, 70), CPU, RestoreOptions(tile=32, overlap=0)).image
     torch.testing.assert_close(tiled, whole, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("prefers", "has", "used"), [(True, True, "bf16"), (True, False, "fp32"), (False, True, "fp32")])
+def test_a_processor_with_bfloat16_uses_it_unasked_for_networks_that_bear_it(prefers, has, used, monkeypatch):
+    monkeypatch.setattr(inference, "has_bfloat16", lambda device: has)
+    network = Blur()
+    backbone = Backbone("blur", "denoise", "test", 1, 3, network, supports_bfloat16=True, prefers_bfloat16=prefers)
+    assert choose_precision(backbone, CPU, "auto")[0] == used
+    made = restore(backbone, torch.rand(1, 3, 24, 24), CPU)
+    assert made.precision_used == used and network.calls[-1][1] == (used == "bf16")
+    assert any("bf16" in note for note in made.notes) == (used == "bf16")
+    assert choose_precision(backbone, CPU, "fp32") == ("fp32", [])

@@ -1,10 +1,15 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 
+from ttpo_cli.diffusion.priors import embedded
+from ttpo_cli.diffusion.priors.catalog import Located, load_prior
 from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, load_denoiser, load_haar_prior, precondition, prior_metadata
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.report.provenance import settings_of
+from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 SIZE = UNetSize((16, 16), 1, 8)
@@ -79,5 +84,37 @@ def test_classifier_free_guidance_extrapolates_from_the_dropped_condition(denois
 
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "other.safetensors", {"weight": torch.zeros(1)}, {"ttpo": "ranker"})
-    with pytest.raises(WeightsError, match="no diffusion prior"):
+    with pytest.raises(WeightsError, match="not a diffusion prior"):
         load_denoiser(tmp_path / "other.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("precision", "autocast", "has", "used"),
+    [
+        ("auto", "auto", True, True),
+        ("auto", "auto", False, False),
+        ("auto", "bf16", False, True),
+        ("fp32", "bf16", True, False),
+        ("bf16", "auto", False, True),
+    ],
+)
+def test_bf16_is_used_where_the_processor_has_it_or_where_it_was_asked_for(
+    precision: str,
+    autocast: Literal["auto", "bf16"],
+    has: bool,
+    used: bool,
+    denoiser: HaarDenoiser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / "prior.safetensors"
+    save_checkpoint(path, denoiser.state_dict(), prior_metadata(denoiser))
+    seen: list[bool] = []
+    monkeypatch.setattr(embedded, "has_bfloat16", lambda device: has)
+    monkeypatch.setattr(embedded, "haar_denoise", lambda network, device, cast, scale: seen.append(cast))
+    load_prior(Located(path, None), torch.device("cpu"), precision, PriorOptions(autocast=autocast))
+    assert seen == [used]
+
+
+def test_records_from_before_repeat_in_bf16_everywhere() -> None:
+    assert settings_of({"settings": {}}).prior.autocast == "bf16"
