@@ -86,3 +86,20 @@ def test_no_photo_is_shrunk_below_what_a_network_takes_nor_to_nothing():
     assert plan_sizes((8, 8), 4, SizeOptions(), 0.2).shrink == 1
     assert plan_sizes((1, 1), 4, SizeOptions(scale=0.01)).result == (1, 1)
     assert plan_sizes((1, 1), 4, SizeOptions(shrink="0.25")).shrunk == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("photo", "scale", "detail", "share"),
+    [
+        ((4000, 6000), None, 1.0, 0.25),  # its own size: the network makes four times a quarter
+        ((4000, 6000), None, 0.5, 0.25),
+        ((3000, 4000), None, 1.0, 0.5),  # twice its size
+        ((3000, 4000), None, 0.2, 0.25),
+        ((1500, 2000), 4, 1.0, 1.0),  # four times its size needs all of it
+        ((1500, 2000), 3, 1.0, 0.75),
+        ((1000, 1900), None, 1.0, 1.0),  # small enough for all its detail
+        ((1000, 1900), 1, 1.0, 1.0),
+    ],
+)
+def test_a_large_photo_is_shrunk_to_what_the_result_needs(photo, scale, detail, share):
+    assert plan_sizes(photo, 4, SizeOptions(scale=scale), detail).shrink == share

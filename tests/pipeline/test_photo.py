@@ -12,7 +12,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.pipeline import plan as plan_module
 from ttpo_cli.pipeline import restore_photo
-from ttpo_cli.pipeline.plan import KEPT
+from ttpo_cli.pipeline.plan import KEPT, TOO_LARGE
 from ttpo_cli.settings.settings import Settings
 from ttpo_cli.settings.size import SizeOptions
 
@@ -99,3 +99,8 @@ def test_what_was_decided_stands_in_the_notes(monkeypatch):
     notes = restore_photo(tiny_photo(64, 80), automatic(), Settings()).outcome.notes
     assert notes[0].startswith("restored by realesrgan-x4plus-ncnn: noise of 10 grey levels")
     assert notes[1] == "shrunk to 40x32 before it was restored"
+
+
+def test_a_result_above_the_limit_of_the_stages_is_the_restored_image_and_says_why():
+    made = restore_photo(tiny_photo(64, 80), engine(1.0), Settings(stages_megapixels=0.01))
+    assert made.outcome.reason == TOO_LARGE and list(made.outcome.rows) == ["restored", "result"] and not made.settings.ttpo

@@ -105,6 +105,16 @@ def test_a_named_repetition_of_an_automatic_choice_decides_the_same(inspection, 
     assert again.agreement(Settings()) == first.agreement(Settings())
 
 
+def test_a_large_result_leaves_the_stages_out_and_a_repetition_does_too(found):
+    found["inspection"] = NOISY
+    settings = Settings(stages_megapixels=0.08)
+    plan = plan_photo(tiny_photo(64, 80), automatic(), settings)  # 256 x 320 are 0.0819 megapixels
+    assert plan.too_large and not plan.others and not plan.final_settings(settings).ttpo
+    for enough in (0.082, 0.0):
+        plan = plan_photo(tiny_photo(64, 80), automatic(), Settings(stages_megapixels=enough))
+        assert not plan.too_large and plan.others and plan.final_settings(Settings()).ttpo
+
+
 def test_what_the_guard_may_ask_follows_noise_and_compression():
     assert expected_agreement(CLEAN, 1.0) == ROUNDING
     assert expected_agreement(NOISY, 1.0) == pytest.approx(28.13, abs=0.01)  # 20 log10(255 / 10)

@@ -14,7 +14,6 @@ from ttpo_cli.report.record import jsonable
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
 from ttpo_cli.settings.option import option, recorded_texts, recorded_values
-from ttpo_cli.settings.prior import PriorOptions
 from ttpo_cli.settings.selection import SelectionOptions
 from ttpo_cli.settings.settings import Settings
 
@@ -23,7 +22,7 @@ OLD = settings_of({"settings": {}})
 CHANGED = replace(
     OLD,
     seed=3,
-    prior=PriorOptions(cfg=2.0, distilled_guidance=2.5, prompt="a street"),
+    prior=replace(OLD.prior, cfg=2.0, distilled_guidance=2.5, prompt="a street"),
     candidates=replace(OLD.candidates, per_strength=2),
     selection=SelectionOptions("weights", weights={"niqe": 1.0}),
     guidance=GuidanceOptions(update="normalised"),

@@ -8,8 +8,9 @@ from ttpo_cli.settings.size import SizeOptions
 # The shares of its sides to which a photo may be shrunk, and how much detail beyond a share may be lost to it.
 SHRINKS = (1.0, 0.75, 0.5, 0.25)
 TOLERANCE = 1.1
-# The least side of what a network is given.
+# The least side of what a network is given, and the megapixels above which it is given no more than the result needs.
 SMALLEST = 16
+AFFORDABLE = 2.0
 
 Size = tuple[int, int]
 
@@ -67,7 +68,7 @@ def plan_sizes(photo: Size, native: int, options: SizeOptions, detail: float = 1
     result = scaled(photo, factor)
     if result[0] * result[1] > options.max_megapixels * 1e6:
         raise ResultTooLarge(result, options.max_megapixels)
-    return Sizes(photo=photo, shrink=_shrink(photo, options, detail), result=result)
+    return Sizes(photo=photo, shrink=_shrink(photo, options, detail, factor / native), result=result)
 
 
 def scaled(size: Size, factor: float) -> Size:
@@ -99,9 +100,16 @@ def default_factor(photo: Size, native: int, ceiling: float) -> int:
     return next(iter(fitting), min(native, 1))
 
 
-def _shrink(photo: Size, options: SizeOptions, detail: float) -> float:
-    """The share asked for; auto: the smallest that holds the photo's detail. A photo never becomes smaller than a network takes."""
+def _shrink(photo: Size, options: SizeOptions, detail: float, needed: float) -> float:
+    """The share asked for; auto: the smallest that holds the photo's detail. A photo never becomes smaller than a network takes.
+
+    needed: the share at which the network's image has the result's size. A large photo is shrunk to it, whatever its detail: more would
+    take minutes a megapixel.
+    """
     if options.shrink != "auto":
         return float(options.shrink)
-    holding = [share for share in SHRINKS if share * TOLERANCE >= detail and min(photo) * share >= SMALLEST]
-    return min(holding, default=1.0)
+    possible = [share for share in SHRINKS if min(photo) * share >= SMALLEST]
+    share = min((share for share in possible if share * TOLERANCE >= detail), default=1.0)
+    if photo[0] * photo[1] * share**2 > AFFORDABLE * 1e6:
+        share = min((less for less in possible if needed <= less <= share), default=share)
+    return share

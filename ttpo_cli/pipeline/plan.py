@@ -22,6 +22,7 @@ from ttpo_cli.settings.settings import Settings
 # IJG quality -> PSNR of the JPEG to its original, dB: from the mean squared error over 24 photographs, colours halved (4:2:0).
 JPEG_AGREEMENT = {10: 25.1, 20: 27.2, 30: 28.5, 40: 29.4, 50: 30.1, 60: 30.9, 70: 31.9, 80: 33.5, 90: 36.1, 95: 38.4, 98: 40.1, 100: 40.8}
 
+TOO_LARGE = "the stages are left out for a result this large: --stages-megapixels says from where on"
 KEPT = "the photo is clean and its size stays: there is nothing to repair"
 
 
@@ -49,6 +50,7 @@ class PhotoPlan:
         inspection: What was found in the photo; None where nothing depends on it.
         reason: Why this backbone; empty where the user named it.
         kept: Whether the photo itself is the result, at most made smaller.
+        too_large: Whether the stages are left out because the result is large.
     """
 
     first: Variant
@@ -57,6 +59,7 @@ class PhotoPlan:
     inspection: Inspection | None = None
     reason: str = ""
     kept: bool = False
+    too_large: bool = False
 
     @property
     def backbones(self) -> tuple[str, ...]:
@@ -85,7 +88,7 @@ class PhotoPlan:
             settings,
             size=replace(settings.size, shrink=f"{self.sizes.shrink:g}"),
             candidates=settings.candidates if self._has_smaller else replace(settings.candidates, shrinks=()),
-            ttpo=settings.ttpo and not self.kept,
+            ttpo=settings.ttpo and not self.kept and not self.too_large,
         )
 
 
@@ -99,6 +102,15 @@ def engine_for(plan: PhotoPlan, engine: Engine) -> Engine:
 
 def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
     """What to do with a photo. Raises UsageError for a size that cannot be."""
+    plan = _planned(photo, engine, settings)
+    pixels = plan.sizes.result[0] * plan.sizes.result[1]
+    if not settings.ttpo or plan.kept or not settings.stages_megapixels or pixels <= settings.stages_megapixels * 1e6:
+        return plan
+    return replace(plan, others=(), too_large=True)
+
+
+def _planned(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
+    """The plan but for what a large result leaves out."""
     inspection = inspect_photo(photo) if engine.automatic or (settings.ttpo and settings.guard.degradation) else None
     if engine.automatic:
         assert inspection is not None

@@ -38,5 +38,8 @@ class Settings:
         limits=(0, None),
     )
     region_overlap: int = option(64, "Overlap of neighbouring regions, pixels.", panel=COMPUTE, limits=(0, None))
+    stages_megapixels: float = option(
+        12.0, "Megapixels of a result above which the stages are left out, since they take minutes; 0: never.", panel=COMPUTE, before=0.0
+    )
     compare: bool = option(False, "Also make the best of N at guidance's network calls, to compare.", flag="--compare", panel=MODEL)
     pick: tuple[int, ...] = ()
