@@ -18,9 +18,9 @@ SAMPLES = Path(__file__).resolve().parents[2] / "samples"
 def test_a_folder_gives_a_row_a_photo(capsys):
     assert program(["inspect", str(SAMPLES)]) == 0
     header, *rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
-    assert [Path(row[0]).name for row in rows] == ["astronaut.png", "chelsea.jpg", "coffee.jpg"]
-    assert dict(zip(header, rows[2], strict=True))["JPEG quality"] == "30"
-    assert rows[0][-1] == "clean" and rows[2][-1] == "compressed, blurred"
+    assert [Path(row[0]).name for row in rows] == ["astronaut.png", "camera.jpg", "chelsea.jpg", "coffee.jpg", "rocket.png"]
+    assert dict(zip(header, rows[3], strict=True))["JPEG quality"] == "30"
+    assert rows[0][-1] == "clean" and rows[3][-1] == "compressed, blurred"
 
 
 def test_json_has_every_finding_and_what_follows_from_them(capsys):

@@ -148,7 +148,7 @@ def test_tiles_start_on_the_functions_own_grid() -> None:
         starts.append(int(piece[0, 0, 0, 0]))
         return piece
 
-    map_tiles(remember, columns, tile=40, overlap=9, multiple=8)
+    map_tiles(remember, columns, tile=40, overlap=Overlap(9, context=1), multiple=8)
     assert starts[0] == 0 and starts[-1] == 56
     assert all(start % 8 == 0 for start in starts)
     assert all(later - earlier <= 31 for earlier, later in zip(starts, starts[1:], strict=False))

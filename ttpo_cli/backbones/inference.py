@@ -194,7 +194,7 @@ def _run(
         torch.manual_seed(0)
         if backbone.fixed_size is not None:
             tiles.smallest = tile
-            exact = map_exact_tiles(tiles.run, lq, size=backbone.fixed_size, overlap=overlap, scale=backbone.scale, on_tile=on_tile)
+            exact = map_exact_tiles(tiles.run, lq, size=backbone.fixed_size, overlap=overlap.pixels, scale=backbone.scale, on_tile=on_tile)
             return exact.clamp_(0, 1), tiles
         if tile == 0:
             return map_tiles(tiles.run, lq, tile=0, overlap=0, on_tile=on_tile, **size).clamp(0, 1), tiles

@@ -97,8 +97,9 @@ def another(flag):
         return not flag.default
     if isinstance(flag.default, dict):
         return {"niqe": Path("file") if flag.name == "metric_files" else 2.0}
-    if flag.name in ("restore_precision", "size_shrink"):
-        return {"restore_precision": "bf16", "size_shrink": "0.5"}[flag.name]
+    words = {"restore_precision": "bf16", "size_shrink": "0.5", "prior_autocast": "bf16"}
+    if flag.name in words:
+        return words[flag.name]
     kind = flag.kind if flag.kind in OTHER else next(one for one in get_args(flag.kind) if one in OTHER)
     return OTHER[kind]
 
