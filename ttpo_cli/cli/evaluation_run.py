@@ -195,13 +195,16 @@ def _save_images(folder: Path, item: Item, photo: Photo, images: dict[str, torch
 
 
 def _crops(item: Item, photo: Photo, images: dict[str, torch.Tensor], side: int = 256) -> torch.Tensor:
-    """A row of the sheet: where the rows differ most, the input (enlarged bicubically), every row, and the reference where there is one."""
+    """A row of the sheet: the input (enlarged bicubically), every row, and the reference where there is one.
+
+    The place is where the rows differ most, or an only row from the input.
+    """
     rows = {row: image.cpu() for row, image in images.items()}
     height, width = next(iter(rows.values())).shape[-2:]
     shown = {f"{item.name}: input": imresize(photo.pixels, size=(height, width)).clamp(0, 1), **rows}
     if item.hq is not None:
         shown["reference"] = read_photo(item.hq).pixels
-    top, left = most_different(torch.cat(list(rows.values())), side)
+    top, left = most_different(torch.cat(list(rows.values()) if len(rows) > 1 else list(shown.values())[:2]), side)
     crops = torch.cat([image[..., top : top + side, left : left + side] for image in shown.values()])
     return contact_sheet(crops, list(shown), columns=len(shown), cell=side)
 
