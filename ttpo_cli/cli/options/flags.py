@@ -5,6 +5,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cached_property
 from inspect import Parameter
 from pathlib import Path
 from types import UnionType
@@ -72,7 +73,7 @@ class Flag:
         """As it is typed, the short form last where there is one."""
         return self.option.flag.split() if self.option.flag else ["--" + self.name.replace("_", "-")]
 
-    @property
+    @cached_property
     def annotation(self) -> Any:
         """The parameter's type for Typer; what Typer has no type for is given as text."""
         if self.kind is bool:
@@ -103,10 +104,12 @@ class Flag:
             hidden=hidden,
         )
 
+    @cached_property
     def parameter(self) -> Parameter:
-        """The command's parameter."""
+        """The command's parameter, made once for all commands that have it."""
         return _keyword(self.name, as_text(self.default, self), Annotated[self.annotation, self.typer_option()])
 
+    @cached_property
     def alias_parameters(self) -> list[Parameter]:
         """A hidden parameter for each former flag, None where it is not given."""
         kind = self.annotation | None
@@ -131,7 +134,7 @@ RUN_FLAGS = _flags(RUN_PARTS)
 
 def parameters(flags: Sequence[Flag]) -> list[Parameter]:
     """The parameters of these flags, those of their former flags last."""
-    return [*(flag.parameter() for flag in flags), *(one for flag in flags for one in flag.alias_parameters())]
+    return [*(flag.parameter for flag in flags), *(one for flag in flags for one in flag.alias_parameters)]
 
 
 def renamed(given: Mapping[str, Any], is_typed: Callable[[str], bool] = lambda name: False) -> dict[str, Any]:

@@ -91,7 +91,8 @@ def _with(
     """Give a command more parameters, which it receives together as `asked`; `first`: those that --help shows before the command's own."""
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [one for one in inspect.signature(command, eval_str=True).parameters.values() if one.name != "asked"]
+        declared = inspect.signature(command, eval_str=True).parameters.values()
+        own = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in declared if one.name != "asked"]
         takes_context = any(one.name == _CONTEXT.name for one in own)
 
         @functools.wraps(command)
@@ -100,8 +101,7 @@ def _with(
             context = arguments.get(_CONTEXT.name) if takes_context else arguments.pop(_CONTEXT.name, None)
             command(**arguments, asked=Asked(renamed(given, functools.partial(_is_typed, context))))
 
-        listed = [*first, *own, *more, *([] if takes_context else [_CONTEXT])]
-        together = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in listed]
+        together = [*first, *own, *more, *([] if takes_context else [_CONTEXT])]
         wrapped.__signature__ = inspect.Signature(together)  # type: ignore[attr-defined]
         wrapped.__annotations__ = {one.name: one.annotation for one in together}
         return wrapped
