@@ -10,8 +10,7 @@ from ttpo_cli.cli.options.pipeline import Asked, with_pipeline
 from ttpo_cli.cli.terminal.command_line import command_line
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
 from ttpo_cli.cli.terminal.downloads import opened_store, warn_of_licences
-from ttpo_cli.cli.terminal.table import Csv
-from ttpo_cli.errors import UsageError
+from ttpo_cli.cli.terminal.table import Csv, choose_format
 
 OF_PAIRS = "psnr_y,ssim_y,high_band_smooth,high_band_textured,niqe,piqe"
 OF_PHOTOS = "niqe,piqe"
@@ -50,8 +49,7 @@ def evaluate(
     from ttpo_cli.cli.evaluation_run import Outputs, follow, load, report_of, write_tables
     from ttpo_cli.evaluation.dataset import find_items
 
-    if json and csv:
-        raise UsageError("--json and --csv: choose one")
+    choose_format(json, csv)
     outputs = Outputs(resume=resume, save=save, sheet=sheet, blind=blind)
     outputs.check()
     terminal = Terminal(quiet, no_color=no_color)

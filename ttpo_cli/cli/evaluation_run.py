@@ -34,7 +34,7 @@ from ttpo_cli.report.record import jsonable, versions, weights_of
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.option import recorded_values
 from ttpo_cli.settings.output import Encoding
-from ttpo_cli.settings.settings import Settings
+from ttpo_cli.settings.settings import Settings, of_backbone
 from ttpo_cli.weights.store import Store
 
 
@@ -92,11 +92,11 @@ def load(items: tuple[Item, ...], engine_options: EngineOptions, settings: Setti
     engine = next(iter(engines.values()))
     recorded = recorded_values(settings)
     if len(engines) > 1:
-        restorer, facts = several_restorers(engines, settings), {name: recorded[name] for name in ("restore", "size") if name in recorded}
+        restorer, facts = several_restorers(engines, settings), of_backbone(recorded)
     elif settings.ttpo:
         restorer, facts = ttpo_restorer(engine, settings), {**recorded, "select": list(engine_options.metrics)}
     else:
-        restorer, facts = backbone_restorer(engine, settings), {name: recorded[name] for name in ("restore", "size") if name in recorded}
+        restorer, facts = backbone_restorer(engine, settings), of_backbone(recorded)
     loaded = list(load_metrics(metrics, engine.device, dict(engine_options.metric_files), store.find))
     weights = [entry for one in engines.values() for entry in weights_of(one, engine_options.metric_files)]
     weights = list({(entry["role"], entry["name"]): entry for entry in weights}.values())

@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, write_json
-from ttpo_cli.cli.terminal.table import Cell, Csv, write_sheet
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Json, NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.table import Cell, Csv, choose_format, write_sheet
 from ttpo_cli.errors import TtpoError, UsageError
 
 if TYPE_CHECKING:
     from ttpo_cli.inspection.inspection import Inspection
 
-INSPECTION_SCHEMA = 1
-STREAM = "-"
 COLUMNS = ("photo", "size", "kind", "JPEG quality", "in the pixels", "noise of 255", "resolution", "black", "white", "finding")
 
 
@@ -27,8 +25,7 @@ def inspect(
     no_color: NoColor = False,
 ) -> None:
     """Say what ails photos: JPEG quality (of the file, and of what its pixels went through), noise, effective resolution, clipped tones."""
-    if json and csv:
-        raise UsageError("--json and --csv: choose one")
+    choose_format(json, csv)
     if not photos:
         raise UsageError("no photo is given: name files, folders, or - for standard input")
     terminal = Terminal(quiet, no_color=no_color)
@@ -44,7 +41,7 @@ def inspect(
             on_step("photos", done + 1, len(sources))
     if json:
         records = [_record(name, inspection) for name, inspection in entries]
-        write_json({"schema_version": INSPECTION_SCHEMA, "photos": records, "failures": failures})
+        write_json({"schema_version": SCHEMA_VERSION, "photos": records, "failures": failures})
     else:
         write_sheet(COLUMNS, [_row(name, inspection, csv) for name, inspection in entries], as_csv=csv)
     if failures:
@@ -53,11 +50,11 @@ def inspect(
 
 def _sources(photos: list[str], recursive: bool) -> list[Path | str]:
     """Files and "-" as given, folders as the photos in them."""
-    from ttpo_cli.folder.plan import photos_in
+    from ttpo_cli.folder.plan import STREAM, photo_files
 
     sources: list[Path | str] = []
     for given in photos:
-        sources += [STREAM] if given == STREAM else photos_in(Path(given), recursive) if Path(given).is_dir() else [Path(given)]
+        sources += [STREAM] if given == STREAM else photo_files([Path(given)], recursive)
     return sources
 
 

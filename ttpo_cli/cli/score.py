@@ -7,7 +7,7 @@ import typer
 
 from ttpo_cli.cli.options import shared as options
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal
-from ttpo_cli.cli.terminal.table import Csv
+from ttpo_cli.cli.terminal.table import Csv, choose_format
 from ttpo_cli.errors import UsageError
 
 WITHOUT_REFERENCE = "niqe,piqe,ranker"
@@ -38,12 +38,12 @@ def score(
     no_color: NoColor = False,
 ) -> None:
     """Score photos, and their mean. Full-reference metrics need --ref; values as files hold them, PSNR and SSIM on 8 bit."""
-    if json and csv:
-        raise UsageError("--json and --csv: choose one")
+    choose_format(json, csv)
     if not photos and not list_metrics:
         raise UsageError("no photo is given: name files or folders, or ask for --list-metrics")
     from ttpo_cli.cli import score_run as run
     from ttpo_cli.device.device import choose_device
+    from ttpo_cli.folder.plan import photo_files
 
     if list_metrics:
         run.write_metrics(json, csv, markdown)
@@ -51,7 +51,7 @@ def score(
     terminal, chosen = Terminal(quiet, no_color=no_color), choose_device(device)
     names = options.metric_names(metrics or (WITHOUT_REFERENCE if ref is None else WITH_REFERENCE), terminal)
     loaded = run.load(names, chosen, options.metric_files(metric_weights), terminal)
-    paths = run.photo_files(photos or (), recursive)
+    paths = photo_files(photos or (), recursive)
     if levels:
         run.write_levels(loaded, paths, json, csv)
         return

@@ -12,7 +12,6 @@ from ttpo_cli.cli.terminal.table import Cell, write_sheet
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.evaluation.dataset import find_reference
 from ttpo_cli.evaluation.evaluation import mean_rows
-from ttpo_cli.folder.plan import photos_in
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.catalog import load_metrics
 from ttpo_cli.metrics.listing import COLUMNS, list_metrics
@@ -27,11 +26,6 @@ def load(names: Sequence[str], device: torch.device, files: Mapping[str, Path], 
     """The metrics, with the files given in place of their own."""
     with opened_store(terminal) as store:
         return load_metrics(names, device, files, store.find)
-
-
-def photo_files(photos: Sequence[Path], recursive: bool) -> list[Path]:
-    """Files as given, folders as the photos in them."""
-    return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
 
 
 def score_photos(

@@ -81,6 +81,11 @@ def plan(
     return jobs
 
 
+def photo_files(photos: Sequence[Path], recursive: bool) -> list[Path]:
+    """Files as given, folders as the photos in them. Raises TtpoError for a folder without any."""
+    return [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])]
+
+
 def photos_in(folder: Path, recursive: bool) -> list[Path]:
     """The files of a folder whose names say that `ttpo` reads them, sorted; hidden ones, and what hidden folders hold, left out.
 

@@ -24,6 +24,7 @@ from ttpo_cli.progress import OnStep
 from ttpo_cli.report.output import Session, candidate_files, encode_result, picture_and_record, sidecar_file
 from ttpo_cli.report.record import jsonable, versions
 from ttpo_cli.settings.option import recorded_texts
+from ttpo_cli.settings.settings import of_backbone
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,6 @@ class FolderRestorer:
         return proposal_files(self.context.root, proposal, {**pictures, **latent_file})
 
 
-def _of_backbone(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of recorded settings that a photo depends on without the stages."""
-    return {name: settings[name] for name in ("restore", "size") if name in settings}
-
-
 def settings_by_ending(jobs: Sequence[Job], session: Session, of_candidates: bool = False) -> dict[str, str]:
     """The hash of all that a picture depends on apart from its photo, for each ending of a file: only some formats have a quality.
 
@@ -178,7 +174,7 @@ def settings_by_ending(jobs: Sequence[Job], session: Session, of_candidates: boo
     names = ("scale", "task", "blend", "precision", *(("metrics",) if session.settings.ttpo else ()))
     facts = {
         "engine": {name: options[name] for name in names},
-        "settings": settings if session.settings.ttpo else {**_of_backbone(settings), "ttpo": False},
+        "settings": settings if session.settings.ttpo else {**of_backbone(settings), "ttpo": False},
         "weights": [[entry["role"], entry["name"], entry["sha256"]] for entry in session.weights],
         "mark": session.outputs.mark,
         "strict": session.outputs.strict,

@@ -1,12 +1,11 @@
 """Run a function of images of one size over an image of any size: tiles of exactly that size, blended by triangular weights."""
 
-import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
-from ttpo_cli.imaging.tiles import pad_reflect
+from ttpo_cli.imaging.tiles import pad_reflect, spans
 
 
 def map_exact_tiles(
@@ -25,9 +24,9 @@ def map_exact_tiles(
     """
     height, width = image.shape[-2:]
     padded = pad_reflect(image, 1, max(size))[0][..., : max(height, size[0]), : max(width, size[1])]
-    rows, columns = (_starts(extent, side, min(overlap, side // 2)) for extent, side in zip(padded.shape[-2:], size, strict=True))
+    rows, columns = (spans(extent, side, min(overlap, side // 2), 1) for extent, side in zip(padded.shape[-2:], size, strict=True))
     weights = torch.outer(*(_triangle(side * scale) for side in size))
-    places = [(top, left) for top in rows for left in columns]
+    places = [(top, left) for top, _ in rows for left, _ in columns]
     total = torch.zeros(padded.shape[-2] * scale, padded.shape[-1] * scale)
     result: Tensor | None = None
     for done, (top, left) in enumerate(places):
@@ -42,14 +41,6 @@ def map_exact_tiles(
             on_tile(done + 1, len(places))
     assert result is not None
     return (result / total)[..., : height * scale, : width * scale]
-
-
-def _starts(extent: int, side: int, overlap: int) -> list[int]:
-    """Where the fewest tiles begin that cover 0..extent and share at least `overlap`, spread evenly."""
-    if extent <= side:
-        return [0]
-    count = math.ceil((extent - overlap) / (side - overlap))
-    return [round(index * (extent - side) / (count - 1)) for index in range(count)]
 
 
 def _triangle(side: int) -> Tensor:

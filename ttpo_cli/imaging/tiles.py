@@ -59,7 +59,7 @@ def map_tiles(
     if not 0 <= shared < tile:
         raise UsageError(f"an overlap of {shared} pixels does not fit a tile of {tile}: choose an overlap from 0 to {tile - 1}")
     grid = multiple if context else 1
-    rows, columns = (_spans(side, tile, shared, grid) for side in padded.shape[-2:])
+    rows, columns = (spans(side, tile, shared, grid) for side in padded.shape[-2:])
     row_weights, column_weights = _weights(rows, scale, context), _weights(columns, scale, context)
     result: Tensor | None = None
     for done, (row, column) in enumerate((row, column) for row in range(len(rows)) for column in range(len(columns))):
@@ -105,7 +105,7 @@ def _reflected(size: int, target: int) -> Tensor:
     return torch.where(position < size, position, 2 * (size - 1) - position)
 
 
-def _spans(size: int, tile: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
+def spans(size: int, tile: int, overlap: int, multiple: int) -> list[tuple[int, int]]:
     """The fewest (start, stop) of `tile` pixels that cover 0..size with at least `overlap` shared, spread evenly.
 
     They start at multiples of `multiple` (1: anywhere), of which size and tile are some, so that a function with a grid of its own sees

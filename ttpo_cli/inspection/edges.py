@@ -17,7 +17,7 @@ def gradient_losses(planes: list[np.ndarray], sigma: float, reblur: float) -> tu
     """
     before, after = [], []
     for plane in planes:
-        first, second = _gradient(plane, sigma), _gradient(plane, float(np.hypot(sigma, reblur)))
+        first, second = (gaussian_gradient_magnitude(plane, spread) for spread in (sigma, float(np.hypot(sigma, reblur))))
         crest = (first >= maximum_filter(first, 3)) & (first > _CONSTANT)
         before.append(first[crest])
         after.append(second[crest])
@@ -32,7 +32,3 @@ def _loss(strength: np.ndarray, rest: np.ndarray, share: float) -> float:
     ratio = float(np.median(strength[strong] / rest[strong])) if strong.any() else 1.0
     value = ratio**2 - 1 + _FLOOR
     return float(np.log(value)) if value > 0 else _NOTHING
-
-
-def _gradient(plane: np.ndarray, sigma: float) -> np.ndarray:
-    return gaussian_gradient_magnitude(plane, sigma)

@@ -3,8 +3,9 @@
 import numpy as np
 from torch import Tensor
 
+from ttpo_cli.inspection.blocks import GRID
+
 CROP, CROPS = 256, 16
-GRID = 8
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # JFIF's Y
 
 

@@ -10,7 +10,7 @@ from ttpo_cli.device.stage_timer import Bytes, StageTimer, greatest
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.pipeline.engine import Engine
-from ttpo_cli.pipeline.plan import KEPT, TOO_LARGE, PhotoPlan, Variant, plan_photo, shrunk
+from ttpo_cli.pipeline.plan import PhotoPlan, Variant, plan_photo, shrunk
 from ttpo_cli.pipeline.regions import in_regions, whole_or_in_regions
 from ttpo_cli.preference.chooser import METRICS_CHOOSE, Chooser
 from ttpo_cli.preference.context import Alternative, Observer, Subject
@@ -86,7 +86,7 @@ def restore_photo(
     )
     if not optimised:
         outcome = of_restored(restored, subject.guard(settings.guard))
-        outcome = replace(outcome, reason=KEPT if plan.kept else TOO_LARGE) if plan.kept or plan.too_large else outcome
+        outcome = replace(outcome, reason=plan.without_stages or outcome.reason)
     elif settings.region and max(restored.shape[-2:]) > settings.region:
         outcome = in_regions(subject, engine, settings, settings.region, observer)
     else:

@@ -67,6 +67,11 @@ class PhotoPlan:
         return tuple(dict.fromkeys(variant.backbone.name for variant in (self.first, *self.others)))
 
     @property
+    def without_stages(self) -> str | None:
+        """Why the stages are left out; None where they are not."""
+        return KEPT if self.kept else TOO_LARGE if self.too_large else None
+
+    @property
     def _has_smaller(self) -> bool:
         """Whether candidates are made of a photo that was shrunk further."""
         return any(variant.shrink < self.first.shrink for variant in self.others)
@@ -88,7 +93,7 @@ class PhotoPlan:
             settings,
             size=replace(settings.size, shrink=f"{self.sizes.shrink:g}"),
             candidates=settings.candidates if self._has_smaller else replace(settings.candidates, shrinks=()),
-            ttpo=settings.ttpo and not self.kept and not self.too_large,
+            ttpo=settings.ttpo and self.without_stages is None,
         )
 
 

@@ -1,6 +1,8 @@
 """Everything that a result depends on, apart from the photo and the weights."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
@@ -43,3 +45,8 @@ class Settings:
     )
     compare: bool = option(False, "Also make the best of N at guidance's network calls, to compare.", flag="--compare", panel=MODEL)
     pick: tuple[int, ...] = ()
+
+
+def of_backbone(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of recorded settings that a result depends on without the stages."""
+    return {name: recorded[name] for name in ("restore", "size") if name in recorded}

@@ -238,6 +238,18 @@ def copied(tmp_path):
     return copy, run
 
 
+def program_that_shows(options, value):
+    """A command with these options that prints a value of what it was asked."""
+    return (
+        "from typer import Typer\n"
+        f"from ttpo_cli.cli.options.pipeline import {options}\n"
+        "from ttpo_cli.cli.terminal.console import Terminal\n"
+        "app = Typer()\n"
+        f"app.command()({options}()(lambda asked: print({value})))\n"
+        "app()"
+    )
+
+
 def test_a_line_in_the_outputs_adds_an_option_everywhere(copied):
     copy, run = copied
     with (copy / "settings" / "output.py").open("a") as file:
@@ -245,13 +257,7 @@ def test_a_line_in_the_outputs_adds_an_option_everywhere(copied):
     shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
     assert "--frame" in shown and "A frame around each picture, pixels." in shown
     assert "| `--frame` | `2` | A frame around each picture, pixels. |" in run("-m", "ttpo_cli.cli.options.reference")
-    reaching = (
-        "from typer import Typer\n"
-        "from ttpo_cli.cli.options.pipeline import with_run\n"
-        "app = Typer()\n"
-        "app.command()(with_run()(lambda asked: print(asked.run().outputs.frame)))\n"
-        "app()"
-    )
+    reaching = program_that_shows("with_run", "asked.run().outputs.frame")
     assert run("-c", reaching, "--frame", "5") == "5\n" and run("-c", reaching) == "2\n"
 
 
@@ -262,12 +268,5 @@ def test_a_line_in_a_stage_adds_an_option_everywhere(copied):
     shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
     assert "--candidates-novelty" in shown and "How new a candidate is." in shown
     assert "| `--candidates-novelty` | `0.5` | How new a candidate is. |" in run("-m", "ttpo_cli.cli.options.reference")
-    reaching = (
-        "from typer import Typer\n"
-        "from ttpo_cli.cli.options.pipeline import with_pipeline\n"
-        "from ttpo_cli.cli.terminal.console import Terminal\n"
-        "app = Typer()\n"
-        "app.command()(with_pipeline()(lambda asked: print(asked.build(Terminal())[1].candidates.novelty)))\n"
-        "app()"
-    )
+    reaching = program_that_shows("with_pipeline", "asked.build(Terminal())[1].candidates.novelty")
     assert run("-c", reaching, "--candidates-novelty", "0.25") == "0.25\n"

@@ -61,14 +61,18 @@ class Interp(Step):
         return blob.read(-neighbours, neighbours, reference.scale / blob.scale)
 
 
-class PixelShuffle(Step):
-    """Channels to pixels: (C * r^2, h, w) -> (C, h * r, w * r); setting 1: the channels of one pixel are those of one sub-pixel."""
+class _ByFactor(Step):
+    """Pixels and channels exchanged by a factor, in one of two orders."""
 
     def __init__(self, layer: Layer, file: WeightsFile) -> None:
         super().__init__()
         layer.check_known(0, 1)
         layer.check_blobs(1)
         self.layer, self.factor, self.other_order = layer, layer.integer(0, 1, least=1, most=MOST_ENLARGED), layer.flag(1)
+
+
+class PixelShuffle(_ByFactor):
+    """Channels to pixels: (C * r^2, h, w) -> (C, h * r, w * r); setting 1: the channels of one pixel are those of one sub-pixel."""
 
     def shape(self, blob: Shape) -> Shape:
         channels, height, width = check_image(self.layer, blob)
@@ -85,14 +89,8 @@ class PixelShuffle(Step):
         return blob.read(Fraction(1 - self.factor, self.factor), Fraction(0), Fraction(self.factor))
 
 
-class Reorg(Step):
+class Reorg(_ByFactor):
     """Pixels to channels: (C, h, w) -> (C * r^2, h / r, w / r); setting 1: the channels of one sub-pixel stay together."""
-
-    def __init__(self, layer: Layer, file: WeightsFile) -> None:
-        super().__init__()
-        layer.check_known(0, 1)
-        layer.check_blobs(1)
-        self.layer, self.factor, self.other_order = layer, layer.integer(0, 1, least=1, most=MOST_ENLARGED), layer.flag(1)
 
     def shape(self, blob: Shape) -> Shape:
         channels, height, width = check_image(self.layer, blob)

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options import shared as options
-from ttpo_cli.cli.terminal.console import NoColor, Quiet, Terminal, write_json
+from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, NoColor, Quiet, Terminal, write_json
 
-INSPECT_BENCH_SCHEMA = 1
 COLUMNS = (
     "degraded by",
     "images",
@@ -31,10 +30,10 @@ def bench_inspect(
 ) -> None:
     """Degrade good photos by known amounts, inspect them, and compare. JSON on stdout, the table of errors on stderr."""
     from ttpo_cli.benchmarks.inspection import CASES, accuracy, rows
-    from ttpo_cli.folder.plan import photos_in
+    from ttpo_cli.folder.plan import photo_files
 
     terminal = Terminal(quiet, no_color=no_color)
-    paths = [path for given in photos for path in (photos_in(given, recursive) if given.is_dir() else [given])][first::every]
+    paths = photo_files(photos, recursive)[first::every]
     measured: list[dict[str, Any]] = []
     with terminal.progress("inspect") as on_step:
         for row in rows(paths):
@@ -44,7 +43,7 @@ def bench_inspect(
     terminal.table("errors", COLUMNS, [_cells(row) for row in table])
     if plots is not None:
         _draw(measured, plots)
-    write_json({"schema_version": INSPECT_BENCH_SCHEMA, "photos": [str(path) for path in paths], "accuracy": table, "rows": measured})
+    write_json({"schema_version": SCHEMA_VERSION, "photos": [str(path) for path in paths], "accuracy": table, "rows": measured})
 
 
 def _cells(row: dict[str, Any]) -> list[str]:

@@ -10,9 +10,17 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ttpo_cli.errors import UsageError
+
 Csv = Annotated[bool, typer.Option("--csv", help="Comma-separated values on stdout.", rich_help_panel="Terminal")]
 
 Cell = str | float | None
+
+
+def choose_format(json: bool, csv: bool) -> None:
+    """Raises UsageError where both are asked for."""
+    if json and csv:
+        raise UsageError("--json and --csv: choose one")
 
 
 def write_sheet(columns: Sequence[str], rows: Sequence[Sequence[Cell]], *, as_csv: bool = False, emphasis: int | None = None) -> None:
