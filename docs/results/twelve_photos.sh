@@ -21,4 +21,4 @@ done
 for name in cell chelsea clock gravel hubble_deep_field retina; do
     ttpo degrade "$output/HR/$name.png" -o "$output/LR/$name.png" --noise 3 --jpeg 80 --overwrite
 done
-ttpo eval "$output" --ttpo --compare --metrics piqe,psnr_y,ms_ssim,gmsd --sheet "$output/twelve.webp"
+ttpo eval "$output" --backbone lfc-sr-small --candidates-shrinks= --guard-degradation off --ttpo --compare --metrics piqe,psnr_y,ms_ssim,gmsd --sheet "$output/twelve.webp"
