@@ -23,7 +23,7 @@ for strength in 0.25 0.5 1; do
         ttpo degrade "$photo" -o "$pairs/${name}_HR.png" --scale 1 --crop "${CROP:-512}" -q > /dev/null
         ttpo degrade "$pairs/${name}_HR.png" -o "$pairs/${name}_LR.png" --second-order "$strength" -q > /dev/null
     done
-    ttpo eval "$pairs" --backbone "$rows" --metrics psnr_y,ms_ssim,fsim,gmsd,vif,msswd,niqe,piqe --resume "$output/pairs-$strength.jsonl" \
+    ttpo eval "$pairs" --backbone "$rows" --metrics psnr_y,ms_ssim,fsim,gmsd,vif,msswd,ssimulacra2,niqe,piqe --resume "$output/pairs-$strength.jsonl" \
         --sheet "$output/pairs-$strength.webp" --blind 1 -q | tee "$output/pairs-$strength.txt"
 done
 ttpo eval "$real" --backbone "$rows" --metrics niqe,piqe --resume "$output/real.jsonl" --sheet "$output/real.webp" --blind 1 -q |

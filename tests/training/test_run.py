@@ -29,6 +29,15 @@ def test_a_run_resumes_with_the_same_options_and_refuses_others_by_name(tmp_path
         RunFolder(tmp_path, Options()).prepare(resume=False)
 
 
+def test_an_option_newer_than_a_run_counts_as_its_default(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path, Options())
+    del run.options["widths"]
+    run.save({"step": 3})
+    assert RunFolder(tmp_path, Options()).prepare(resume=True) is not None
+    with pytest.raises(UsageError, match=r"widths: \[4, 8\] -> \[4\]"):
+        RunFolder(tmp_path, Options(widths=(4,))).prepare(resume=True)
+
+
 def test_records_after_the_last_checkpoint_are_cut_off_when_a_run_goes_on(tmp_path: Path) -> None:
     run = RunFolder(tmp_path, Options())
     run.prepare(resume=False)

@@ -17,6 +17,7 @@ from ttpo_cli.metrics.pristine import LEVELS, Level
 from ttpo_cli.metrics.psnr import psnr, psnr_y
 from ttpo_cli.metrics.ssim import WINDOW as SSIM_WINDOW
 from ttpo_cli.metrics.ssim import ssim_y
+from ttpo_cli.metrics.ssimulacra2 import ssimulacra2_metric
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.weights.manifest import embedded_path
 
@@ -137,6 +138,11 @@ def _against_reference(
     return load
 
 
+def _ssimulacra2(device: torch.device, weights: Path | None) -> Metric:
+    _refuse_weights("ssimulacra2", weights)
+    return ssimulacra2_metric()
+
+
 def _pyiqa(name: str) -> Loader:
     """A metric of pyiqa that needs no file; of msswd the one of random projections, `pyiqa:msswd` is the trained one."""
 
@@ -167,6 +173,7 @@ METRICS: dict[str, Loader] = {
     "high_band_textured": _against_reference(
         "high_band_textured", high_band_textured, 2 * WINDOW, f"{_ENERGY}, textured half", 1.0, smooth=True
     ),
+    "ssimulacra2": _ssimulacra2,
     **{
         name: _pyiqa(name)
         for name in ("psnry", "ssim", "ssimc", "ms_ssim", "cw_ssim", "fsim", "gmsd", "mad", "msswd", "nlpd", "vif", "vsi", "entropy")

@@ -143,15 +143,21 @@ def to_uint8(image: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Crops:
-    """Aligned crops: lq, hq uint8 (N, 3, crop, crop) and (N, 3, crop * scale, crop * scale).
+    """Aligned crops.
 
-    places: which fixed crop of a bank each is, or its slot in the batch; symmetries: how it was turned since it was put there.
+    Attributes:
+        lq: uint8 (N, 3, crop, crop).
+        hq: uint8 (N, 3, crop * scale, crop * scale).
+        places: Which fixed crop of a bank each is, or its slot in the batch.
+        symmetries: How it was turned since it was put there.
+        teacher: Another restorer's image of lq, as hq; None without one.
     """
 
     lq: Tensor
     hq: Tensor
     places: Tensor
     symmetries: Tensor
+    teacher: Tensor | None = None
 
 
 def draw_crops(pairs: Sequence[Pair], batch: int, crop: int, scale: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -185,11 +191,12 @@ def draw_from_bank(bank: Crops, batch: int, seed: int, step: int) -> Crops:
     order = torch.randperm(count, generator=step_generator(seed, -1 - step // a_round))
     places = order[step % a_round * batch :][:batch]
     symmetries = torch.randint(8, (batch,), generator=step_generator(seed, step))
-    turned = [
-        torch.stack([dihedral(crop, symmetry) for crop, symmetry in zip(crops[places], symmetries.tolist(), strict=True)])
-        for crops in (bank.lq, bank.hq)
-    ]
-    return Crops(lq=turned[0], hq=turned[1], places=places, symmetries=symmetries)
+
+    def turned(crops: Tensor) -> Tensor:
+        return torch.stack([dihedral(crop, symmetry) for crop, symmetry in zip(crops[places], symmetries.tolist(), strict=True)])
+
+    teacher = None if bank.teacher is None else turned(bank.teacher)
+    return Crops(lq=turned(bank.lq), hq=turned(bank.hq), places=places, symmetries=symmetries, teacher=teacher)
 
 
 def dihedral(image: Tensor, symmetry: int) -> Tensor:

@@ -51,6 +51,7 @@ class RunFolder:
     def __init__(self, path: Path, options: Any, main: bool = True) -> None:
         self.path, self.main = path, main
         self.options = json.loads(json.dumps(asdict(options)))
+        self.defaults = json.loads(json.dumps(asdict(type(options)())))
         self.photos: list[str] = []
 
     def prepare(self, resume: bool) -> dict[str, Any] | None:
@@ -61,7 +62,7 @@ class RunFolder:
             raise UsageError(f"{self.path} already holds a run: give --resume to go on with it, or another folder")
         state = load_state(state_file) if state_file.exists() else None
         if state is not None:
-            refuse_other_options(state["options"], self.options)
+            refuse_other_options(state["options"], self.options, self.defaults)
         return state
 
     def check_photos(self, state: Mapping[str, Any] | None, photos: Sequence[str]) -> None:
@@ -152,9 +153,12 @@ def load_state(path: Path) -> dict[str, Any]:
         raise TtpoError(f"{path} is not a readable training state ({type(error).__name__}): start in another folder") from error
 
 
-def refuse_other_options(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise UsageError listing every option in which a resumed run differs from the one it continues, nested ones as `a.b`."""
-    differing = differences(saved, current)
+def refuse_other_options(saved: Mapping[str, Any], current: Mapping[str, Any], defaults: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Raise UsageError listing every option in which a resumed run differs from the one it continues, nested ones as `a.b`.
+
+    defaults: of the options that are newer than the run.
+    """
+    differing = differences({**flat(defaults), **flat(saved)}, current)
     if differing:
         raise UsageError(f"the run was started with other options ({'; '.join(differing)}): use the same, or another folder")
 

@@ -168,6 +168,32 @@ def test_the_judge_learns_only_in_its_own_step() -> None:
     assert not all(torch.equal(one, other) for one, other in zip(before, bench.judge.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_a_teacher_has_its_share_of_the_perceptual_images_target_and_the_truth_the_rest(share: float) -> None:
+    bench, teacher = Bench(), torch.rand(2, 3, 16, 16)
+    options = replace(PLAIN, lambda_cx=2.0, lambda_d=3.0, lambda_gen=0.5, rho=0.0, distillation=share)
+    values, _ = admm_round(bench.lq, bench.hq, ZERO, bench.parts, options, teacher)
+    terms = [values[f"loss_{name}"] for name in ("contextual", "low", "adversarial", "distillation")]
+    weights = [2.0 * (1 - share), 3.0 * (1 - share), 0.5, share]
+    # The discriminator's update comes first, the perceptual stage's second.
+    assert bench.updates[1][0] == pytest.approx(sum(weight * term for weight, term in zip(weights, terms, strict=True)), rel=1e-4)
+
+
+@pytest.mark.parametrize("constraint", ["admm", "regulariser"])
+def test_a_teacher_draws_the_perceptual_image_and_leaves_the_objective_ones_target_alone(constraint: str) -> None:
+    bench = Bench(lambda parameters: Adam(parameters, lr=3e-3))
+    teacher = bench.hq.flip(1)
+    options = replace(PLAIN, constraint=constraint, rho=0.0, lambda_r=0.0, distillation=1.0)
+    one_round = joint_round if constraint == "regulariser" else lambda lq, hq, *rest: admm_round(lq, hq, ZERO, *rest)
+    first: Values = {}
+    values: Values = {}
+    for _ in range(40):
+        values, _ = one_round(bench.lq, bench.hq, bench.parts, options, teacher)
+        first = first or values
+    assert values["loss_distillation"] < 0.8 * first["loss_distillation"]
+    assert values["loss_objective"] < 0.8 * first["loss_objective"]
+
+
 def test_the_penalty_is_a_mean_or_a_sum_over_an_image() -> None:
     difference = torch.randn(4, 3, 5, 5)
     assert float(penalty(difference, 2.0, "mean")) == pytest.approx(float(difference.square().mean()))
@@ -189,6 +215,8 @@ def test_rates_fall_at_their_shares_of_the_steps() -> None:
         (AdmmOptions(dual="crop", crops=0), "needs fixed crops"),
         (AdmmOptions(constraint="none", dual="croop"), "did you mean crop"),
         (AdmmOptions(constraint="regulariser", order="po"), "trains both stages together"),
+        (AdmmOptions(teacher="bicubic", crops=0, dual="shared"), "a teacher restores fixed crops"),
+        (AdmmOptions(distillation=1.5), "a share, 0 to 1"),
     ],
 )
 def test_choices_that_do_not_exist_or_exclude_each_other_are_refused(options: AdmmOptions, says: str) -> None:

@@ -35,6 +35,8 @@ class AdmmOptions:
         crops: Fixed training crops that all modes draw from; 0 draws new ones each step (not with dual crop).
         features: patches, on a fixed grid; moving-patches, on one that begins elsewhere each step; or the file of VGG19's weights.
         discriminator: small (any crop) or paper.
+        teacher: A backbone, by name or file, whose images of the fixed crops the perceptual image is drawn to; none where empty.
+        distillation: The teacher's share of the perceptual image's target, 0 to 1; the truth has the rest.
         decay: Factor on all three rates at each share of the steps in `decay_at`.
         clip: Gradients are clipped to this value; 0 = never.
     """
@@ -55,6 +57,8 @@ class AdmmOptions:
     lambda_d: float = 1.0
     features: str = "patches"
     discriminator: str = "small"
+    teacher: str = ""
+    distillation: float = 0.5
     objective_rate: float = 5e-5
     perceptual_rate: float = 1e-4
     discriminator_rate: float = 2e-4
@@ -104,6 +108,10 @@ def check(options: AdmmOptions) -> None:
         raise UsageError("a dual variable for each crop needs fixed crops: set admm.crops above 0, or admm.dual to shared or none")
     if options.constraint == "regulariser" and options.order == "po":
         raise UsageError("the regulariser trains both stages together, objective image first: admm.order=po is for other constraints")
+    if options.teacher and options.crops == 0:
+        raise UsageError("a teacher restores fixed crops, once: set admm.crops above 0, or leave admm.teacher out")
+    if not 0 <= options.distillation <= 1:
+        raise UsageError(f"admm.distillation is a share, 0 to 1, got {options.distillation:g}")
 
 
 def penalty(difference: Tensor, weight: float, norm: str) -> Tensor:
@@ -117,20 +125,32 @@ def objective_loss(image: Tensor, hq: Tensor) -> Tensor:
     return 255 * functional.l1_loss(image, hq)
 
 
-def perceptual_loss(image: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions) -> tuple[Tensor, dict[str, Tensor]]:
-    """L_P = lambda_cx L_CX + lambda_d L1 of what the input shows + lambda_gen L_Gen (Eq. 6), and its three terms."""
+def perceptual_loss(
+    image: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions, teacher: Tensor | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_P = lambda_cx L_CX + lambda_d L1 of what the input shows + lambda_gen L_Gen (Eq. 6), and its terms.
+
+    teacher: another restorer's image of the same input. With a share w of distillation, L_P = (1 - w) (lambda_cx L_CX + lambda_d L1 of the
+    low band) + w L1(image, teacher) + lambda_gen L_Gen. L1 is in 0-255 units.
+    """
     scale = parts.network.scale
+    share = 0.0 if teacher is None else options.distillation
     terms = {
         "loss_contextual": contextual_loss(parts.features(image), parts.features(hq), mean=parts.mean),
         "loss_low": 255 * functional.l1_loss(downscaled(image, scale), downscaled(hq, scale)),
         "loss_adversarial": adversarial_loss(parts.predict(parts.discriminator, image)),
     }
-    weights = (options.lambda_cx, options.lambda_d, options.lambda_gen)
+    weights = [(1 - share) * options.lambda_cx, (1 - share) * options.lambda_d, options.lambda_gen]
+    if teacher is not None:
+        terms["loss_distillation"] = 255 * functional.l1_loss(image, teacher)
+        weights.append(share)
     total = torch.stack([weight * term for weight, term in zip(weights, terms.values(), strict=True)]).sum()
     return total, terms
 
 
-def admm_round(lq: Tensor, hq: Tensor, s: Tensor, parts: Parts, options: AdmmOptions) -> tuple[dict[str, float], Tensor]:
+def admm_round(
+    lq: Tensor, hq: Tensor, s: Tensor, parts: Parts, options: AdmmOptions, teacher: Tensor | None = None
+) -> tuple[dict[str, float], Tensor]:
     """One round of Eq. 13a, 13b on a batch in [0, 1]: (recorded values, LF_P - LF_O in 0-255 units, for the dual step 12c).
 
     In the order `op` that is two forwards of the first stage and three of the second.
@@ -145,7 +165,7 @@ def admm_round(lq: Tensor, hq: Tensor, s: Tensor, parts: Parts, options: AdmmOpt
     perceptual, objective = ("second", "first") if in_order else ("first", "second")
     losses = {"loss_discriminator": judge_step(images[perceptual], hq, parts)}
 
-    total, terms = perceptual_loss(images[perceptual], hq, parts, options)
+    total, terms = perceptual_loss(images[perceptual], hq, parts, options, teacher)
     coupling = penalty(low(images[perceptual]) - low(images[objective].detach()) + s, rho, options.norm)
     parts.update(total + coupling, [parts.stage_optimizers[in_order]])
 
@@ -164,13 +184,15 @@ def admm_round(lq: Tensor, hq: Tensor, s: Tensor, parts: Parts, options: AdmmOpt
     return recorded({**losses, **terms, "loss_objective": fidelity, "penalty": coupling}), difference
 
 
-def joint_round(lq: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions) -> tuple[dict[str, float], Tensor]:
+def joint_round(
+    lq: Tensor, hq: Tensor, parts: Parts, options: AdmmOptions, teacher: Tensor | None = None
+) -> tuple[dict[str, float], Tensor]:
     """The regulariser's round: L_O + L_P + lambda_r / 2 |LF_P - LF_O|^2, minimised over both stages together (Eq. 7)."""
     low: LowPass = lambda image: 255 * LOW_PASSES[options.low_pass](image)  # noqa: E731
     first = parts.predict(parts.network.objective_stage, lq)
     second = parts.predict(parts.network.perceptual_stage, first)
     losses = {"loss_discriminator": judge_step(second, hq, parts)}
-    total, terms = perceptual_loss(second, hq, parts, options)
+    total, terms = perceptual_loss(second, hq, parts, options, teacher)
     fidelity, difference = objective_loss(first, hq), low(second) - low(first)
     coupling = penalty(difference, options.lambda_r, options.norm)
     parts.update(total + fidelity + coupling, parts.stage_optimizers)

@@ -31,11 +31,13 @@ class DataOptions:
 
     Attributes:
         degradation: `bicubic`, MATLAB's, once per photo; or `real`, of second order, anew for each crop.
+        strength: Of `real`: the least and the greatest, between which each crop's is drawn; 1 has the published ranges.
         lq: A folder with a low-resolution partner of each photo, which replaces the degradation. A partner has the photo's name, with any
             ending, or DIV2K's: `0001x4` for `0001`.
     """
 
     degradation: str = "bicubic"
+    strength: tuple[float, ...] = (1.0, 1.0)
     lq: str = ""
 
 
@@ -46,6 +48,8 @@ def read_pairs(photos: Sequence[Path], crop: int, scale: int, options: DataOptio
     """
     if options.degradation not in DEGRADATIONS:
         raise unknown_name("degradation", options.degradation, DEGRADATIONS)
+    if len(options.strength) != 2 or not 0 < options.strength[0] <= options.strength[1] <= 1:
+        raise UsageError(f"data.strength is [least, greatest], above 0 and at most 1, got {list(options.strength)}")
     training, held = hold_back(photos)
     pairs, left_out = _pairs(training, crop, scale, options)
     validation, others = _pairs(held, crop, scale, options)
@@ -65,7 +69,13 @@ def degraded(hq: Tensor, lq: Tensor, scale: int, options: DataOptions, generator
     """The low-resolution crops of a batch: lq as it is, or hq (N, 3, H, W) degraded anew. uint8 both."""
     if options.lq or options.degradation == "bicubic":
         return lq
-    return torch.cat([to_uint8(degrade_twice(to_float(crop[None]), scale, generator)) for crop in hq])
+    return torch.cat([to_uint8(degrade_twice(to_float(crop[None]), scale, generator, _strength(options, generator))) for crop in hq])
+
+
+def _strength(options: DataOptions, generator: torch.Generator) -> float:
+    """One crop's; without a range nothing is drawn."""
+    least, greatest = options.strength
+    return least if least == greatest else least + (greatest - least) * float(torch.rand(1, generator=generator))
 
 
 def _made(pair: Pair, number: int, scale: int, options: DataOptions) -> Pair:

@@ -20,6 +20,7 @@ from ttpo_cli.training.lfc.admm import AdmmOptions, Parts, admm_round, check, de
 from ttpo_cli.training.lfc.contextual import Features, VggFeatures, patch_features
 from ttpo_cli.training.lfc.data import DataOptions, degraded, read_pairs, start_weights
 from ttpo_cli.training.lfc.discriminator import Discriminator
+from ttpo_cli.training.lfc.distillation import with_teacher
 from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.lfc.validation import validate
@@ -159,6 +160,8 @@ class Phases:
         count = admm.crops if mode == "crop" else options.batch
         self.dual = Dual(mode, count, tuple(low), admm.leak, admm.clamp, processes.device)
         self.bank = draw_bank(pairs, options) if admm.steps and admm.crops else None
+        if self.bank is not None and admm.teacher:
+            self.bank = with_teacher(self.bank, admm.teacher, options.scale, run.path / "teacher.safetensors", processes)
         self.number = 0
 
     def parts(self) -> Mapping[str, nn.Module | Optimizer | Dual]:
@@ -198,7 +201,8 @@ class Phases:
             crops = self.draw(self.options.steps + number)
         else:
             crops = draw_from_bank(self.bank, self.options.batch, self.options.seed ^ _BANK, number)
-        lq, hq = self.on_device(crops)
+        lq, hq, *others = self.on_device(crops)
+        teacher = others[0] if others else None
         parts = Parts(
             network=self.network,
             discriminator=self.discriminator,
@@ -210,10 +214,10 @@ class Phases:
             mean=self.processes.mean,
         )
         if options.constraint == "regulariser":
-            values, difference = joint_round(lq, hq, parts, options)
+            values, difference = joint_round(lq, hq, parts, options, teacher)
         else:
             s = self.dual.read(crops)
-            values, difference = admm_round(lq, hq, self.processes.part(s) if s.dim() else s, parts, options)
+            values, difference = admm_round(lq, hq, self.processes.part(s) if s.dim() else s, parts, options, teacher)
             self.dual.update(self.processes.join(difference), crops)
         # LL has a gain of 2, the Gaussian one of 1: the difference is given in grey levels.
         level = float(difference.abs().mean()) / (2 if options.low_pass == "haar" else 1)
@@ -227,9 +231,10 @@ class Phases:
         return Crops(lq=lq, hq=hq, places=torch.arange(options.batch), symmetries=torch.zeros(options.batch, dtype=torch.long))
 
     def on_device(self, crops: Crops) -> list[Tensor]:
-        """This process's part of a batch as float (lq, hq) in [0, 1]."""
+        """This process's part of a batch as float in [0, 1]: lq, hq, and the teacher's image where there is one."""
         device = self.processes.device
-        return [to_float(self.processes.part(part)).to(device, memory_format=torch.channels_last) for part in (crops.lq, crops.hq)]
+        parts = [crops.lq, crops.hq] + ([] if crops.teacher is None else [crops.teacher])
+        return [to_float(self.processes.part(part)).to(device, memory_format=torch.channels_last) for part in parts]
 
     def predict(self, network: nn.Module, image: Tensor) -> Tensor:
         with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"):
