@@ -71,9 +71,12 @@ def test_a_result_above_the_limit_is_refused_with_its_size_and_the_ways_out():
 @pytest.mark.parametrize(
     ("detail", "share"), [(1.0, 1.0), (0.9, 1.0), (0.8, 0.75), (0.6, 0.75), (0.54, 0.5), (0.3, 0.5), (0.27, 0.25), (0.1, 0.25)]
 )
-def test_auto_shrinks_to_the_smallest_share_that_holds_the_detail(detail, share):
-    sizes = plan_sizes((400, 400), 4, SizeOptions(), detail)
-    assert sizes.shrink == share and sizes.shrunk == (400 * share, 400 * share) and sizes.result == (1600, 1600)
+def test_auto_shrinks_a_large_photo_to_the_smallest_share_that_holds_the_detail(detail, share):
+    options = SizeOptions(scale=4)
+    sizes = plan_sizes((1600, 1600), 4, options, detail)
+    assert sizes.shrink == share and sizes.shrunk == (1600 * share, 1600 * share) and sizes.result == (6400, 6400)
+    # A small one is restored from all of its pixels.
+    assert plan_sizes((400, 400), 4, options, detail).shrink == 1
 
 
 def test_a_share_that_was_asked_for_holds_whatever_the_detail():
@@ -82,8 +85,8 @@ def test_a_share_that_was_asked_for_holds_whatever_the_detail():
 
 
 def test_no_photo_is_shrunk_below_what_a_network_takes_nor_to_nothing():
-    assert plan_sizes((40, 400), 4, SizeOptions(), 0.2).shrink == 0.5
-    assert plan_sizes((8, 8), 4, SizeOptions(), 0.2).shrink == 1
+    assert plan_sizes((40, 60_000), 4, SizeOptions(scale=4), 0.2).shrink == 0.5
+    assert plan_sizes((8, 300_000), 4, SizeOptions(scale=4), 0.2).shrink == 1
     assert plan_sizes((1, 1), 4, SizeOptions(scale=0.01)).result == (1, 1)
     assert plan_sizes((1, 1), 4, SizeOptions(shrink="0.25")).shrunk == (1, 1)
 

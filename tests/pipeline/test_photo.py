@@ -95,6 +95,7 @@ def test_a_clean_photo_at_its_own_size_is_returned_as_it_is_and_the_record_says_
 
 
 def test_what_was_decided_stands_in_the_notes(monkeypatch):
+    monkeypatch.setattr("ttpo_cli.imaging.result_size.AFFORDABLE", 0.004)
     monkeypatch.setattr(plan_module, "inspect_photo", lambda photo: replace(NOISY, effective_resolution=0.5))
     notes = restore_photo(tiny_photo(64, 80), automatic(), Settings()).outcome.notes
     assert notes[0].startswith("restored by realesrgan-x4plus-ncnn: noise of 10 grey levels")

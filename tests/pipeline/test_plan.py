@@ -31,6 +31,12 @@ def found(monkeypatch):
     return state
 
 
+@pytest.fixture
+def small_ones_are_large(monkeypatch):
+    """Photos of a few thousand pixels are treated as those of more than 2 megapixels."""
+    monkeypatch.setattr("ttpo_cli.imaging.result_size.AFFORDABLE", 0.004)
+
+
 def test_a_degraded_photo_is_restored_by_the_photographs_network_and_a_drawing_by_its_own(found):
     found["inspection"] = NOISY
     plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
@@ -51,7 +57,7 @@ def test_a_clean_photo_that_keeps_its_size_is_kept(found):
     assert not plan_photo(tiny_photo(64, 80), automatic(), Settings(size=SizeOptions(scale=1))).kept
 
 
-def test_auto_shrinks_to_the_detail_and_a_named_backbone_sees_the_photo_as_it_is(found):
+def test_auto_shrinks_a_large_photo_to_its_detail_and_a_named_backbone_sees_the_photo_as_it_is(found, small_ones_are_large):
     found["inspection"] = replace(NOISY, effective_resolution=0.5)
     plan = plan_photo(tiny_photo(64, 80), automatic(), Settings())
     assert plan.sizes.shrunk == (32, 40) and plan.scale == 8 and plan.final_settings(Settings()).size.shrink == "0.5"
@@ -93,7 +99,7 @@ def test_a_clean_photo_has_the_image_of_a_network_that_paints_nothing_over_it_am
 
 
 @pytest.mark.parametrize("inspection", [CLEAN, replace(NOISY, effective_resolution=0.5), replace(CLEAN, kind="drawing")])
-def test_a_named_repetition_of_an_automatic_choice_decides_the_same(inspection, found):
+def test_a_named_repetition_of_an_automatic_choice_decides_the_same(inspection, found, small_ones_are_large):
     found["inspection"] = inspection
     first = plan_photo(tiny_photo(64, 80), automatic(), Settings())
     again = plan_photo(tiny_photo(64, 80), engine_for(first, automatic()), first.final_settings(Settings()))

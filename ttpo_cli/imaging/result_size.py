@@ -8,7 +8,7 @@ from ttpo_cli.settings.size import SizeOptions
 # The shares of its sides to which a photo may be shrunk, and how much detail beyond a share may be lost to it.
 SHRINKS = (1.0, 0.75, 0.5, 0.25)
 TOLERANCE = 1.1
-# The least side of what a network is given, and the megapixels above which it is given no more than the result needs.
+# The least side of what a network is given, and the megapixels up to which it is given all of a photo.
 SMALLEST = 16
 AFFORDABLE = 2.0
 
@@ -101,13 +101,17 @@ def default_factor(photo: Size, native: int, ceiling: float) -> int:
 
 
 def _shrink(photo: Size, options: SizeOptions, detail: float, needed: float) -> float:
-    """The share asked for; auto: the smallest that holds the photo's detail. A photo never becomes smaller than a network takes.
+    """The share asked for; auto: all of a small photo, and of a large one the smallest share that holds its detail.
 
-    needed: the share at which the network's image has the result's size. A large photo is shrunk to it, whatever its detail: more would
-    take minutes a megapixel.
+    Less than all of it loses by judges with truth, however blurred the photo is (docs/results/restorers.md): a restorer of real photos has
+    learned blur, and what a face is does not survive in half of its pixels. A large photo would take minutes a megapixel.
+    needed: the share at which the network's image has the result's size. What is still large after that is shrunk to it, whatever its
+    detail. A photo never becomes smaller than a network takes.
     """
     if options.shrink != "auto":
         return float(options.shrink)
+    if photo[0] * photo[1] <= AFFORDABLE * 1e6:
+        return 1.0
     possible = [share for share in SHRINKS if min(photo) * share >= SMALLEST]
     share = min((share for share in possible if share * TOLERANCE >= detail), default=1.0)
     if photo[0] * photo[1] * share**2 > AFFORDABLE * 1e6:

@@ -23,7 +23,7 @@ class SizeOptions:
     megapixels: float | None = option(None, "Size of the result, megapixels.", flag="--megapixels", panel=SIZE, before=None)
     shrink: Shrink = option(
         "auto",
-        "Shrink the photo before it is restored, which repairs blur and noise of large photos; auto: to the resolution its detail has.",
+        "Shrink the photo before it is restored; auto: one above 2 megapixels, to the resolution that its detail has or the result needs.",
         flag="--shrink",
         panel=SIZE,
         before="1",
