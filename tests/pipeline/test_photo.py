@@ -66,7 +66,7 @@ def test_other_restorations_are_candidates_by_name_and_each_can_be_picked():
     photo = tiny_photo(64, 80)
     made = restore_photo(photo, engine(1.0, 0.98), Settings())
     labels = made.outcome.candidate_labels
-    assert labels[:4] == ("restored", "gain 0.98", "gain 1 from 0.5", "gain 0.98 from 0.5")
+    assert labels[:4] == ("restored", "gain 0.98", "gain 1 from 0.75", "gain 0.98 from 0.75")
     assert labels[4].startswith("candidate 1 (strength") and made.outcome.candidate_count == 9
     assert torch.equal(made.outcome.contenders[1].image, (imresize(photo.pixels, 4) * 0.98).clamp(0, 1))
     picked = restore_photo(photo, engine(1.0, 0.98), Settings(pick=(1, 4)))

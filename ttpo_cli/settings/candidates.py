@@ -20,4 +20,4 @@ class CandidateOptions:
     sigma_min: float = option(0.01, "Noise level of the last step but one.")
     halving: bool = option(False, "Stop the worse half midway and give their network calls to the others.")
     batch: int = option(0, "Images per network call; 0: as many as the size allows.")
-    shrinks: tuple[float, ...] = option((0.5,), "Further candidates: the backbone on the photo at these shares of its sides.", before=())
+    shrinks: tuple[float, ...] = option((0.75,), "Further candidates: the backbone on the photo at these shares of its sides.", before=())
