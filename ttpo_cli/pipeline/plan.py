@@ -1,10 +1,8 @@
 """What is to be done with one photo: which backbones, at what sizes, and what the guard may ask of it."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.automatic import backbones_for
@@ -14,13 +12,10 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.imaging.result_size import SMALLEST, Sizes, plan_sizes, scaled
+from ttpo_cli.inspection.agreement import ROUNDING, expected_agreement
 from ttpo_cli.inspection.inspection import Inspection, inspect_photo
 from ttpo_cli.pipeline.engine import Engine
-from ttpo_cli.preference.guard import ROUNDING
 from ttpo_cli.settings.settings import Settings
-
-# IJG quality -> PSNR of the JPEG to its original, dB: from the mean squared error over 24 photographs, colours halved (4:2:0).
-JPEG_AGREEMENT = {10: 25.1, 20: 27.2, 30: 28.5, 40: 29.4, 50: 30.1, 60: 30.9, 70: 31.9, 80: 33.5, 90: 36.1, 95: 38.4, 98: 40.1, 100: 40.8}
 
 TOO_LARGE = "the stages are left out for a result this large: --stages-megapixels says from where on"
 KEPT = "the photo is clean and its size stays: there is nothing to repair"
@@ -165,20 +160,3 @@ def shrunk(pixels: Tensor, share: float) -> Tensor:
     if share == 1:
         return pixels
     return imresize(pixels, size=scaled((pixels.shape[-2], pixels.shape[-1]), share)).clamp(0, 1)
-
-
-def expected_agreement(inspection: Inspection, shrink: float) -> float:
-    """PSNR of the scene to the photo, shrunk to a share of its sides, that noise and JPEG compression leave, dB.
-
-    Both average out as the photo shrinks, as white noise does.
-    """
-    noise = inspection.noise_sigma**2 + compression_error(inspection.lowest_quality)
-    return ROUNDING if noise <= 0 else -10 * math.log10(noise * shrink**2)
-
-
-def compression_error(quality: float | None) -> float:
-    """Mean squared error of a JPEG of an IJG quality, samples in [0, 1]; 0 for a photo that is none."""
-    if quality is None:
-        return 0.0
-    decibels = np.interp(quality, list(JPEG_AGREEMENT), list(JPEG_AGREEMENT.values()))
-    return float(10 ** (-decibels / 10))

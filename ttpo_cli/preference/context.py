@@ -9,10 +9,11 @@ from ttpo_cli.device.stage_timer import StageTimer
 from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
+from ttpo_cli.inspection.agreement import ROUNDING
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.ranker import Ranker
 from ttpo_cli.preference.candidates import Seeds, automatic_batch
-from ttpo_cli.preference.guard import ROUNDING, Guard
+from ttpo_cli.preference.guard import Guard
 from ttpo_cli.preference.selection import Panel, fused_scores, panel_for, score_images
 from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.guard import GuardOptions

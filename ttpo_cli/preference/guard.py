@@ -10,12 +10,10 @@ from torch import Tensor
 
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.inspection.agreement import ROUNDING
 from ttpo_cli.metrics.high_band import local_energy
 from ttpo_cli.metrics.psnr import psnr
 from ttpo_cli.settings.guard import GuardOptions
-
-# Agreement beyond this PSNR, dB, is about the rounding of 8-bit files (59 dB) and says nothing about the scene.
-ROUNDING = 50.0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,10 @@ def prior(
     p_std: Annotated[float, typer.Option(help="Deviation of ln sigma.")] = 1.2,
     bank: Annotated[int, typer.Option(help="Restored crops made before training.")] = 2400,
     side: Annotated[int, typer.Option(help="Side of a restored crop, pixels.")] = 192,
+    transforms: Annotated[int, typer.Option(help="Haar transforms of the image: 1 halves the sides that the UNet sees, 2 quarters them.")] = 1,
+    sees_photo: Annotated[
+        bool, typer.Option("--sees-photo", help="Condition on the photo and its degradation too; photos are degraded as real ones are.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="Seed of everything drawn.")] = 0,
     precision: Annotated[str, typer.Option(help="fp32 or bf16 (autocast).")] = "bf16",
     device: Device = "auto",
@@ -54,6 +58,8 @@ def prior(
         side=side,
         seed=seed,
         precision=precision,
+        transforms=transforms,
+        sees_photo=sees_photo,
     )
     backbones = [load_backbone(name) for name in backbone or ("lfc-sr-small",)]
     found, place = find_photos(photos, without=output), choose_training_device(device)
