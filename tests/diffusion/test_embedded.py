@@ -6,7 +6,16 @@ import torch
 
 from ttpo_cli.diffusion.priors import embedded
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior
-from ttpo_cli.diffusion.priors.embedded import HaarDenoiser, UNetSize, load_denoiser, load_haar_prior, precondition, prior_metadata
+from ttpo_cli.diffusion.priors.embedded import (
+    HaarDenoiser,
+    UNetSize,
+    degradation_numbers,
+    join_condition,
+    load_denoiser,
+    load_haar_prior,
+    precondition,
+    prior_metadata,
+)
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.report.provenance import settings_of
 from ttpo_cli.settings.prior import PriorOptions
@@ -118,3 +127,58 @@ def test_bf16_is_used_where_the_processor_has_it_or_where_it_was_asked_for(
 
 def test_records_from_before_repeat_in_bf16_everywhere() -> None:
     assert settings_of({"settings": {}}).prior.autocast == "bf16"
+
+
+SECOND = UNetSize((16, 16), 1, 8, transforms=2, sees_photo=True)
+
+
+@pytest.fixture
+def second() -> HaarDenoiser:
+    torch.manual_seed(0)
+    return HaarDenoiser(SECOND, torch.stack((torch.full((48,), 0.5), torch.full((48,), 0.1)))).eval()
+
+
+def pictures(*seeds: int) -> list[torch.Tensor]:
+    return [torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(seed)) * 2 - 1 for seed in seeds]
+
+
+@torch.no_grad()
+def test_the_second_generation_starts_from_the_restored_image_and_sees_photo_and_numbers(second: HaarDenoiser) -> None:
+    x, restored, photo, other = pictures(0, 1, 2, 3)
+    numbers, sigma = torch.tensor([[0.3, -0.2]]), torch.tensor([0.3])
+    assert torch.allclose(second.image_of(second.bands_of(x)), x, atol=1e-6)
+    assert torch.allclose(second(x, torch.tensor([1e-6]), join_condition(restored, photo, numbers)), x, atol=1e-4)
+    far = second(restored + 50 * x, torch.tensor([50.0]), join_condition(restored, photo, numbers))
+    assert float((far - restored).std()) < 0.5
+    given = second(x, sigma, join_condition(restored, photo, numbers))
+    assert not torch.allclose(given, second(x, sigma, join_condition(restored, other, numbers)), atol=1e-4)
+    assert not torch.allclose(given, second(x, sigma, join_condition(restored, photo, -numbers)), atol=1e-4)
+
+
+@torch.no_grad()
+def test_its_condition_is_dropped_to_a_tenth_of_itself(second: HaarDenoiser) -> None:
+    x, restored, photo = pictures(0, 1, 2)
+    condition, none, sigma = join_condition(restored, photo, torch.tensor([[0.3, -0.2]])), torch.zeros(1), torch.tensor([0.3])
+    dropped = second(x, sigma, condition, none)
+    assert not torch.allclose(dropped, second(x, sigma, None), atol=1e-4)
+    # Without the noise's share of the estimate, what is left is the anchor: at a large level, a tenth of the restored image.
+    far = second(50 * x, torch.tensor([50.0]), condition, none)
+    nothing = second(50 * x, torch.tensor([50.0]), None)
+    assert float(((far - nothing) * restored).sum() / restored.square().sum()) == pytest.approx(0.1, abs=0.05)
+
+
+def test_it_loads_to_the_same_function(second: HaarDenoiser, tmp_path: Path) -> None:
+    path = tmp_path / "prior.safetensors"
+    save_checkpoint(path, second.state_dict(), prior_metadata(second, steps="1"))
+    loaded = load_denoiser(path)
+    x, restored, photo = pictures(0, 1, 2)
+    condition = join_condition(restored, photo, torch.zeros(1, 2))
+    with torch.no_grad():
+        assert torch.equal(loaded(x, torch.tensor([0.2]), condition), second(x, torch.tensor([0.2]), condition))
+    assert loaded.multiple == 8
+
+
+def test_the_numbers_of_a_degradation_lie_about_minus_one_to_one_and_rise_with_quality() -> None:
+    worst, best = degradation_numbers(15.0, 1 / 16), degradation_numbers(50.0, 1.0)
+    assert worst == pytest.approx((-1, -1)) and best == pytest.approx((0.75, 1))
+    assert degradation_numbers(1000.0, 1e-9) == pytest.approx((1.25, -1.5))

@@ -13,7 +13,7 @@ from analytic_prior import gaussian_prior
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.lfc_sr import build_lfc_sr
-from ttpo_cli.diffusion.priors.embedded import load_haar_prior
+from ttpo_cli.diffusion.priors.embedded import load_denoiser, load_haar_prior
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.psnr import psnr_y
 from ttpo_cli.metrics.ranker import ranker_metric
@@ -34,6 +34,7 @@ CPU = torch.device("cpu")
 # A step of pretraining, then three of PD-ADMM: a run killed at step 2 must find its dual variable and discriminator again.
 LFC = LfcOptions(steps=1, batch=2, crop=8, admm=AdmmOptions(steps=3, crops=2, dual="crop", rho=1.0))
 PRIOR = PriorTrainingOptions(channels=(16, 16), steps=4, batch=2, crop=32, bank=8, side=48)
+SECOND = PriorTrainingOptions(channels=(16, 16), steps=4, batch=2, crop=16, bank=4, side=48, transforms=2, sees_photo=True)
 BANK = BankOptions(10, 48, 0)
 RANKER = RankerOptions(width=8, crops=4, strengths=(0.1, 0.3), denoising_steps=2, steps=4, batch=2, crop=32)
 
@@ -52,15 +53,16 @@ def bank(photos: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Bank:
 Method = tuple[str, Callable[[Path, bool], Iterator[Record]]]
 
 
-@pytest.fixture(params=["lfc-sr", "haar-prior", "ranker"])
+@pytest.fixture(params=["lfc-sr", "haar-prior", "haar-prior that sees the photo", "ranker"])
 def method(request: pytest.FixtureRequest, photos: list[Path], bank: Bank) -> Method:
     prior = gaussian_prior(0.1)
     methods: dict[str, Callable[[Path, bool], Iterator[Record]]] = {
         "lfc-sr": lambda folder, resume: train_lfc(photos, folder, LFC, CPU, resume=resume, every=2),
         "haar-prior": lambda folder, resume: train_prior(photos, [], folder, PRIOR, CPU, resume=resume, every=2),
+        "haar-prior that sees the photo": lambda folder, resume: train_prior(photos, [], folder, SECOND, CPU, resume=resume, every=2),
         "ranker": lambda folder, resume: train_ranker(RankerData(bank, bank, prior, prior), folder, RANKER, CPU, resume=resume, every=2),
     }
-    return request.param, methods[request.param]
+    return request.param.split()[0], methods[request.param]
 
 
 def test_a_run_killed_and_resumed_equals_an_undisturbed_one_bit_for_bit(method: Method, tmp_path: Path) -> None:
@@ -86,6 +88,20 @@ def test_the_prior_learns_to_denoise_and_loads(photos: list[Path], tmp_path: Pat
     assert records[-1]["held_loss_0.1"] < min(0.95, records[0]["held_loss_0.1"])
     prior = load_haar_prior(tmp_path / "haar-prior.safetensors", CPU, "fp32")
     assert torch.isfinite(prior.denoise(torch.randn(1, 3, 16, 16), torch.tensor([0.3]), torch.zeros(1, 3, 16, 16))).all()
+
+
+def test_the_prior_that_sees_the_photo_learns_from_it(photos: list[Path], tmp_path: Path) -> None:
+    options = replace(SECOND, batch=4, steps=80, crop=32, learning_rate=4e-3, precision="fp32", condition_dropout=0.0)
+    records = list(train_prior(photos, [], tmp_path, options, CPU, every=20))
+    assert records[-1]["held_loss_0.1"] < min(0.95, records[0]["held_loss_0.1"])
+    denoiser = load_denoiser(tmp_path / "haar-prior.safetensors")
+    assert (denoiser.size.transforms, denoiser.size.sees_photo, denoiser.multiple) == (2, True, 8)
+
+
+def test_crops_that_the_network_cannot_halve_are_refused(photos: list[Path], tmp_path: Path) -> None:
+    for crop in (20, 64):
+        with pytest.raises(UsageError, match="a multiple of 8, at most the side of 48"):
+            list(train_prior(photos, [], tmp_path, replace(SECOND, crop=crop), CPU))
 
 
 def test_the_border_of_two_phases_has_a_record_and_weights_of_its_own(photos: list[Path], tmp_path: Path) -> None:

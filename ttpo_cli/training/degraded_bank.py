@@ -1,4 +1,4 @@
-"""A bank of (photo, restored image, ground truth) crops of photos degraded as real ones are: what the second generation's prior learns from."""
+"""A bank of (photo, restored image, ground truth) crops of photos degraded as real ones are, for the second generation's prior."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -161,8 +161,13 @@ def load_or_make_degraded(
     return DegradedBank(**load_checkpoint(path)[0])
 
 
-def draw_degraded(bank: DegradedBank, batch: int, crop: int, multiple: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """(photo, restored, truth) float32 crops in [0, 1] with the same flip or transpose, at offsets that `multiple` divides; the numbers."""
+def draw_degraded(
+    bank: DegradedBank, batch: int, crop: int, multiple: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Crops of photo, restored image and truth, float32 in [0, 1], and the numbers.
+
+    The three have the same flip or transpose. multiple: divides the offsets.
+    """
     crops: dict[str, list[Tensor]] = {"photo": [], "restored": [], "truth": []}
     indices = torch.randint(len(bank.truth), (batch,), generator=generator).tolist()
     for index in indices:

@@ -101,7 +101,9 @@ def train_prior(
     fingerprints = file_fingerprints(photos)
     run.check_photos(state, fingerprints)
     if options.crop % options.size.multiple or options.crop > options.side:
-        raise UsageError(f"crops of {options.crop} pixels: choose a multiple of {options.size.multiple}, at most the side of {options.side}")
+        raise UsageError(
+            f"crops of {options.crop} pixels: choose a multiple of {options.size.multiple}, at most the side of {options.side}"
+        )
     if options.sees_photo:
         examples = degraded_examples(photos, fingerprints, backbones, folder, options, device)
     else:

@@ -25,7 +25,7 @@ def prior(
     p_std: Annotated[float, typer.Option(help="Deviation of ln sigma.")] = 1.2,
     bank: Annotated[int, typer.Option(help="Restored crops made before training.")] = 2400,
     side: Annotated[int, typer.Option(help="Side of a restored crop, pixels.")] = 192,
-    transforms: Annotated[int, typer.Option(help="Haar transforms of the image: 1 halves the sides that the UNet sees, 2 quarters them.")] = 1,
+    transforms: Annotated[int, typer.Option(help="Haar transforms: 1 halves the sides that the UNet sees, 2 quarters them.")] = 1,
     sees_photo: Annotated[
         bool, typer.Option("--sees-photo", help="Condition on the photo and its degradation too; photos are degraded as real ones are.")
     ] = False,

@@ -4,8 +4,8 @@ generation, on the photo it was restored from and on how degraded that photo is.
 Preconditioning is EDM's (Karras et al. 2022, arXiv 2206.00364, table 1), with two generalisations that keep its derivation: each Haar
 band has its own sigma_data, and given a condition r the data are x0 = r + e, so that the Gaussian of the derivation is centred on r:
     D = m + c_skip (x - m) + c_out F(c_in (x - m), c_noise, m),   m = r, or w r where the condition is dropped.
-w is 0 in the first generation. In the second it is 0.1: a restorer's condition is dropped to a weak anchor instead of to nothing (VOSR, CVPR
-2026), and so are the photo and its numbers.
+w is 0 in the first generation. In the second it is 0.1: a restorer's condition is dropped to a weak anchor instead of to nothing
+(VOSR, CVPR 2026), and so are the photo and its numbers.
 """
 
 import math
