@@ -263,3 +263,20 @@ def test_a_processor_with_bfloat16_uses_it_unasked_for_networks_that_bear_it(pre
     assert made.precision_used == used and network.calls[-1][1] == (used == "bf16")
     assert any("bf16" in note for note in made.notes) == (used == "bf16")
     assert choose_precision(backbone, CPU, "fp32") == ("fp32", [])
+
+
+@pytest.mark.parametrize("architecture", ["ESRGAN", "DDColor"])
+def test_a_black_and_white_image_stays_one_unless_the_network_is_one_that_colours(architecture):
+    network = Blur(2)
+    backbone = Backbone(name="blur", task="test", architecture=architecture, scale=2, channels=3, network=network)
+    grey = torch.rand(1, 1, 9, 12).expand(1, 3, 9, 12)
+    image = restore(backbone, grey, CPU).image
+    with torch.no_grad():
+        painted = network(grey)
+    spread = image.amax(dim=1) - image.amin(dim=1)
+    if architecture == "DDColor":
+        assert torch.equal(image, painted) and float(spread.max()) > 0.01
+    else:
+        assert float(spread.max()) == 0 and torch.allclose(image[0, 0], painted[0].mean(dim=0), atol=1e-6)
+    colourful = torch.rand(1, 3, 9, 12)
+    assert float((lambda made: (made.amax(dim=1) - made.amin(dim=1)).max())(restore(backbone, colourful, CPU).image)) > 0.01

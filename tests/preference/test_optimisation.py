@@ -202,3 +202,15 @@ def test_the_best_of_n_is_the_best_of_more_candidates_and_changes_nothing_else()
     assert plain.chosen == compared.chosen
     rows = {row: compared.contenders[index].scores["fused_jointly"] for row, index in compared.rows.items()}
     assert rows[BEST_OF_N] >= rows["best candidate"]
+
+
+def test_no_candidate_and_no_result_of_a_black_and_white_photo_has_colour() -> None:
+    grey = RESTORED.mean(dim=1, keepdim=True).expand_as(RESTORED).contiguous()
+    lq = imresize(grey, size=(22, 30)).clamp(0, 1)
+    settings = Settings(candidates=CANDIDATES, guard=LENIENT)
+    outcome = optimise(stage_context(Subject(grey, lq, "photo"), tools(), settings))
+    for contender in outcome.contenders:
+        assert contender.image is not None
+        assert float((contender.image.amax(dim=1) - contender.image.amin(dim=1)).max()) < 1e-5
+    colourful = run()
+    assert float((image(colourful, "guided").amax(dim=1) - image(colourful, "guided").amin(dim=1)).max()) > 0.01

@@ -11,6 +11,7 @@ from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.backbones.onnx_models import OnnxNetwork
 from ttpo_cli.device.device import affordable_side, has_bfloat16, is_out_of_memory
 from ttpo_cli.errors import MemoryExhausted, UsageError, WeightsError
+from ttpo_cli.imaging.colour import is_grey, without_colour
 from ttpo_cli.imaging.exact_tiles import map_exact_tiles
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import Overlap, map_tiles
@@ -19,6 +20,8 @@ from ttpo_cli.settings.restore import Precision, RestoreOptions
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 SMALLEST_TILE = 32
+# Architectures whose task is to paint colours into black-and-white images.
+COLOURING = ("DDColor",)
 
 # A receptive field up to this is given to every tile on all sides; of a larger one, the middle alone counts for much.
 LARGEST_CONTEXT = 64
@@ -49,6 +52,7 @@ def restore(
 ) -> Restored:
     """The backbone's image of `lq`, (1, 3, H, W) RGB in [0, 1] of any size. The network is moved to `device` and stays there.
 
+    A black-and-white image stays one, whatever colours the network paints into it, unless it is a network that colours.
     NaN or black output in bf16 or fp16 is computed again in fp32; out of memory halves the tile. Both are said in the notes.
     Raises WeightsError for NaN in fp32, MemoryExhausted where the smallest tile does not fit, UsageError for impossible options.
     """
@@ -63,6 +67,8 @@ def restore(
     while True:
         try:
             image, tiles = _run(backbone, lq, precision, tile, choose_overlap(backbone, options.overlap), on_tile)
+            if is_grey(lq) and backbone.architecture not in COLOURING:
+                image = without_colour(image)
             return Restored(image=image, precision_used=precision, tile_used=tiles.limit or tile, notes=(*notes, *tiles.notes))
         except _Unstable as error:
             notes.append(f"{backbone.name} returned NaN or black in {precision}: computed again in fp32")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ttpo_cli.device.stage_timer import StageTimer
 from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
+from ttpo_cli.imaging.colour import is_grey, without_colour
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
 from ttpo_cli.inspection.agreement import ROUNDING
@@ -121,6 +122,7 @@ class StageContext:
         panel: The metrics that can score an image of this size.
         guard: Gives a verdict on each result.
         alternatives: Other restorations, which are candidates too.
+        grey: Whether the photo has no colour, so that no result may have any.
         counter: Counts the network calls of each stage.
         notes: Gains a line for what memory did not allow.
     """
@@ -133,6 +135,7 @@ class StageContext:
     panel: Panel
     guard: Guard
     alternatives: tuple[Alternative, ...] = ()
+    grey: bool = False
     counter: CallCounter = field(default_factory=CallCounter)
     notes: list[str] = field(default_factory=list)
 
@@ -146,6 +149,8 @@ class StageContext:
         images = torch.cat([self.tools.prior.decode(latent[None])[..., :height, :width] for latent in latents])
         if self.tools.prior.colour_fix:
             images = replace_low_band(images, self.restored)
+        if self.grey:
+            images = without_colour(images)
         return self.guard.keep_low_band(images).clamp(0, 1)
 
     def scores_of(self, images: Tensor) -> Tensor:
@@ -174,6 +179,7 @@ def stage_context(subject: Subject, tools: Tools, settings: Settings) -> StageCo
         panel=panel_for(tools.metrics, *subject.restored.shape[-2:]),
         guard=subject.guard(settings.guard),
         alternatives=subject.alternatives,
+        grey=is_grey(subject.lq) and is_grey(subject.restored),
     )
 
 
