@@ -10,13 +10,33 @@ Denoise = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What a prior can be conditioned on.
+
+    Attributes:
+        restored: (N, 3, H, W) in [0, 1].
+        photo: What it was restored from, enlarged to its size; None where it is not at hand, and the restored image stands for it.
+        degradation: Two numbers that say how degraded the photo is, as of `degradation_numbers`; by default it is clean.
+    """
+
+    restored: Tensor
+    photo: Tensor | None = None
+    degradation: tuple[float, float] = (0.75, 1.0)
+
+
+@dataclass(frozen=True)
 class Prior:
     """A diffusion prior as a value.
 
-    denoise: x (N, C, h, w) = x0 + sigma n, sigma (N,), condition (N, C', h, w) or None -> x0_hat, the posterior mean of x0.
-    encode, decode: image (N, 3, H, W) in [0, 1] <-> x0 (N, C, h, w). Sizes must be multiples of `multiple` pixels.
-    sigma_max: the largest noise level the network knows. colour_fix: decoded images want their low band put back to the restored one's.
-    condition: image -> what `denoise` is given as its condition; None: x0 of the restored image itself.
+    Attributes:
+        denoise: x (N, C, h, w) = x0 + sigma n, sigma (N,), condition (N, C', h, w) or None -> x0_hat, the posterior mean of x0.
+        encode: Image (N, 3, H, W) in [0, 1], its sides multiples of `multiple` -> x0 (N, C, h, w).
+        decode: The way back.
+        multiple: Pixels.
+        sigma_max: The largest noise level the network knows.
+        colour_fix: Whether decoded images want their low band put back to the restored one's.
+        condition: What `denoise` is given as its condition; None: x0 of the restored image itself.
+        sees_photo: Whether the condition depends on more than the restored image.
     """
 
     name: str
@@ -29,7 +49,8 @@ class Prior:
     commercial_use: bool | None = None
     sigma_max: float = inf
     colour_fix: bool = False
-    condition: Callable[[Tensor], Tensor] | None = None
+    condition: Callable[[Scene], Tensor] | None = None
+    sees_photo: bool = False
 
 
 @dataclass

@@ -7,8 +7,11 @@ from torch import Tensor
 
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.device.stage_timer import Bytes, StageTimer, greatest
+from ttpo_cli.diffusion.denoiser import Scene
+from ttpo_cli.diffusion.priors.embedded import degradation_numbers
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
+from ttpo_cli.inspection.agreement import expected_agreement
 from ttpo_cli.pipeline.engine import Engine
 from ttpo_cli.pipeline.plan import PhotoPlan, Variant, plan_photo, shrunk
 from ttpo_cli.pipeline.regions import in_regions, whole_or_in_regions
@@ -83,6 +86,7 @@ def restore_photo(
         photo_id=photo.content_hash,
         alternatives=alternatives,
         agreement=plan.agreement(settings),
+        scene=_scene(photo.pixels, restored, plan, engine) if optimised else None,
     )
     if not optimised:
         outcome = of_restored(restored, subject.guard(settings.guard))
@@ -113,6 +117,19 @@ def _restored(
     if tuple(image.shape[-2:]) != plan.sizes.result:
         image = imresize(image, size=plan.sizes.result).clamp(0, 1)
     return image, made.notes
+
+
+def _scene(pixels: Tensor, restored: Tensor, plan: PhotoPlan, engine: Engine) -> Scene:
+    """What the prior is conditioned on: where it sees the photo, that and how degraded it is."""
+    if engine.tools is None or not engine.tools.prior.sees_photo or plan.inspection is None:
+        return Scene(restored)
+    size = (restored.shape[-2], restored.shape[-1])
+    detail = plan.inspection.effective_resolution * min(1.0, max(pixels.shape[-2:]) / max(size))
+    return Scene(
+        restored=restored,
+        photo=imresize(pixels, size=size).clamp(0, 1).to(restored),
+        degradation=degradation_numbers(expected_agreement(plan.inspection, 1.0), detail),
+    )
 
 
 def _alternatives(photo: Photo, plan: PhotoPlan, engine: Engine, settings: Settings, observer: Observer) -> list[Alternative]:

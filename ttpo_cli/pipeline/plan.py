@@ -111,7 +111,9 @@ def plan_photo(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
 
 def _planned(photo: Photo, engine: Engine, settings: Settings) -> PhotoPlan:
     """The plan but for what a large result leaves out."""
-    inspection = inspect_photo(photo) if engine.automatic or (settings.ttpo and settings.guard.degradation) else None
+    seen = engine.tools is not None and engine.tools.prior.sees_photo
+    inspected = engine.automatic or (settings.ttpo and (settings.guard.degradation or seen))
+    inspection = inspect_photo(photo) if inspected else None
     if engine.automatic:
         assert inspection is not None
         return _automatic(photo, inspection, engine, settings)

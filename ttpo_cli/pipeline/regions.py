@@ -76,14 +76,19 @@ def in_regions(subject: Subject, engine: Engine, settings: Settings, side: int, 
     labels = [other.label for other in subject.alternatives]
     outcomes: list[Outcome] = []
 
+    scene = subject.scene
+    photo = None if scene is None else scene.photo
+
     def region(tile: Tensor) -> Tensor:
         image, *others = tile.split(3, dim=1)
+        shown = None if photo is None else others.pop()
         part = Subject(
             restored=image,
             lq=imresize(image, size=scaled((tile.shape[-2], tile.shape[-1]), 1 / scale)) if scale > 1 else image,
             photo_id=f"{subject.photo_id}/{len(outcomes)}",
             alternatives=tuple(Alternative(*pair) for pair in zip(labels, others, strict=True)),
             agreement=subject.agreement,
+            scene=None if scene is None else replace(scene, restored=image, photo=shown),
         )
         outcome = optimised(part, engine, settings, METRICS_CHOOSE, within)
         outcomes.append(outcome.without_images())
@@ -101,7 +106,7 @@ def in_regions(subject: Subject, engine: Engine, settings: Settings, side: int, 
     )
     images = map_tiles(
         regions.run,
-        torch.cat((restored, *(other.image.to(restored) for other in subject.alternatives)), dim=1),
+        torch.cat((restored, *(other.image.to(restored) for other in subject.alternatives), *(() if photo is None else (photo,))), dim=1),
         tile=side,
         overlap=min(settings.region_overlap, side // 4) if side != settings.region else settings.region_overlap,
         multiple=multiple,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.device.stage_timer import StageTimer
-from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior
+from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior, Scene
 from ttpo_cli.imaging.colour import is_grey, without_colour
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
@@ -54,6 +54,7 @@ class Subject:
         photo_id: What the seeds derive from: the hash of the photo's bytes, and the number of the region.
         alternatives: Other restorations of the same size.
         agreement: How well the scene itself agrees with `lq`, dB, as far as is known: more than that may not be asked of a result.
+        scene: What the prior is conditioned on; None: on the restored image alone.
     """
 
     restored: Tensor
@@ -61,6 +62,7 @@ class Subject:
     photo_id: str
     alternatives: tuple[Alternative, ...] = ()
     agreement: float = ROUNDING
+    scene: Scene | None = None
 
     @property
     def scale(self) -> float:
@@ -74,7 +76,11 @@ class Subject:
     def on(self, device: torch.device) -> "Subject":
         """The same in the memory of a device."""
         moved = tuple(replace(one, image=one.image.to(device)) for one in self.alternatives)
-        return replace(self, restored=self.restored.to(device), lq=self.lq.to(device), alternatives=moved)
+        scene = self.scene
+        if scene is not None:
+            photo = None if scene.photo is None else scene.photo.to(device)
+            scene = replace(scene, restored=scene.restored.to(device), photo=photo)
+        return replace(self, restored=self.restored.to(device), lq=self.lq.to(device), alternatives=moved, scene=scene)
 
 
 @dataclass(frozen=True)
@@ -168,7 +174,7 @@ class StageContext:
 
 def stage_context(subject: Subject, tools: Tools, settings: Settings) -> StageContext:
     """The context of one photo, which is on the device that computes."""
-    canvas = prepare(subject.restored, tools.prior)
+    canvas = prepare(subject.scene or Scene(subject.restored), tools.prior)
     batch = settings.candidates.batch or automatic_batch(canvas.pixels, subject.restored.device)
     return StageContext(
         restored=subject.restored,
@@ -183,12 +189,13 @@ def stage_context(subject: Subject, tools: Tools, settings: Settings) -> StageCo
     )
 
 
-def prepare(restored: Tensor, prior: Prior) -> Canvas:
-    """Pad the image to the prior's size by reflection, and mark what is padding so that no loss sees it."""
-    padded, size = pad_reflect(restored, prior.multiple)
+def prepare(scene: Scene, prior: Prior) -> Canvas:
+    """Pad the restored image to the prior's size by reflection, and mark what is padding so that no loss sees it."""
+    padded, size = pad_reflect(scene.restored, prior.multiple)
     latent = prior.encode(padded)
     mask = latent.new_zeros(1, 1, *latent.shape[-2:])
     factor = padded.shape[-1] // latent.shape[-1]
     mask[..., : -(-size[0] // factor), : -(-size[1] // factor)] = 1
-    condition = latent if prior.condition is None else prior.condition(padded)
+    photo = None if scene.photo is None else pad_reflect(scene.photo, prior.multiple)[0]
+    condition = latent if prior.condition is None else prior.condition(replace(scene, restored=padded, photo=photo))
     return Canvas(latent=latent, condition=condition, mask=mask, size=size, pixels=padded.shape[-2] * padded.shape[-1])

@@ -8,6 +8,7 @@ import torch
 from hostile_files import Call
 from tiny_models import quiet, save_family, unet
 
+from ttpo_cli.diffusion.denoiser import Scene
 from ttpo_cli.diffusion.priors.catalog import Located, load_prior
 from ttpo_cli.diffusion.priors.controlnet import PICKLED, load_controlnet
 from ttpo_cli.diffusion.priors.diffusers_models import read_layout
@@ -69,7 +70,7 @@ def test_a_controlnet_sees_the_restored_image_as_in_diffusers(model):
     output = pipeline.unet(x_vp, timestep, **given, **residuals).sample
     expected = scheduler.step(output, timestep, x_vp).pred_original_sample
 
-    denoised = prior.denoise(x, sigma, prior.condition(image))
+    denoised = prior.denoise(x, sigma, prior.condition(Scene(image)))
     assert float((denoised - expected).abs().max()) < 2e-5 * float(expected.abs().max())
     assert float((denoised - plain.denoise(x, sigma, None)).abs().max()) > 1e-3
 

@@ -8,6 +8,7 @@ import torch
 from tiny_models import quiet, save_family
 
 from ttpo_cli.device.batching import Batch
+from ttpo_cli.diffusion.denoiser import Scene
 from ttpo_cli.diffusion.priors.latent import load_latent_prior
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError
 from ttpo_cli.settings.prior import PriorOptions
@@ -60,7 +61,7 @@ def answer(prior):
     """x0_hat of fixed noise, under the condition the prior asks for."""
     latent = prior.encode(images())
     x = latent + 2 * torch.randn(latent.shape, generator=torch.Generator().manual_seed(2))
-    condition = None if prior.condition is None else prior.condition(images())
+    condition = None if prior.condition is None else prior.condition(Scene(images()))
     return prior.denoise(x, torch.full((2,), 2.0), condition)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.device.device import has_bfloat16
-from ttpo_cli.diffusion.denoiser import Denoise, Prior
+from ttpo_cli.diffusion.denoiser import Denoise, Prior, Scene
 from ttpo_cli.diffusion.priors.diffusers_models import unet2d
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.wavelets import haar_dwt, haar_idwt
@@ -224,7 +224,7 @@ def load_haar_prior(path: Path | None, device: torch.device, precision: str = "a
         with torch.no_grad():
             return denoise(x, sigma, condition)
 
-    return haar_prior("haar" if path is None else path.stem, inferring, denoiser.multiple, file_sha256(file))
+    return haar_prior("haar" if path is None else path.stem, inferring, denoiser.size, file_sha256(file))
 
 
 def haar_denoise(denoiser: HaarDenoiser, device: torch.device, autocast: bool, scale: float = 1.0) -> Denoise:
@@ -241,18 +241,26 @@ def haar_denoise(denoiser: HaarDenoiser, device: torch.device, autocast: bool, s
     return denoise
 
 
-def haar_prior(name: str, denoise: Denoise, multiple: int, sha256: str | None = None) -> Prior:
-    """The prior of a network of this kind, by its denoiser."""
+def haar_prior(name: str, denoise: Denoise, size: UNetSize, sha256: str | None = None) -> Prior:
+    """The prior of a network of this shape, by its denoiser."""
     return Prior(
         name=name,
         denoise=denoise,
         encode=_to_signed,
         decode=_to_unit,
-        multiple=multiple,
+        multiple=size.multiple,
         sha256=sha256,
         licence="Apache-2.0",
         commercial_use=True,
+        condition=_condition_of if size.sees_photo else None,
+        sees_photo=size.sees_photo,
     )
+
+
+def _condition_of(scene: Scene) -> Tensor:
+    photo = scene.restored if scene.photo is None else scene.photo
+    numbers = scene.restored.new_tensor(scene.degradation).expand(len(scene.restored), -1)
+    return join_condition(_to_signed(scene.restored), _to_signed(photo), numbers)
 
 
 def _to_signed(image: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def build_prior(parts: Parts, device: torch.device, dtype: torch.dtype, options:
         sha256=parts.sha256,
         sigma_max=family.sigma_max,
         colour_fix=options.colour_fix == "wavelet",
-        condition=None if parts.controlnet is None else lambda image: as_cells(image, factor),
+        condition=None if parts.controlnet is None else lambda scene: as_cells(scene.restored, factor),
     )
 
 

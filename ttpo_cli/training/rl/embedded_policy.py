@@ -35,4 +35,4 @@ def embedded_policy(denoiser: HaarDenoiser, options: PolicyOptions, device: torc
         save_checkpoint(folder / f"{stem}.safetensors", state, {**metadata, **facts})
         return folder / f"{stem}.safetensors"
 
-    return Policy(haar_prior("haar", denoise, denoiser.multiple), network, write)
+    return Policy(haar_prior("haar", denoise, denoiser.size), network, write)

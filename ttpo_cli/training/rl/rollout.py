@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ttpo_cli.device.batching import Batch
 from ttpo_cli.diffusion.ancestral import Noise, ancestral, deviation, mean_log_prob
-from ttpo_cli.diffusion.denoiser import Denoise, Prior
+from ttpo_cli.diffusion.denoiser import Denoise, Prior, Scene
 from ttpo_cli.diffusion.schedule import flow_to_sigma, karras_sigmas
 from ttpo_cli.errors import UsageError, unknown_name
 from ttpo_cli.training.data import step_generator
@@ -98,7 +98,7 @@ def seeded(seed: int, inputs: Sequence[int], group: int, shape: Sequence[int], d
 def begin(prior: Prior, restored: Tensor, noise: Tensor, options: RolloutOptions) -> tuple[Tensor, Tensor]:
     """(x at the first level, condition) of each sample, from each sample's restored input (N, 3, H, W) in [0, 1]."""
     latent = prior.encode(restored)
-    condition = latent if prior.condition is None else prior.condition(restored)
+    condition = latent if prior.condition is None else prior.condition(Scene(restored))
     start = levels(prior, options)[0].item() * noise.to(latent)
     return (latent + start if options.origin == "restored" else start), condition
 
