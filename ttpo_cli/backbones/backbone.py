@@ -28,6 +28,8 @@ class Backbone:
         sha256, licence, commercial_use: Of the weight file; None where there is none, or where they are unknown.
         noise_sigma: Deviation, in [0, 1] units, of the noise that a denoiser expects as an input; None where it takes none.
         tags: The architecture's variant.
+        part: What of the weight file was taken, by its keys and prefix; None where it was all of it.
+        other_parts: The other networks of that file.
     """
 
     name: str
@@ -49,3 +51,5 @@ class Backbone:
     commercial_use: bool | None = None
     noise_sigma: float | None = None
     tags: tuple[str, ...] = ()
+    part: str | None = None
+    other_parts: tuple[str, ...] = ()

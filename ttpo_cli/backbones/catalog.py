@@ -22,6 +22,7 @@ from ttpo_cli.weights.container import is_pickled
 from ttpo_cli.weights.entry import SUFFIXES, ManifestEntry
 from ttpo_cli.weights.family import choose, names_of
 from ttpo_cli.weights.manifest import embedded_path, read_manifest
+from ttpo_cli.weights.networks_within import networks_within
 from ttpo_cli.weights.pickled import load_pickled
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store, open_store
@@ -153,7 +154,9 @@ def load_file(path: Path, blend: float = 1.0) -> Backbone:
         return ncnn_backbone(path)
     if is_pickled(start):
         content = load_pickled(path)
-        if is_pdasr(content):
+        released = networks_within(content, is_pdasr)
+        if released:
+            content = dict(released[0].state)
             return lfc_backbone(path.stem, convert_pdasr(content, path.name), {"preset": "lfc-sr", "scale": 4}, sha256, blend)
         return spandrel_backbone(path, content, sha256)
     state, metadata = load_checkpoint(path)

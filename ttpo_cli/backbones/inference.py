@@ -150,6 +150,8 @@ def choose_overlap(backbone: Backbone, asked: int) -> Overlap:
 def _notes_of(backbone: Backbone, lq: Tensor) -> list[str]:
     """What a user should know of this network on this photo."""
     notes = []
+    if backbone.other_parts:
+        notes.append(f"{backbone.name} holds several networks: {backbone.part} was taken, not {', '.join(backbone.other_parts)}")
     if backbone.task == "face restoration":
         notes.append(f"{backbone.name} is made for one upright face that fills the photo")
     if isinstance(backbone.network, OnnxNetwork) and not backbone.network.runs_on(lq.device):

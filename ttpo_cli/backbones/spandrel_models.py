@@ -2,6 +2,8 @@
 
 import importlib.util
 import warnings
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.networks_within import State, networks_within
 from ttpo_cli.weights.pickled import DAMAGE
 from ttpo_cli.weights.plausible import check_finite, check_plausible
 
@@ -40,25 +43,52 @@ class SpandrelNetwork(nn.Module):
         return self.descriptor(image)
 
 
-def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbone:
-    """The network whose weights `state` holds (as loaded from `path`, the prefix and wrappers of trainers included).
+def spandrel_backbone(path: Path, content: Mapping[str, Any], sha256: str) -> Backbone:
+    """The network whose weights `content` holds (as loaded from `path`), out of a trainer's wrappers and prefixes.
 
-    Raises WeightsError for an unknown architecture, weights that do not fit the one they look like, an inpainting network, and
-    a network of other than grey or colour images.
+    Of several, the first that fits is taken, in the order of `networks_within`. Raises WeightsError for an unknown architecture, weights
+    that do not fit the one they look like, an inpainting network, and a network of other than grey or colour images.
     """
     import spandrel
 
-    check_plausible(path.name, state)
     _add_extra_architectures()
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="torch.meshgrid")
-            descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(state)
-    except spandrel.UnsupportedModelError as error:
+    networks = networks_within(content, _is_known)
+    if not networks:
+        check_plausible(path.name, content)
         raise WeightsError(
             f"{path.name} was made for a network that ttpo does not know: give a checkpoint of one of the {len(spandrel.MAIN_REGISTRY)} "
             "that it does, such as ESRGAN, Compact, SwinIR, HAT, DAT, SCUNet or NAFNet"
-        ) from error
+        )
+    for network in networks:
+        check_plausible(path.name, network.state)
+    refusals = []
+    for network in networks:
+        try:
+            descriptor = _descriptor(path, network.state)
+        except WeightsError as refusal:
+            refusals.append(refusal)
+            continue
+        others = tuple(other.label for other in networks if not other.is_version_of(network))
+        return replace(_backbone(path.stem, descriptor, sha256), part=network.label or None, other_parts=others)
+    raise refusals[0]
+
+
+def _is_known(state: State) -> bool:
+    """Whether the names of weights are those of an architecture that spandrel has."""
+    import spandrel
+
+    canonical = spandrel.canonicalize_state_dict(dict(state))
+    return any(architecture.detect(canonical) for architecture in spandrel.MAIN_REGISTRY.architectures("detection"))
+
+
+def _descriptor(path: Path, state: State) -> Any:
+    """The network of a state dict whose names are known. Raises WeightsError where it does not fit, or is of no use here."""
+    import spandrel
+
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="torch.meshgrid")
+            descriptor = spandrel.ModelLoader(device="cpu").load_from_state_dict(dict(state))
     except (NameError, *DAMAGE) as error:
         reason = " ".join(str(error).split())[:160]
         raise WeightsError(
@@ -72,7 +102,7 @@ def spandrel_backbone(path: Path, state: dict[str, Any], sha256: str) -> Backbon
             f"{path.name} turns {channels} channels into {descriptor.output_channels}: ttpo needs one of colour (3) or grey (1) images"
         )
     check_finite(path.name, descriptor.model)
-    return _backbone(path.stem, descriptor, sha256)
+    return descriptor
 
 
 def _add_extra_architectures() -> None:

@@ -78,7 +78,7 @@ def record_result(result: Result, photo: Photo, engine: Engine, weights: Sequenc
 def weights_of(engine: Engine, metric_files: Mapping[str, Path]) -> list[dict[str, Any]]:
     """Every weight file that takes part, by role, with its sha256, its licence and whether that allows commercial use; None where a
     part needs no file, or nobody said."""
-    listed = [describe_weights("backbone", backbone) for backbone in engine.backbones]
+    listed = [_describe_backbone(backbone) for backbone in engine.backbones]
     if engine.tools is None:
         return listed
     listed.append(describe_weights("prior", engine.tools.prior))
@@ -101,6 +101,12 @@ def describe_weights(role: str, model: Backbone | Prior) -> dict[str, Any]:
     """What a record says of one model."""
     facts = {"sha256": model.sha256, "licence": model.licence, "commercial_use": model.commercial_use}
     return {"role": role, "name": model.name, **facts}
+
+
+def _describe_backbone(backbone: Backbone) -> dict[str, Any]:
+    """A restorer's weights, and which of the networks in its file they are, where a trainer's file holds more than one dict of names."""
+    facts = describe_weights("backbone", backbone)
+    return facts if backbone.part is None else {**facts, "part": backbone.part, "other_parts": backbone.other_parts}
 
 
 def _file_read(name: str, path: Path, licence: str | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.imaging.atomic import atomic_write
+from ttpo_cli.weights.mistaken import mistaken_for_checkpoint
 
 # A header describes tensors in about 100 bytes each; the largest published models stay below 1 MB.
 LARGEST_HEADER = 16 * 2**20
@@ -50,7 +51,8 @@ def check_header(path: Path) -> None:
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
     if len(start) < 9 or start[8:] != b"{":
-        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are not a safetensors header")
+        found = mistaken_for_checkpoint(path) or "is not a checkpoint: its first bytes are not a safetensors header"
+        raise WeightsError(f"{path.name} {found}")
     length = struct.unpack("<Q", start[:8])[0]
     if length > LARGEST_HEADER:
         raise WeightsError(f"{path.name} claims a header of {length} bytes, more than any real checkpoint's: do not trust this file")

@@ -5,6 +5,8 @@ import struct
 import zipfile
 from pathlib import Path
 
+from ttpo_cli.weights.mistaken import mistaken_for_checkpoint
+
 # torch.save before PyTorch 1.6 begins with a pickle of this number, 0x1950a86a20f9469cfc6c.
 LEGACY_MAGIC = bytes.fromhex("6cfc9c46f9206aa85019")
 
@@ -26,7 +28,7 @@ def flaw(path: Path) -> str | None:
         if is_pickled(start):
             return None
         if start[8:9] != b"{":
-            return "is not a checkpoint: its first bytes are of no known format"
+            return mistaken_for_checkpoint(path) or "is not a checkpoint: its first bytes are of no known format"
         stream.seek(8)
         length = struct.unpack("<Q", start[:8])[0]
         size = path.stat().st_size
@@ -44,4 +46,4 @@ def _flaw_of_zip(path: Path) -> str | None:
         zipfile.ZipFile(path).close()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, struct.error):
         return "is cut short or damaged: it is an archive without its directory"
-    return None
+    return mistaken_for_checkpoint(path)

@@ -12,6 +12,7 @@ import torch
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights.container import is_pickled
+from ttpo_cli.weights.mistaken import mistaken_for_checkpoint
 from ttpo_cli.weights.plausible import named_tensors
 
 # Weights that share storage, or an archive somebody compressed, may honestly unfold by this factor.
@@ -68,8 +69,11 @@ def _refuse_programs(path: Path) -> None:
             start = stream.read(32)
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror}): check the path of the weights") from error
-    if not is_pickled(start):
-        raise WeightsError(f"{path.name} is not a checkpoint: its first bytes are not those of a PyTorch file")
+    found = mistaken_for_checkpoint(path)
+    if found is None and not is_pickled(start):
+        found = "is not a checkpoint: its first bytes are not those of a PyTorch file"
+    if found is not None:
+        raise WeightsError(f"{path.name} {found}")
     try:
         records = zipfile.ZipFile(path).infolist() if start.startswith(b"PK") else []
     except (zipfile.BadZipFile, *DAMAGE) as error:
