@@ -38,7 +38,7 @@ def tar():
 KINDS = {
     "page": (b"<!DOCTYPE html>\n<html><head><title>Model \xc2\xb7 Hub</title>", "a web page ('Model · Hub')", "download the file itself"),
     "page with a mark": (b"\xef\xbb\xbf  <html><body>Sign in</body>", "a web page", "/resolve/"),
-    "long page": ("<html>".encode() + "é".encode() * 5000, "a web page", "/resolve/"),
+    "long page": (b"<html>" + "é".encode() * 5000, "a web page", "/resolve/"),
     "pointer": (POINTER, "a Git LFS pointer", "git lfs pull"),
     "error": (json.dumps({"message": "API rate limit exceeded"}).encode(), "API rate limit exceeded", "download"),
     "text": (b"Entry not found", "a text ('Entry not found')", "download"),

@@ -1,16 +1,16 @@
-"""Trainers' checkpoints: one known network is found under any wrapper and prefix, its average before it, and the other networks after it."""
+"""Trainers' checkpoints: a known network is found under any wrapper and prefix, its average before it, other networks after it."""
 
 import pytest
 import torch
 from safetensors.torch import save_file
-from spandrel.architectures.Compact import SRVGGNetCompact
+from spandrel.architectures.Compact.__arch.SRVGG import SRVGGNetCompact
 from torch import nn
 from torch.optim.swa_utils import AveragedModel
 
 from ttpo_cli.backbones.catalog import load_backbone
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.errors import WeightsError
-from ttpo_cli.report.record import jsonable, _describe_backbone
+from ttpo_cli.report.record import _describe_backbone, jsonable
 from ttpo_cli.weights.networks_within import networks_within
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ FILES = {
     "basicsr": ({"params": OTHER, "params_ema": STATE}, "params_ema"),
     "an average beside": ({"net_g": OTHER, "net_g_ema": STATE, "net_d": CRITIC}, "net_g_ema"),
     "an average under a prefix": (under("net_g.", OTHER) | under("net_g_ema.", STATE), "net_g_ema"),
-    "an average in capitals": ({"netG": OTHER, "netGEMA": STATE}, "netGEMA"),
+    "an average in capitals": ({"netG": OTHER, "netG_EMA": STATE}, "netG_EMA"),
     "ema_pytorch": (under("online_model.", OTHER) | under("ema_model.", STATE) | {"initted": torch.tensor(True)}, "ema_model"),
     "litema": ({"state_dict": under("model.", OTHER) | under("model_ema.", lit_ema(STATE))}, "state_dict.model_ema"),
     "torch's average": (AveragedModel(compact()).state_dict(), "module"),

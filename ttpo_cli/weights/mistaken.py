@@ -77,11 +77,9 @@ def _archive(path: Path) -> tuple[str, str] | None:
 
 def _text(start: bytes) -> tuple[str, str] | None:
     """A text: a web page, a pointer, a server's answer, or any other."""
+    encoding = "utf-16" if start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
     try:
-        text = start.decode(
-            "utf-8-sig" if not start.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-16",
-            "ignore" if len(start) == _LOOKED_AT else "strict",
-        )
+        text = start.decode(encoding, "ignore" if len(start) == _LOOKED_AT else "strict")  # the end may cut a letter
     except UnicodeDecodeError:
         return None
     text = text.strip()
