@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.folder.plan import Globs, Job, plan
+from ttpo_cli.folder.plan import Globs, Job, not_read, plan
 
 
 @pytest.fixture
@@ -113,3 +113,46 @@ def test_only_photos_that_go_into_a_folder_together_have_a_journal_there(folder)
     assert [job.root for job in plan(["one.jpg", "album/b.png"])] == [None, None]
     assert {job.root for job in plan(["one.jpg", "album/b.png"], "out")} == {Path("out")}
     assert {job.root for job in plan(["album"])} == {Path("album_ttpo")}
+
+
+def test_a_name_that_would_get_too_long_is_shortened_to_the_same_at_each_run(tmp_path):
+    names = ["a" * 251 + ".jpg", "a" * 250 + "b.jpg", "ü" * 125 + "x.jpg"]
+    for name in names:
+        (tmp_path / name).touch()
+        single, again = (plan([str(tmp_path / name)])[0].target for _ in range(2))
+        assert single == again
+        assert len(single.name.encode()) <= 255
+        assert single.name.endswith("_ttpo.jpg")
+    planned = [job.target.name for job in plan([str(tmp_path)], str(tmp_path / "out"), format="webp")]
+    assert len(set(planned)) == 3
+    assert all(len(name.encode()) <= 255 and name.endswith(".webp") for name in planned)
+
+
+MPO, AVIF = b"\xff\xd8\xff\xe0" + bytes(60), b"\0\0\0\x18ftypavif" + bytes(50)
+
+
+def test_a_result_takes_an_ending_that_can_be_written(folder):
+    for name, content in {"stereo.mpo": MPO, "x.HEIC": MPO, "y.gif": b"GIF89a" + bytes(60), "z.heic": AVIF, "r.tif": MPO}.items():
+        (folder / "other" / name).write_bytes(content)
+    (folder / "other" / "y.png").touch()
+    assert targets("other/stereo.mpo") == ["other/stereo_ttpo.jpg"]
+    assert targets("other/x.HEIC", output="out/") == ["out/x.HEIC.jpg"]
+    assert targets("other/x.HEIC", output="out.png") == ["out.png"]
+    names = ["one.jpg", "r.tif", "stereo.mpo.jpg", "x.HEIC.jpg", "y.gif.png", "y.png", "z.heic.png"]
+    assert targets("other") == [f"other_ttpo/{name}" for name in names]
+    assert targets("other/y.gif", format="tiff") == ["other/y_ttpo.tif"]
+
+
+def test_what_looks_like_a_photo_and_is_not_read_is_named_with_the_reason(folder):
+    (folder / "album" / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(50))
+    (folder / "album" / "deep" / "y.dng").write_bytes(b"II*\0" + bytes(50))
+    found = not_read(["album", "one.jpg", "-"], recursive=True)
+    assert [(str(entry.inside), str(entry.root)) for entry in found] == [("deep/y.dng", "album_ttpo"), ("x.heic", "album_ttpo")]
+    assert "camera raw" in found[0].reason
+    assert "HEIC" in found[1].reason
+    assert [str(entry.inside) for entry in not_read(["album"], "out")] == ["x.heic"]
+    assert not_read(["album"], globs=Globs(exclude=("*.heic",))) == ()
+    (folder / "raw").mkdir()
+    (folder / "raw" / "z.nef").touch()
+    with pytest.raises(TtpoError, match=r"no photo in 'raw'.*1 file \(z\.nef\).*camera raw"):
+        plan(["raw"])

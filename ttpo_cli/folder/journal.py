@@ -138,6 +138,15 @@ class FolderJournal:
             *(error, exit_code, time.time(), target),
         )
 
+    def not_read(self, target: str, source: Path, reason: str) -> None:
+        """A file that looks like a photo is not read: it stands among the failures, without an exit code. What was done before stays."""
+        self._ask(
+            "INSERT INTO photo (target, source, state, error, exit_code, ended) VALUES (?, ?, 'failed', ?, 0, ?) ON CONFLICT (target) DO"
+            " UPDATE SET source = excluded.source, state = 'failed', error = excluded.error, exit_code = 0, ended = excluded.ended"
+            " WHERE state IN ('begun', 'failed')",
+            *(target, str(source.resolve()), f"not read: it is {reason.removeprefix('is ')}", time.time()),
+        )
+
     def seen_again(self, target: str, source: str, source_stamp: str, output_stamp: str) -> None:
         """Photo and picture are what they were, though they moved or were copied: spare the next run the hashing."""
         self._ask(

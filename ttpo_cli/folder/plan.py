@@ -7,7 +7,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePath
 
 from ttpo_cli.errors import TtpoError, UsageError
-from ttpo_cli.imaging.formats import FORMATS, format_of_name
+from ttpo_cli.folder.not_read import NotRead, in_words, looks_like_photo, why_not_read
+from ttpo_cli.imaging.file_name import derived_name
+from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, format_of_file, format_of_name, written_format
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,35 @@ def photo_files(photos: Sequence[Path], recursive: bool) -> list[Path]:
 
 
 def photos_in(folder: Path, recursive: bool) -> list[Path]:
-    """The files of a folder whose names say that `ttpo` reads them, sorted; hidden ones, and what hidden folders hold, left out.
+    """The files of a folder that `ttpo` reads, sorted; hidden ones, and what hidden folders hold, left out.
 
     Raises TtpoError where there is none.
     """
-    found = folder.rglob("*") if recursive else folder.glob("*")
-    photos = sorted(path for path in found if format_of_name(path.name) and path.is_file() and not _is_hidden(path.relative_to(folder)))
+    every = _files_in(folder, recursive)
+    photos = [path for path in every if why_not_read(path) is None]
     if not photos:
-        raise TtpoError(
-            f"no photo in '{folder}': ttpo looks for {', '.join(_suffixes())}{'' if recursive else ', deeper with --recursive'}"
-        )
+        unread = [NotRead(source=path, inside=path.relative_to(folder), root=folder, reason=why_not_read(path) or "") for path in every]
+        deeper = "" if recursive else ", deeper with --recursive"
+        raise TtpoError("; ".join((f"no photo in '{folder}': ttpo looks for {', '.join(_suffixes())}{deeper}", *in_words(unread))))
     return photos
+
+
+def not_read(sources: Sequence[str], output: str | None = None, *, recursive: bool = False, globs: Globs = EVERY) -> tuple[NotRead, ...]:
+    """What looks like a photo in the folders among `sources` and is in no job of `plan` since ttpo does not read it."""
+    found = []
+    for folder in (Path(source) for source in sources if source != STREAM and Path(source).is_dir()):
+        root = _root(folder, output)
+        for path in _files_in(folder, recursive):
+            inside, reason = path.relative_to(folder), why_not_read(path)
+            if reason is not None and globs.choose(inside) and root.resolve() not in path.resolve().parents:
+                found.append(NotRead(source=path, inside=inside, root=root, reason=reason))
+    return tuple(found)
+
+
+def _files_in(folder: Path, recursive: bool) -> list[Path]:
+    """The files that look like photos, sorted."""
+    found = folder.rglob("*") if recursive else folder.glob("*")
+    return sorted(path for path in found if not _is_hidden(path.relative_to(folder)) and path.is_file() and looks_like_photo(path))
 
 
 def name_beyond_utf8(job: Job) -> str | None:
@@ -136,19 +156,24 @@ def _jobs(sources: Sequence[str], output: str | None, format: str, recursive: bo
 
 
 def _jobs_of_folder(path: Path, output: str | None, format: str, recursive: bool, globs: Globs) -> Iterable[Job]:
-    named = path.resolve() if path.name in ("", "..") else path
-    root = Path(output) if output is not None else named.with_name(f"{named.name}{SUFFIX}")
+    root = _root(path, output)
     own, within = root.resolve(), path.resolve() in root.resolve().parents  # an output folder inside the folder is not a source
     for photo in photos_in(path, recursive):
         inside = photo.relative_to(path)
         if globs.choose(inside) and not (within and own in photo.resolve().parents):
-            yield Job(photo, _with_format(root / inside, format), root)
+            yield Job(photo, _in_folder(photo, root / inside, format), root)
+
+
+def _root(folder: Path, output: str | None) -> Path:
+    """The output folder of a folder."""
+    named = folder.resolve() if folder.name in ("", "..") else folder
+    return Path(output) if output is not None else named.with_name(derived_name(named.name, SUFFIX))
 
 
 def _job_of_file(path: Path, output: str | None, format: str, root: str | None) -> Job:
     if output is not None:
-        return Job(path, _with_format(Path(output) / path.name, format), None if root is None else Path(root))
-    return Job(path, _with_format(path.with_name(f"{path.stem}{SUFFIX}{path.suffix}"), format))
+        return Job(path, _in_folder(path, Path(output) / path.name, format), None if root is None else Path(root))
+    return Job(path, path.with_name(derived_name(path.stem, f"{SUFFIX}{_ending(path, format)}")))
 
 
 def _path(source: str) -> Path | None:
@@ -159,12 +184,32 @@ def _is_folder(output: str) -> bool:
     return output.endswith("/") or Path(output).is_dir() or not Path(output).suffix
 
 
-def _with_format(target: Path, format: str) -> Path:
-    return target if format == "keep" or format not in FORMATS else target.with_suffix(FORMATS[format].suffixes[0])
+def _in_folder(source: Path, target: Path, format: str) -> Path:
+    """The name in an output folder. One whose ending cannot be written keeps it before the new one, so that it takes no other's place."""
+    ending = _ending(source, format)
+    if ending == source.suffix:
+        return target
+    readable = format_of_name(source.name) is not None
+    return target.with_name(derived_name(target.stem if readable else target.name, ending))
+
+
+def _ending(source: Path, format: str) -> str:
+    """The ending of what is written: that of the format asked for, else the photo's own, unless no format that is written has it.
+
+    A file that cannot be read keeps its ending: reading it will say why.
+    """
+    if format in FORMATS:
+        return FORMATS[format].suffixes[0]
+    if not source.suffix or format_of_name(source.name) is not None:
+        return source.suffix
+    try:
+        return FORMATS[written_format(format_of_file(source))].suffixes[0]
+    except (TtpoError, OSError):
+        return source.suffix
 
 
 def _suffixes() -> list[str]:
-    return [suffix for entry in FORMATS.values() for suffix in entry.suffixes]
+    return [suffix for entry in (*FORMATS.values(), *INPUT_FORMATS.values()) for suffix in entry.suffixes]
 
 
 def _refuse_collisions(jobs: Sequence[Job]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.journal import Row, read_rows
 from ttpo_cli.imaging.atomic import atomic_write, check_target
+from ttpo_cli.imaging.file_name import derived_name
 from ttpo_cli.progress import OnStep
 from ttpo_cli.report.folder_page import GENERATOR, FolderPhoto, folder_page
 from ttpo_cli.report.pictures import THUMBNAIL, VIEW, make_pictures, picture_name
@@ -27,7 +28,7 @@ def write_report(roots: Sequence[Path], page: Path, overwrite: bool, on_step: On
     rows = [(root, row) for root in roots for row in read_rows(root)]
     if not rows:
         raise TtpoError(f"no photo was restored yet, so there is nothing to report in '{page}'")
-    files = page.with_name(f"{page.stem}_files")
+    files = page.with_name(derived_name(page.stem, "_files"))
     wanted = [
         (path, sha256, side)
         for root, row in rows

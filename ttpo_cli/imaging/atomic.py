@@ -1,10 +1,21 @@
 """Files written whole or not at all, and only where they may be."""
 
+import errno
 import os
 import secrets
 from pathlib import Path
 
 from ttpo_cli.errors import TtpoError
+
+_REMEDIES = {
+    errno.ENAMETOOLONG: "choose a shorter name with -o",
+    errno.ENOSPC: "free some space, or choose another disk",
+    errno.EDQUOT: "free some space of your quota, or choose another disk",
+    errno.EROFS: "choose a folder on a disk that can be written",
+    errno.EACCES: "choose a folder that you may write to",
+    errno.EPERM: "choose a folder that you may write to",
+    errno.EIO: "check the disk, and choose another one meanwhile",
+}
 
 
 def check_target(path: Path, *, source: Path | None = None, overwrite: bool = False) -> None:
@@ -48,4 +59,5 @@ def atomic_write(path: Path, data: bytes, overwrite: bool = False, mark: str = "
 
 
 def _unwritable(path: Path, error: OSError) -> TtpoError:
-    return TtpoError(f"'{path}' cannot be written ({error.strerror}): free some space, or choose a folder that can be written")
+    remedy = _REMEDIES.get(error.errno or 0, "free some space, or choose a folder that can be written")
+    return TtpoError(f"'{path}' cannot be written ({error.strerror}): {remedy}")

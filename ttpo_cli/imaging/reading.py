@@ -13,12 +13,13 @@ from torch import Tensor
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
 from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
-from ttpo_cli.imaging.formats import FORMATS, foreign_kind, format_of_name, sniff_format
+from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, foreign_kind, format_of_name, sniff_format, written_format
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.pillow_decoding import as_png, header_size
 from ttpo_cli.imaging.xmp import settle_xmp
 
-_RAW_SUFFIXES = frozenset({".dng", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".pef", ".srw", ".erf", ".kdc", ".dcr", ".3fr", ".iiq", ".cr2"})
+_BY_PILLOW = ("bmp", "jpeg2000")  # the libvips of the wheel has no reader for them
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 MAX_PIXELS = 200_000_000
 _OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they are invalid
@@ -46,7 +47,7 @@ class _Samples:
 
 
 def read_photo(source: Path | bytes, *, name: str | None = None, label: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
-    """Read PNG, JPEG, TIFF or WebP, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
+    """Read PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 or AVIF, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
     name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey
     keep their profile and values; CMYK is converted to sRGB with its profile.
@@ -55,10 +56,13 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
     """
     label = label or (str(source) if isinstance(source, Path) else name or "standard input")
     data = photo_bytes(source) if isinstance(source, Path) else source
-    format = sniff_format(data[:64], label)
+    kind = sniff_format(data[:64], label)
+    format, content_hash = written_format(kind), hashlib.sha256(data).hexdigest()
+    if kind in _BY_PILLOW:
+        data = as_png(data, label, max_pixels)
     try:
         image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error")
-        _check_header(image, data, format, label, max_pixels)
+        _check_header(image, data, kind, label, max_pixels)
         exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
         samples = _decode(image, label)
     except pyvips.Error as error:
@@ -74,9 +78,9 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         bit_depth=_DEPTHS[str(image.format)],
         format=format,
         metadata=_metadata(image, exif, samples.icc, width, height),
-        content_hash=hashlib.sha256(data).hexdigest(),
+        content_hash=content_hash,
         name=photo_name,
-        notes=_name_notes(photo_name, format) + _frame_notes(image, data, format) + samples.notes + exif_notes + float_notes,
+        notes=_kind_notes(photo_name, kind) + _frame_notes(image, data, kind) + samples.notes + exif_notes + float_notes,
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
     )
 
@@ -87,7 +91,8 @@ def photo_size(source: Path) -> tuple[int, int]:
     Raises TtpoError where there is no header that `read_photo` would accept.
     """
     label = str(source)
-    _check_file(source, label)
+    if _check_file(source, label) in _BY_PILLOW:
+        return header_size(source)
     try:
         image = pyvips.Image.new_from_file(str(source), access="sequential")
     except pyvips.Error as error:
@@ -106,15 +111,15 @@ def photo_bytes(path: Path) -> bytes:
         raise _unreadable(label, error) from error
 
 
-def _check_file(path: Path, label: str) -> None:
-    """Refuse what is not a file, or does not begin like a photo, before a large file of another kind is read whole."""
+def _check_file(path: Path, label: str) -> str:
+    """The format by the first bytes: what is not a file, or does not begin like a photo, is refused before it is read whole."""
     try:
         if path.is_dir():
             raise TtpoError(f"'{label}' is a folder: give the photo's file")
         if path.exists() and not path.is_file():
             raise TtpoError(f"'{label}' is not a regular file: give the photo's file, or its bytes on standard input")
         with path.open("rb") as stream:
-            sniff_format(stream.read(64), label)
+            return sniff_format(stream.read(64), label)
     except FileNotFoundError as error:
         raise TtpoError(f"'{label}' does not exist: check its name and folder") from error
     except PermissionError as error:
@@ -201,7 +206,7 @@ def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:
     exif.note_offset = None
     reduced = exif.root.entries.pop(_SUBFILE_TYPE, None)
     has_more = exif.root.entries.pop(_SUB_DIRECTORIES, None) is not None
-    if Path(label).suffix.lower() in _RAW_SUFFIXES or (has_more and reduced is not None and any(reduced.data)):
+    if Path(label).suffix.lower() in RAW_SUFFIXES or (has_more and reduced is not None and any(reduced.data)):
         raise foreign_kind(label, "a camera raw file")
     return exif, ()
 
@@ -234,7 +239,9 @@ def _metadata(image: pyvips.Image, exif: Exif | None, icc: bytes | None, width: 
     )
 
 
-def _name_notes(name: str, format: str) -> tuple[str, ...]:
+def _kind_notes(name: str, format: str) -> tuple[str, ...]:
+    if format in INPUT_FORMATS:
+        return (f"it is a {INPUT_FORMATS[format].title} file, which ttpo reads and does not write",)
     promised = format_of_name(name)
     if promised in (None, format):
         return ()

@@ -11,6 +11,7 @@ from typing import Any
 from ttpo_cli import __version__
 from ttpo_cli.errors import GuardRejected
 from ttpo_cli.imaging.atomic import atomic_write, check_target
+from ttpo_cli.imaging.file_name import derived_name
 from ttpo_cli.imaging.photo import Photo, with_pixels
 from ttpo_cli.imaging.writing import encode_photo, losses
 from ttpo_cli.imaging.xmp_mark import ENHANCED, GENERATIVE, Mark
@@ -140,9 +141,9 @@ def candidate_files(result: Result, photo: Photo, folder: Path, stem: str) -> It
     """Every candidate as `<stem>_<index>.png`, and `<stem>_candidates.png`, where each stands under its label."""
     outcome = result.outcome
     for index, contender in enumerate(outcome.contenders[: outcome.candidate_count]):
-        path = folder / f"{stem}_{index:02d}.png"
+        path = folder / derived_name(stem, f"_{index:02d}.png")
         yield path, encode_photo(path, with_pixels(photo, contender.image)).data
     sheet = contact_sheet(outcome.candidates, outcome.candidate_labels)
     plain = replace(photo, pixels=sheet, alpha=None, grey=False, bit_depth=8)
-    path = folder / f"{stem}_candidates.png"
+    path = folder / derived_name(stem, "_candidates.png")
     yield path, encode_photo(path, plain, Encoding(keep=frozenset())).data

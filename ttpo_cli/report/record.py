@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ttpo_cli import __version__
+from ttpo_cli.imaging.file_name import derived_name
 from ttpo_cli.preference.outcome import BEST_OF_N, Contender
 from ttpo_cli.settings.option import recorded_values
 from ttpo_cli.weights.manifest import read_manifest
@@ -135,8 +136,8 @@ def jsonable(value: Any) -> Any:
 
 
 def sidecar_path(output: Path) -> Path:
-    """Where the record of a written photo lies: next to it, the whole name kept, as darktable does."""
-    return output.with_name(f"{output.name}.ttpo.json")
+    """Where the record of a written photo lies: next to it, the whole name kept, as darktable does, unless that gets too long."""
+    return output.with_name(derived_name(output.name, ".ttpo.json"))
 
 
 def _source(photo: Photo) -> dict[str, Any]:

@@ -42,4 +42,9 @@ class Outputs:
     )
     sidecar: bool = option(True, "Write OUTPUT.ttpo.json: versions, settings, scores, choice.", flag="--sidecar/--no-sidecar", panel=FILES)
     mark: bool = option(True, "Say in XMP that software made the pixels (IPTC digital source type).", flag="--mark/--no-mark", panel=FILES)
-    strict: bool = option(False, "Fail (exit 5) where the guard refused every change.", flag="--strict", panel=FILES)
+    strict: bool = option(
+        False,
+        "Fail where the guard refused every change (exit 5), or a folder holds photos that are not read (exit 1).",
+        flag="--strict",
+        panel=FILES,
+    )

@@ -24,16 +24,19 @@ def restore(
 
     Prints the path of each file written, or with --json one object. A photo is never overwritten.
     """
-    from ttpo_cli.cli.restore.request import RestoreRequest, with_utf8_names
+    from ttpo_cli.cli.restore.request import RestoreRequest, say_endings, with_utf8_names
     from ttpo_cli.cli.restore.summary import RunSummary
-    from ttpo_cli.folder.plan import Globs, plan
+    from ttpo_cli.folder.plan import Globs, not_read, plan
 
     summary = RunSummary(Terminal(quiet, verbose, no_color))
     run = asked.run()
     paths, globs = run.paths, Globs(run.paths.include, run.paths.exclude)
     sources = [*(photos or ()), *options.listed(paths.files_from)]
     jobs = plan(sources, paths.output, format=run.outputs.encoding.format, recursive=paths.recursive, globs=globs)
-    request = RestoreRequest(with_utf8_names(jobs, summary), run, json)
+    unread = not_read(sources, paths.output, recursive=paths.recursive, globs=globs)
+    summary.pass_over(unread, run.outputs.strict)
+    request = RestoreRequest(jobs=with_utf8_names(jobs, summary), run=run, json=json, not_read=unread)
+    say_endings(request.jobs, summary)
     request.check(asked.values["ttpo"])
     from ttpo_cli.cli.restore.run import restore_photos
 

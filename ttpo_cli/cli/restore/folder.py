@@ -59,6 +59,9 @@ def restore_folder(
         decisions = decide(jobs, root, {row.target: row for row in journal.rows()}, requested)
         for part in left_behind(_folders(root, decisions, session), journal.mark):
             part.unlink(missing_ok=True)
+        for entry in request.not_read:
+            if entry.root == root:
+                journal.not_read(entry.inside.as_posix(), entry.source, entry.reason)
         restorer = FolderRestorer(session, context, mark=journal.mark)
         total = sum(decision.act == "restore" for decision in decisions)
         summary.terminal.say(f"{root}: {total} of {counted(len(decisions), 'photo')} to restore")

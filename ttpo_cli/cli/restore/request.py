@@ -8,8 +8,10 @@ from pathlib import Path
 from ttpo_cli.cli.report import check_report
 from ttpo_cli.cli.restore.summary import RunSummary
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.folder.not_read import NotRead
 from ttpo_cli.folder.plan import Job, name_beyond_utf8
 from ttpo_cli.imaging.atomic import check_target
+from ttpo_cli.imaging.formats import format_of_name
 from ttpo_cli.settings.run import Executor, RunOptions
 
 
@@ -21,11 +23,13 @@ class RestoreRequest:
         jobs: photos and where their results go.
         run: the options.
         json: one object on standard output.
+        not_read: what looks like a photo in the folders, and is not read.
     """
 
     jobs: tuple[Job, ...]
     run: RunOptions
     json: bool
+    not_read: tuple[NotRead, ...] = ()
 
     @property
     def single_photos(self) -> list[Job]:
@@ -76,6 +80,24 @@ def _check_person(makes_candidates: bool) -> None:
         raise UsageError("--select ask is about candidates, and --no-ttpo makes none: leave out one of them")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError("--select ask needs a terminal to show candidates and read keys from: use --select later, and `ttpo picks add`")
+
+
+def say_endings(jobs: Iterable[Job], summary: RunSummary) -> None:
+    """One line about the photos whose names end in what ttpo does not write, and which are therefore written under another ending."""
+    renamed = [
+        (job.source, job.target)
+        for job in jobs
+        if job.source is not None
+        and job.target is not None
+        and job.source.suffix != job.target.suffix
+        and not format_of_name(job.source.name)
+    ]
+    if len(renamed) == 1:
+        source, target = renamed[0]
+        summary.terminal.say(f"{source.name}: ttpo does not write {source.suffix}, so the result is {target.name}")
+    elif renamed:
+        endings = ", ".join(sorted({source.suffix for source, _ in renamed}))
+        summary.terminal.say(f"{len(renamed)} photos are written under another ending, since ttpo does not write {endings}")
 
 
 def with_utf8_names(jobs: Iterable[Job], summary: RunSummary) -> tuple[Job, ...]:

@@ -57,7 +57,8 @@ def restore_photos(request: RestoreRequest, asked: Asked, summary: RunSummary) -
     if request.run.outputs.report is not None and not request.run.dry_run:
         _write_report(request.run.outputs.report, request, summary)
     if request.json:
-        write_json({"schema_version": SCHEMA_VERSION, "results": summary.records, "skipped": summary.skipped, "failures": summary.failures})
+        told = {"results": summary.records, "skipped": summary.skipped, "not_read": summary.not_read, "failures": summary.failures}
+        write_json({"schema_version": SCHEMA_VERSION, **told})
 
 
 def _load(request: RestoreRequest, options: EngineOptions, settings: Settings, terminal: Terminal) -> Session:
