@@ -73,7 +73,7 @@ def test_json_is_one_object_and_nothing_else_on_stdout(photo, capsys):
     assert program(["restore", str(photo), "--json", "--quiet"]) == 0
     shown = capsys.readouterr()
     data = json.loads(shown.out)
-    assert set(data) == {"schema_version", "results", "skipped", "failures"}
+    assert set(data) == {"schema_version", "results", "skipped", "not_read", "failures"}
     assert data["results"][0] == json.loads(photo.with_name("photo_ttpo.png.ttpo.json").read_text())
     assert shown.err == ""
 
