@@ -9,6 +9,7 @@ from ttpo_cli.backbones.inference import restore
 from ttpo_cli.device.stage_timer import Bytes, StageTimer, greatest
 from ttpo_cli.diffusion.denoiser import Scene
 from ttpo_cli.diffusion.priors.embedded import degradation_numbers
+from ttpo_cli.imaging.hidden_colour import fill_hidden
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.resize import imresize
 from ttpo_cli.inspection.agreement import expected_agreement
@@ -75,7 +76,9 @@ def restore_photo(
     """
     timer = StageTimer(engine.device)
     observer = Observer(on_step or (lambda stage, done, total: None), timer)
-    plan = plan_photo(photo, engine, settings)
+    shown = photo if photo.alpha is None else replace(photo, pixels=fill_hidden(photo.pixels, photo.alpha))
+    plan = plan_photo(shown, engine, settings)
+    photo = photo if plan.kept else shown
     restored, notes = _restored(photo.pixels, plan.first, plan, engine, settings, observer)
     timer.end_of("restore")
     optimised = plan.final_settings(settings).ttpo and engine.tools is not None
