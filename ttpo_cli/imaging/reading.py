@@ -11,19 +11,21 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.decoding_errors import undecodable
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
 from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
+from ttpo_cli.imaging.float_range import to_unit_range
 from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, foreign_kind, format_of_name, sniff_format, written_format
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
+from ttpo_cli.imaging.tiff_kinds import extra_channels, open_tiff
 from ttpo_cli.imaging.xmp import settle_xmp
 
 _BY_PILLOW = ("bmp", "jpeg2000")  # the libvips of the wheel has no reader for them
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 MAX_PIXELS = 200_000_000
-_OVERSHOOT = 1.0  # how far a float photo's values may leave [0, 1] (resampling overshoots, highlights) before they are invalid
-_DEPTHS = {"uchar": 8, "ushort": 16, "float": 16}
+_DEPTHS = {"uchar": 8, "ushort": 16, "float": 16, "uint": 16}
 # EXIF orientation -> the upright picture of a stored one, both (H, W, bands).
 _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
     1: lambda stored: stored,
@@ -61,12 +63,12 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
     if kind in _BY_PILLOW:
         data = as_png(data, label, max_pixels)
     try:
-        image = pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error")
+        image, kind_notes = _opened(data, kind, label, max_pixels)
         _check_header(image, data, kind, label, max_pixels)
         exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
-        samples = _decode(image, label)
+        samples = _decode(image, data, kind, label)
     except pyvips.Error as error:
-        raise _undecodable(label, error) from error
+        raise undecodable(label, data, kind) from error
     upright = _UPRIGHT.get(_number(image, "orientation"), _UPRIGHT[1])(samples.values)
     pixels, alpha, float_notes = _tensors(upright, label)
     height, width = upright.shape[:2]
@@ -80,7 +82,7 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         metadata=_metadata(image, exif, samples.icc, width, height),
         content_hash=content_hash,
         name=photo_name,
-        notes=_kind_notes(photo_name, kind) + _frame_notes(image, data, kind) + samples.notes + exif_notes + float_notes,
+        notes=_kind_notes(photo_name, kind) + kind_notes + _frame_notes(image, data, kind) + samples.notes + exif_notes + float_notes,
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
     )
 
@@ -96,7 +98,8 @@ def photo_size(source: Path) -> tuple[int, int]:
     try:
         image = pyvips.Image.new_from_file(str(source), access="sequential")
     except pyvips.Error as error:
-        raise _undecodable(label, error) from error
+        data = source.read_bytes()
+        raise undecodable(label, data, sniff_format(data[:64], label)) from error
     turned = _number(image, "orientation") >= 5
     return (image.height, image.width) if turned else (image.width, image.height)
 
@@ -132,9 +135,11 @@ def _unreadable(label: str, error: OSError) -> TtpoError:
     return TtpoError(f"'{label}' cannot be read ({error.strerror}): check the disk, or copy the file elsewhere")
 
 
-def _undecodable(label: str, error: pyvips.Error) -> TtpoError:
-    reason = " ".join(error.detail.strip().splitlines()[-1:]) or error.message
-    return TtpoError(f"'{label}' cannot be decoded ({reason}): it is cut short, damaged or of a rare kind; copy it again, or convert it")
+def _opened(data: bytes, kind: str, label: str, max_pixels: int) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """The picture, its pixels not decoded yet where libvips decodes them, and notes."""
+    if kind == "tiff":
+        return open_tiff(data, label, max_pixels)
+    return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error"), ()
 
 
 def _check_header(image: pyvips.Image, data: bytes, format: str, label: str, max_pixels: int) -> None:
@@ -149,20 +154,29 @@ def _check_header(image: pyvips.Image, data: bytes, format: str, label: str, max
         raise TtpoError(f"'{label}' holds {image.format} samples: convert it to 8 or 16 bit integers")
 
 
-def _decode(image: pyvips.Image, label: str) -> _Samples:
+def _decode(image: pyvips.Image, data: bytes, kind: str, label: str) -> _Samples:
     """Decode to grey or RGB, perhaps with alpha; CMYK goes to sRGB through its profile."""
     icc = _blob(image, "icc-profile-data")
     space, bands, notes = image.interpretation, image.bands, ()
+    colours = 4 if space == "cmyk" else 3 if bands >= 3 else 1
+    if kind == "tiff" and bands > colours:
+        extra = extra_channels(data, bands, colours)
+        kept = image[:colours] if extra.alpha is None else image[:colours].bandjoin(image[extra.alpha])
+        image, bands = kept.copy(interpretation=space), colours + (extra.alpha is not None)
+        if extra.others:
+            notes = (
+                f"{extra.others} extra channel{'s' if extra.others > 1 else ''} of no transparency, such as a saved selection, left out",
+            )
     if space == "cmyk" and bands in (4, 5):
         embedded = _profile_space(icc) == "CMYK"
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=embedded, input_profile="cmyk", depth=depth, black_point_compensation=True)
         icc = _blob(image, "icc-profile-data")
-        notes = (f"CMYK converted to sRGB with {'its own profile' if embedded else 'a general CMYK profile, since it has none'}",)
+        notes += (f"CMYK converted to sRGB with {'its own profile' if embedded else 'a general CMYK profile, since it has none'}",)
     elif space not in ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb") or bands > 4:
         raise TtpoError(f"'{label}' holds {bands} channels of colour space '{space}': convert it to RGB, grey or CMYK")
     elif icc is not None and _profile_space(icc) != (expected := "GRAY" if bands < 3 else "RGB"):
-        notes = (f"its colour profile is for {_profile_space(icc)} and not for {expected}, and was left out",)
+        notes += (f"its colour profile is for {_profile_space(icc)} and not for {expected}, and was left out",)
         icc = None
     values = image.numpy()
     return _Samples(values[..., None] if values.ndim == 2 else values, icc, notes)
@@ -178,15 +192,9 @@ def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tup
     notes = ()
     planes = values.transpose(2, 0, 1).astype(np.float32, order="C")
     if values.dtype.kind == "f":
-        lowest, highest = float(planes.min()), float(planes.max())
         if not np.isfinite(planes).all():
             raise TtpoError(f"'{label}' holds values that are not numbers (NaN or infinite): write it again with all values from 0 to 1")
-        if lowest < -_OVERSHOOT or highest > 1 + _OVERSHOOT:
-            raise TtpoError(f"'{label}' holds float values from {lowest:g} to {highest:g}: write it again with all values from 0 to 1")
-        notes = ("float samples are taken as they are, 0 black and 1 white, and count as 16 bit",)
-        if lowest < 0 or highest > 1:
-            notes += (f"float values from {lowest:g} to {highest:g} were clipped to 0 and 1",)
-        planes = planes.clip(0, 1)
+        planes, notes = to_unit_range(planes)
     else:
         planes /= np.iinfo(values.dtype).max
     tensor = torch.from_numpy(planes)[None]

@@ -1,0 +1,37 @@
+"""Why a file could not be decoded, in our words and with what to do, in place of a library's."""
+
+import struct
+import zlib
+
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS
+from ttpo_cli.imaging.tiff_kinds import refusal
+
+
+def undecodable(label: str, data: bytes, format: str) -> TtpoError:
+    """The error for a file that begins like a photo and cannot be decoded."""
+    title = FORMATS[format].title if format in FORMATS else INPUT_FORMATS[format].title
+    if format == "tiff" and (found := refusal(data, label)) is not None:
+        return found
+    chunk = wrong_checksum(data) if format == "png" else None
+    if chunk is not None:
+        return TtpoError(f"'{label}' is damaged, since the checksum of its {chunk} chunk is wrong: copy it again from where it came")
+    if format == "jpeg" and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
+        return TtpoError(f"'{label}' is cut short (no JPEG end marker): copy it again from where it came")
+    return TtpoError(
+        f"'{label}' cannot be decoded: this {title} file is cut short, damaged or of a rare kind; copy it again, or convert it"
+    )
+
+
+def wrong_checksum(data: bytes) -> str | None:
+    """The name of the first chunk of a PNG whose CRC is wrong; None where all that are whole are right."""
+    at = 8
+    while at + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        end = at + 8 + length
+        if end + 4 > len(data):
+            return None
+        if zlib.crc32(data[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
+            return data[at + 4 : at + 8].decode("latin-1")
+        at = end + 4
+    return None
