@@ -1,22 +1,42 @@
-"""Samples of TIFF files that libvips does not decode, 64-bit floats and depths such as 12 bits, from strips or tiles (TIFF 6.0)."""
+"""Samples of TIFF files that libvips does not decode (64-bit floats, 12 bits, ZSTD, LZMA), from strips or tiles (TIFF 6.0)."""
 
+import importlib.util
+import lzma
 import zlib
+from collections.abc import Callable
 
 import numpy as np
 
 from ttpo_cli.imaging.tiff_directory import Directory
 
-_NONE, _DEFLATE = (1,), (8, 32946)
 _FLOAT = 3
+
+
+def _of_zstd(raw: bytes, length: int) -> bytes:
+    import zstandard
+
+    return zstandard.ZstdDecompressor().decompressobj().decompress(raw)[:length]
+
+
+# Compression -> (bytes, length wanted) -> bytes.
+_UNPACK: dict[int, Callable[[bytes, int], bytes]] = {
+    1: lambda raw, length: raw,
+    8: lambda raw, length: zlib.decompressobj().decompress(raw, length),
+    32946: lambda raw, length: zlib.decompressobj().decompress(raw, length),
+    34925: lambda raw, length: lzma.LZMADecompressor().decompress(raw, length),
+    50000: _of_zstd,
+}
 
 
 def decodes(directory: Directory) -> bool:
     """Whether `tiff_samples` reads this compression and prediction."""
-    return directory.number(259, 1) in (*_NONE, *_DEFLATE) and directory.number(317, 1) in (1, 2, 3)
+    compression = directory.number(259, 1)
+    there = compression != 50000 or importlib.util.find_spec("zstandard") is not None
+    return compression in _UNPACK and there and directory.number(317, 1) in (1, 2, 3)
 
 
 def tiff_samples(data: bytes, directory: Directory) -> np.ndarray:
-    """(H, W, bands) of the first picture: float64, or unsigned integers at their depth, not scaled.
+    """(H, W, bands) of the first picture: floats of its depth, or unsigned integers at their depth, not scaled.
 
     Raises ValueError where the file does not hold what its directory says.
     """
@@ -32,7 +52,7 @@ def tiff_samples(data: bytes, directory: Directory) -> np.ndarray:
     planes, per_piece = (bands, 1) if planar else (1, bands)
     if len(offsets) < planes * across * down:
         raise ValueError("pieces are missing")
-    samples = np.zeros((height, width, bands), np.float64 if directory.number(339, 1) == _FLOAT else np.uint32)
+    samples = np.zeros((height, width, bands), f"f{directory.number(258, 1) // 8}" if directory.number(339, 1) == _FLOAT else np.uint32)
     for index in range(planes * across * down):
         plane, place = divmod(index, across * down)
         top, left = place // across * piece_height, place % across * piece_width
@@ -47,27 +67,26 @@ def _unpacked(raw: bytes, directory: Directory, rows: int, width: int, bands: in
     """One strip or tile, (rows, width, bands)."""
     bits, predictor = directory.number(258, 1), directory.number(317, 1)
     row_bytes = -(-width * bands * bits // 8)
-    if directory.number(259, 1) in _DEFLATE:
-        try:
-            raw = zlib.decompressobj().decompress(raw, rows * row_bytes)
-        except zlib.error as error:
-            raise ValueError("its compressed pixels are damaged") from error
+    try:
+        raw = _UNPACK[directory.number(259, 1)](raw, rows * row_bytes)
+    except Exception as error:  # noqa: BLE001 - zlib, lzma and zstandard each raise errors of their own
+        raise ValueError("its compressed pixels are damaged") from error
     if len(raw) < rows * row_bytes:
         raise ValueError("it ends before its pixels do")
     lines = np.frombuffer(raw, np.uint8, rows * row_bytes).reshape(rows, row_bytes)
-    if bits == 64:
-        return _floats(lines, directory.order, predictor, width, bands)
+    if directory.number(339, 1) == _FLOAT:
+        return _floats(lines, directory, width, bands)
     values = _integers(lines, bits, directory.order)[:, : width * bands].reshape(rows, width, bands)
     return values.cumsum(axis=1, dtype=np.uint64).astype(np.uint32) & (2**bits - 1) if predictor == 2 else values
 
 
-def _floats(lines: np.ndarray, order: str, predictor: int, width: int, bands: int) -> np.ndarray:
-    """64-bit floats; predictor 3 stores their bytes apart, highest first, as differences (Adobe Photoshop TIFF Technical Note 3)."""
-    rows = len(lines)
-    if predictor == 3:
-        apart = lines.reshape(rows, -1, bands).cumsum(axis=1, dtype=np.uint8).reshape(rows, 8, width * bands)
-        return np.ascontiguousarray(apart.transpose(0, 2, 1)).view(">f8").reshape(rows, width, bands).astype(np.float64)
-    return lines.view(f"{order}f8").reshape(rows, width, bands).astype(np.float64)
+def _floats(lines: np.ndarray, directory: Directory, width: int, bands: int) -> np.ndarray:
+    """Floats; predictor 3 stores their bytes apart, highest first, as differences (Adobe Photoshop TIFF Technical Note 3)."""
+    rows, size = len(lines), directory.number(258, 1) // 8
+    if directory.number(317, 1) == 3:
+        apart = lines.reshape(rows, -1, bands).cumsum(axis=1, dtype=np.uint8).reshape(rows, size, width * bands)
+        return np.ascontiguousarray(apart.transpose(0, 2, 1)).view(f">f{size}").reshape(rows, width, bands).astype(f"f{size}")
+    return lines.view(f"{directory.order}f{size}").reshape(rows, width, bands).astype(f"f{size}")
 
 
 def _integers(lines: np.ndarray, bits: int, order: str) -> np.ndarray:
