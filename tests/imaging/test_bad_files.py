@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import pyvips
 import torch
-from photo_files import RANDOM, RGB, by_vips, encoded
+from photo_files import RGB, by_vips, encoded
 from PIL import Image
 
 from ttpo_cli.errors import TtpoError
@@ -151,8 +151,5 @@ def test_a_float_tiff_with_values_that_are_no_numbers_is_refused(value: float) -
 
 
 def test_samples_that_are_no_picture_values_are_refused_with_what_they_are() -> None:
-    assert "from 0 to 255" in error_of(by_vips(np.linspace(0, 255, 60, dtype=np.float32).reshape(4, 5, 3), ".tif", "scrgb"))
-    assert "uint samples" in error_of(by_vips(np.zeros((4, 5, 3), np.uint32), ".tif", "srgb"))
-    assert "6 channels" in error_of(by_vips(np.zeros((4, 5, 6), np.uint8), ".tif", "multiband"))
-    lab = pyvips.Image.new_from_array(RANDOM[..., :3].copy()).colourspace("lab").write_to_buffer(".tif")
-    assert "'lab'" in error_of(lab)
+    assert "16-bit signed samples" in error_of(by_vips(np.zeros((4, 5, 3), np.int16), ".tif", "srgb"))
+    assert "64-bit complex samples" in error_of(by_vips(np.zeros((4, 5, 3), np.complex64), ".tif", "srgb"))

@@ -5,22 +5,17 @@ import zlib
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS
-from ttpo_cli.imaging.tiff_kinds import refusal
 
 
 def undecodable(label: str, data: bytes, format: str) -> TtpoError:
     """The error for a file that begins like a photo and cannot be decoded."""
     title = FORMATS[format].title if format in FORMATS else INPUT_FORMATS[format].title
-    if format == "tiff" and (found := refusal(data, label)) is not None:
-        return found
     chunk = wrong_checksum(data) if format == "png" else None
     if chunk is not None:
         return TtpoError(f"'{label}' is damaged, since the checksum of its {chunk} chunk is wrong: copy it again from where it came")
     if format == "jpeg" and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         return TtpoError(f"'{label}' is cut short (no JPEG end marker): copy it again from where it came")
-    return TtpoError(
-        f"'{label}' cannot be decoded: this {title} file is cut short, damaged or of a rare kind; copy it again, or convert it"
-    )
+    return TtpoError(f"'{label}' cannot be decoded: this {title} is cut short, damaged or of a rare kind; copy it again, or convert it")
 
 
 def wrong_checksum(data: bytes) -> str | None:

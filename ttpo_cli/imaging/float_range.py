@@ -15,7 +15,7 @@ def to_unit_range(planes: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         if lowest < -(_SLACK - 1) * highest:
             planes = (planes - lowest) / (highest - lowest)
             return planes.clip(0, 1), (
-                f"float values from {lowest:g} to {highest:g} were scaled, the lowest to black, the highest to white",
+                f"float values from {lowest:g} to {highest:g} were scaled, the least to black, the largest to white",
             )
         peak = next((peak for peak in _PEAKS if highest <= peak * _SLACK), highest)
         return (planes / peak).clip(0, 1), (f"float values from {lowest:g} to {highest:g} were taken as 0 black and {peak:g} white",)

@@ -34,6 +34,7 @@ class Photo:
         format: A name of formats.FORMATS.
         content_hash: The sha256 of the file's bytes, hexadecimal.
         name: The file's name.
+        extra: (1, n, H, W) in [0, 1]: channels of a TIFF that are neither colour nor transparency; None where there are none.
         notes: What a reader of the file should know.
         jpeg_table: The luminance quantisation steps of a JPEG file, row by row; None for other files.
     """
@@ -48,6 +49,7 @@ class Photo:
     name: str
     notes: tuple[str, ...] = ()
     jpeg_table: Table | None = None
+    extra: Tensor | None = None
 
 
 def with_pixels(photo: Photo, pixels: Tensor) -> Photo:
@@ -58,7 +60,11 @@ def with_pixels(photo: Photo, pixels: Tensor) -> Photo:
     """
     if pixels.ndim != 4 or tuple(pixels.shape[:2]) != (1, 3):
         raise ValueError(f"a photo's pixels are (1, 3, H, W), got {tuple(pixels.shape)}")
-    alpha = photo.alpha
-    if alpha is not None and alpha.shape[-2:] != pixels.shape[-2:]:
-        alpha = imresize(alpha, size=(pixels.shape[-2], pixels.shape[-1])).clamp(0, 1)
-    return replace(photo, pixels=pixels, alpha=alpha, jpeg_table=None)
+    alpha, extra = (_resized(channels, pixels) for channels in (photo.alpha, photo.extra))
+    return replace(photo, pixels=pixels, alpha=alpha, extra=extra, jpeg_table=None)
+
+
+def _resized(channels: Tensor | None, pixels: Tensor) -> Tensor | None:
+    if channels is None or channels.shape[-2:] == pixels.shape[-2:]:
+        return channels
+    return imresize(channels, size=(pixels.shape[-2], pixels.shape[-1])).clamp(0, 1)

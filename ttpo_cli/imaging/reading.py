@@ -19,7 +19,7 @@ from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, forei
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
-from ttpo_cli.imaging.tiff_kinds import extra_channels, open_tiff
+from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, channel_order, open_tiff
 from ttpo_cli.imaging.xmp import settle_xmp
 
 _BY_PILLOW = ("bmp", "jpeg2000")  # the libvips of the wheel has no reader for them
@@ -41,10 +41,11 @@ _UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 
 @dataclass(frozen=True)
 class _Samples:
-    """(H, W, bands) as decoded, 1 or 3 colours and perhaps alpha last; the profile they are to be read with, and notes."""
+    """(H, W, bands) as decoded: 1 or 3 colours, perhaps alpha, and so many extra channels; the profile they are to be read with, notes."""
 
     values: np.ndarray
     icc: bytes | None
+    extra: int
     notes: tuple[str, ...]
 
 
@@ -70,13 +71,15 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
     except pyvips.Error as error:
         raise undecodable(label, data, kind) from error
     upright = _UPRIGHT.get(_number(image, "orientation"), _UPRIGHT[1])(samples.values)
-    pixels, alpha, float_notes = _tensors(upright, label)
+    tensor, float_notes = _tensor(upright, label)
+    planes, extra = tensor.split([tensor.shape[1] - samples.extra, samples.extra], dim=1)
+    colours = 3 if planes.shape[1] >= 3 else 1
     height, width = upright.shape[:2]
     photo_name = name or (source.name if isinstance(source, Path) else "stdin")
     return Photo(
-        pixels=pixels,
-        alpha=alpha,
-        grey=upright.shape[2] < 3,
+        pixels=planes[:, :colours].expand(-1, 3, -1, -1).contiguous(),
+        alpha=planes[:, colours:].contiguous() if planes.shape[1] > colours else None,
+        grey=colours == 1,
         bit_depth=_DEPTHS[str(image.format)],
         format=format,
         metadata=_metadata(image, exif, samples.icc, width, height),
@@ -84,6 +87,7 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         name=photo_name,
         notes=_kind_notes(photo_name, kind) + kind_notes + _frame_notes(image, data, kind) + samples.notes + exif_notes + float_notes,
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
+        extra=extra.contiguous() if samples.extra else None,
     )
 
 
@@ -158,28 +162,26 @@ def _decode(image: pyvips.Image, data: bytes, kind: str, label: str) -> _Samples
     """Decode to grey or RGB, perhaps with alpha; CMYK goes to sRGB through its profile."""
     icc = _blob(image, "icc-profile-data")
     space, bands, notes = image.interpretation, image.bands, ()
-    colours = 4 if space == "cmyk" else 3 if bands >= 3 else 1
+    colours, others = 4 if space == "cmyk" else 3 if bands >= 3 else 1, 0
     if kind == "tiff" and bands > colours:
-        extra = extra_channels(data, bands, colours)
-        kept = image[:colours] if extra.alpha is None else image[:colours].bandjoin(image[extra.alpha])
-        image, bands = kept.copy(interpretation=space), colours + (extra.alpha is not None)
-        if extra.others:
-            notes = (
-                f"{extra.others} extra channel{'s' if extra.others > 1 else ''} of no transparency, such as a saved selection, left out",
-            )
+        order, others = channel_order(data, bands, colours)
+        image = image[order[0]].bandjoin([image[band] for band in order[1:]]).copy(interpretation=space)
+        if others and space == "cmyk":
+            image, others, notes = image[0 : bands - others].copy(interpretation=space), 0, (LEFT_OUT,)
+        bands = image.bands
     if space == "cmyk" and bands in (4, 5):
         embedded = _profile_space(icc) == "CMYK"
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=embedded, input_profile="cmyk", depth=depth, black_point_compensation=True)
         icc = _blob(image, "icc-profile-data")
         notes += (f"CMYK converted to sRGB with {'its own profile' if embedded else 'a general CMYK profile, since it has none'}",)
-    elif space not in ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb") or bands > 4:
+    elif space not in ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb") or bands - others > 4:
         raise TtpoError(f"'{label}' holds {bands} channels of colour space '{space}': convert it to RGB, grey or CMYK")
     elif icc is not None and _profile_space(icc) != (expected := "GRAY" if bands < 3 else "RGB"):
         notes += (f"its colour profile is for {_profile_space(icc)} and not for {expected}, and was left out",)
         icc = None
     values = image.numpy()
-    return _Samples(values[..., None] if values.ndim == 2 else values, icc, notes)
+    return _Samples(values=values[..., None] if values.ndim == 2 else values, icc=icc, extra=others, notes=notes)
 
 
 def _profile_space(icc: bytes | None) -> str | None:
@@ -187,8 +189,8 @@ def _profile_space(icc: bytes | None) -> str | None:
     return None if icc is None else icc[16:20].decode("latin-1").strip()
 
 
-def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tuple[str, ...]]:
-    """(H, W, bands) of any depth -> pixels (1, 3, H, W) and alpha (1, 1, H, W) in [0, 1], and notes."""
+def _tensor(values: np.ndarray, label: str) -> tuple[Tensor, tuple[str, ...]]:
+    """(H, W, bands) of any depth -> (1, bands, H, W) in [0, 1], and notes."""
     notes = ()
     planes = values.transpose(2, 0, 1).astype(np.float32, order="C")
     if values.dtype.kind == "f":
@@ -197,10 +199,7 @@ def _tensors(values: np.ndarray, label: str) -> tuple[Tensor, Tensor | None, tup
         planes, notes = to_unit_range(planes)
     else:
         planes /= np.iinfo(values.dtype).max
-    tensor = torch.from_numpy(planes)[None]
-    colours = 3 if tensor.shape[1] >= 3 else 1
-    alpha = tensor[:, colours:] if tensor.shape[1] > colours else None
-    return tensor[:, :colours].expand(-1, 3, -1, -1).contiguous(), alpha, notes
+    return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], notes
 
 
 def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:

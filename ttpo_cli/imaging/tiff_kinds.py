@@ -1,7 +1,6 @@
 """Rarer kinds of TIFF, made into what libvips reads: Lab, 64-bit floats, 12 bits, ZSTD; and what extra channels mean (TIFF 6.0)."""
 
 import struct
-from dataclasses import dataclass
 
 import numpy as np
 import pyvips
@@ -23,12 +22,7 @@ _TRANSPARENCY = (1, 2)  # associated and unassociated alpha; 0 is a channel of a
 _BLOBS = {34675: "icc-profile-data", 700: "xmp-data"}
 
 
-@dataclass(frozen=True)
-class Extra:
-    """Channels after the colours. alpha: the index of the one that is transparency; others: how many have another meaning."""
-
-    alpha: int | None
-    others: int
+LEFT_OUT = "extra channels that are no transparency, such as a saved selection, were left out"
 
 
 def open_tiff(data: bytes, label: str, max_pixels: int) -> tuple[pyvips.Image, tuple[str, ...]]:
@@ -53,13 +47,17 @@ def open_tiff(data: bytes, label: str, max_pixels: int) -> tuple[pyvips.Image, t
     return _by_us(data, directory, label, bits)
 
 
-def extra_channels(data: bytes, bands: int, colours: int) -> Extra:
-    """What the channels after the colours mean; without a word about them in the file, none is transparency."""
+def channel_order(data: bytes, bands: int, colours: int) -> tuple[list[int], int]:
+    """(the channels in the order colours, transparency, others; how many others there are).
+
+    Without a word about a channel in the file, it is no transparency.
+    """
     directory = read_directory(data)
     types = () if directory is None else directory.values.get(_EXTRA, ())
-    extra = bands - colours
-    alpha = next((colours + index for index, kind in enumerate(types[:extra]) if kind in _TRANSPARENCY), None)
-    return Extra(alpha=alpha, others=extra - (alpha is not None))
+    extra = list(range(colours, bands))
+    alpha = [band for band, kind in zip(extra, types, strict=False) if kind in _TRANSPARENCY][:1]
+    others = [band for band in extra if band not in alpha]
+    return [*range(colours), *alpha, *others], len(others)
 
 
 def _by_libvips(data: bytes) -> pyvips.Image:

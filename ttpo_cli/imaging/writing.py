@@ -17,6 +17,7 @@ from ttpo_cli.imaging.embedding import EMBED_EXIF, EXIF_MARKER, JPEG_SEGMENT, XM
 from ttpo_cli.imaging.exif import exif_bytes, read_exif, settle
 from ttpo_cli.imaging.formats import FORMATS, output_format
 from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, mark_extra
 from ttpo_cli.imaging.xmp import settle_xmp
 from ttpo_cli.imaging.xmp_mark import Mark, mark_xmp
 from ttpo_cli.settings.output import METADATA, Encoding
@@ -72,7 +73,10 @@ def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, 
     samples = _samples(photo, chosen, depth)
     digest = hashlib.sha256("x".join(map(str, (*samples.shape, depth))).encode())
     digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).data)
-    return Encoded(_encode(samples, photo.grey, chosen, encoding.quality, _kept(photo, chosen, encoding.keep, mark)), digest.hexdigest())
+    encoded = _encode(samples, photo.grey, chosen, encoding.quality, _kept(photo, chosen, encoding.keep, mark))
+    if chosen == "tiff" and photo.extra is not None:
+        encoded = mark_extra(encoded, photo.alpha is not None)
+    return Encoded(encoded, digest.hexdigest())
 
 
 def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None, mark: Mark | None = None) -> tuple[str, ...]:
@@ -84,6 +88,8 @@ def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None,
         said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
     if not entry.alpha and photo.alpha is not None and bool((photo.alpha < 1).any()):
         said.append(f"transparency was laid over white: {entry.title} has none")
+    if photo.extra is not None and chosen != "tiff":
+        said.append(LEFT_OUT)
     for name in sorted(encoding.keep):
         if getattr(photo.metadata, name) is not None and getattr(kept, name) is None:
             said.append(f"{name.upper()} was left out: {entry.title} cannot hold it")
@@ -157,6 +163,7 @@ def _samples(photo: Photo, format: str, depth: int) -> np.ndarray:
         pixels, alpha = pixels * alpha[0] + (1 - alpha[0]), None
     planes: list[Tensor] = [pixels.mean(dim=0)] if photo.grey else list(pixels)
     planes += [] if alpha is None else [alpha[0, 0]]
+    planes += [] if photo.extra is None or format != "tiff" else list(photo.extra[0])
     peak, dtype = (255, np.uint8) if depth == 8 else (65535, np.uint16)
     samples = np.empty((*pixels.shape[-2:], len(planes)), dtype)
     for band, plane in enumerate(planes):
