@@ -181,3 +181,22 @@ def test_a_folder_without_references_is_judged_without_them(photos, capsys):
     assert shown_json(capsys)["mean"]["restored"]["piqe"] > 0
     assert program(["eval", str(photos / "spoilt"), "--backbone", "none", "--metrics", "psnr_y"]) == 2
     assert "need references" in capsys.readouterr().err
+
+
+def test_why_a_photo_has_no_score_is_said_beside_it_and_counted_under_the_mean(tmp_path, capsys):
+    folder = tmp_path / "flat"
+    write(folder / "black.png", torch.zeros(1, 3, 128, 128))
+    write(folder / "flat.png", torch.full((1, 3, 128, 128), 0.5))
+    write(folder / "photo.png", tiny_photo(128, 128).pixels)
+    assert program(["score", str(folder), "--metrics", "niqe,piqe"]) == 0
+    shown = capsys.readouterr()
+    assert "nan" not in shown.out
+    for name in ("black.png", "flat.png"):
+        assert f"{name}: the photo is too flat for niqe" in shown.err
+    assert "mean of niqe: over 1 of 3 photos" in shown.err
+    assert program(["score", str(folder), "--metrics", "niqe,piqe", "--json"]) == 0
+    report = shown_json(capsys)
+    assert [entry["scores"]["niqe"] is None for entry in report["photos"]] == [True, True, False]
+    assert report["mean_of"]["niqe"] == 1
+    assert report["mean"]["niqe"] == pytest.approx(report["photos"][2]["scores"]["niqe"])
+    assert "too flat" in report["photos"][0]["undefined"]["niqe"]

@@ -56,6 +56,6 @@ def score(
         run.write_levels(loaded, paths, json, csv)
         return
     entries, failures = run.score_photos(paths, ref, loaded, border, chosen, terminal)
-    run.write_scores(entries, failures, loaded, json, csv)
+    run.write_scores(entries, failures, loaded, json, csv, terminal)
     if failures:
         raise typer.Exit(failures[0]["exit_code"])

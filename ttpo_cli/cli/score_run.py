@@ -1,5 +1,6 @@
 """What `ttpo score` does: load metrics, score photos, and write the scores, the levels of metrics, or the list of them."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -58,21 +59,53 @@ def _score_one(path: Path, ref: Path | None, loaded: Sequence[Metric], border: i
         else:
             value = score_of(metric, image, compared)
         scores[metric.name] = float(value)
-    return {"photo": str(path), "reference": None if reference is None else str(reference), "scores": scores}
+    undefined = {metric.name: _why_undefined(metric, scores[metric.name]) for metric in loaded if not math.isfinite(scores[metric.name])}
+    facts = {"photo": str(path), "reference": None if reference is None else str(reference)}
+    return {**facts, "scores": scores, "undefined": undefined}
 
 
-def write_scores(entries: list[dict[str, Any]], failures: list[dict[str, Any]], loaded: Sequence[Metric], json: bool, csv: bool) -> None:
-    """The scores of each photo and their mean, on stdout."""
+def _why_undefined(metric: Metric, value: float) -> str:
+    """Why a metric has no number for a photo."""
+    if math.isinf(value):
+        return f"as good as {metric.name} can say: the photo is its reference"
+    flat = "the reference" if metric.needs_reference else "the photo"
+    return f"{flat} is too flat for {metric.name}, which measures texture"
+
+
+def write_scores(
+    entries: list[dict[str, Any]], failures: list[dict[str, Any]], loaded: Sequence[Metric], json: bool, csv: bool, terminal: Terminal
+) -> None:
+    """The scores of each photo and their mean, on stdout; on the terminal, why a score is missing, and of how many photos a mean is."""
+    counts = {metric.name: sum(metric.name not in entry["undefined"] for entry in entries) for metric in loaded}
     mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
     if json:
         facts = [describe(metric) for metric in loaded]
-        write_json(jsonable({"schema_version": SCHEMA_VERSION, "metrics": facts, "photos": entries, "mean": mean, "failures": failures}))
+        write_json(
+            jsonable(
+                {
+                    "schema_version": SCHEMA_VERSION,
+                    "metrics": facts,
+                    "photos": entries,
+                    "mean": mean,
+                    "mean_of": counts,
+                    "failures": failures,
+                }
+            )
+        )
         return
     names = [metric.name for metric in loaded]
-    rows: list[list[Cell]] = [[entry["photo"], *(entry["scores"][name] for name in names)] for entry in entries]
+    rows: list[list[Cell]] = [
+        [entry["photo"], *(None if name in entry["undefined"] else entry["scores"][name] for name in names)] for entry in entries
+    ]
     if len(rows) > 1:
         rows.append(["mean", *(mean[name] for name in names)])
     write_sheet(["photo", *(names if csv else map(title, loaded))], rows, as_csv=csv, emphasis=len(rows) - 1 if len(rows) > 1 else None)
+    for entry in entries:
+        for reason in entry["undefined"].values():
+            terminal.say(f"{entry['photo']}: {reason}")
+    for name, count in counts.items():
+        if len(entries) > 1 and count < len(entries):
+            terminal.say(f"mean of {name}: over {count} of {len(entries)} photos, since it has no number for the others")
 
 
 def title(metric: Metric) -> str:

@@ -28,12 +28,14 @@ class PhotoTask:
         decision: what to do with it; its paths are absolute.
         label: its name in errors.
         context: of its folder, with the picks of this photo alone.
+        damaged: what is left of it is read.
     """
 
     data: bytes
     decision: Decision
     label: str
     context: FolderContext
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,14 +69,14 @@ def task_runner(session: Session) -> Callable[[PhotoTask], Finished]:
     def run(task: PhotoTask) -> Finished:
         source = task.decision.job.source
         assert source is not None  # a folder has files
-        photo = read_photo(task.data, name=source.name, label=task.label)
+        photo = read_photo(task.data, name=source.name, label=task.label, damaged=task.damaged)
         restorer = FolderRestorer(session, task.context)
         return with_encoded_files(restorer.restore(photo, task.decision, lambda stage, done, total: None))
 
     return run
 
 
-def pooled(pool: WorkerPool, restorer: FolderRestorer) -> RemoteRestorer:
+def pooled(pool: WorkerPool, restorer: FolderRestorer, damaged: bool = False) -> RemoteRestorer:
     """Restores the folder's photos as tasks of the pool."""
 
     def restore(data: bytes, decision: Decision) -> Finished:
@@ -83,7 +85,7 @@ def pooled(pool: WorkerPool, restorer: FolderRestorer) -> RemoteRestorer:
         placed = replace(decision, job=replace(job, source=job.source.resolve(), target=job.target.resolve()))
         picks = {key: pick for key, pick in context.picks.items() if key[0] == decision.target}
         root = context.root.resolve()
-        task = PhotoTask(data=data, decision=placed, label=label, context=replace(context, root=root, picks=picks))
+        task = PhotoTask(data=data, decision=placed, label=label, context=replace(context, root=root, picks=picks), damaged=damaged)
         finished = pool.work(task, label)
         if finished.encode is not None or not restorer.session.outputs.latents:
             stored_path(root, decision.target).unlink(missing_ok=True)  # the worker may be on a machine where it is not

@@ -95,7 +95,12 @@ def _made(value: Any, *_: object) -> Any:
 
 
 def run_folder(
-    decisions: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer, describe: Describe, small_files: SmallFiles
+    decisions: Sequence[Decision],
+    journal: FolderJournal,
+    restore: Restore | RemoteRestorer,
+    describe: Describe,
+    small_files: SmallFiles,
+    damaged: bool = False,
 ) -> Iterator[Report]:
     """Carry out the decisions: first what costs nothing, then the photos to restore, each reported as it ends.
 
@@ -105,6 +110,7 @@ def run_folder(
     Args:
         restore: called in this thread; a RemoteRestorer works in other processes, while files and journal are written here.
         describe: an error as one line and an exit code.
+        damaged: what is left of a damaged photo is read; a RemoteRestorer knows that itself.
         small_files: from target and record, the small files of a picture whose writing a kill cut short.
     """
     for decision in decisions:
@@ -115,7 +121,7 @@ def run_folder(
                 journal.seen_again(decision.target, *decision.moved)
             yield Report(decision, _IDLE[decision.act])
     todo = [decision for decision in decisions if decision.act == "restore"]
-    with closing(_stages(todo, journal, restore)) as stages:
+    with closing(_stages(todo, journal, restore, damaged)) as stages:
         for ended in stages:
             if ended.error is None:
                 yield ended.value
@@ -126,11 +132,13 @@ def run_folder(
                 yield Report(ended.item, "failed", error=ended.error)
 
 
-def _stages(todo: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer) -> Generator[Ended[Decision], None, None]:
+def _stages(
+    todo: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer, damaged: bool
+) -> Generator[Ended[Decision], None, None]:
     if isinstance(restore, RemoteRestorer):
         reading, work = _reader(journal, photo_bytes), _worker(restore.restore)
         return spread(todo, reading, work, _writer(journal), restore.workers, restore.stop)
-    return overlapped(todo, _reader(journal, read_photo), _worker(restore), _writer(journal))
+    return overlapped(todo, _reader(journal, partial(read_photo, damaged=damaged)), _worker(restore), _writer(journal))
 
 
 def _reader(journal: FolderJournal, load: Callable[[Path], Any]) -> Callable[[Decision], Any]:

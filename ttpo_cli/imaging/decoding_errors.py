@@ -13,6 +13,8 @@ def undecodable(label: str, data: bytes, format: str) -> TtpoError:
     chunk = wrong_checksum(data) if format == "png" else None
     if chunk is not None:
         return TtpoError(f"'{label}' is damaged, since the checksum of its {chunk} chunk is wrong: copy it again from where it came")
+    if format == "png" and data.rfind(b"IEND") < 0:
+        return TtpoError(f"'{label}' is cut short (no PNG end chunk): copy it again from where it came")
     if format == "jpeg" and not data.rstrip(b"\0").endswith(b"\xff\xd9"):
         return TtpoError(f"'{label}' is cut short (no JPEG end marker): copy it again from where it came")
     return TtpoError(f"'{label}' cannot be decoded: this {title} is cut short, damaged or of a rare kind; copy it again, or convert it")

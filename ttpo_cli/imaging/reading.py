@@ -19,9 +19,11 @@ from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, forei
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
+from ttpo_cli.imaging.salvage import salvage
 from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, channel_order, open_tiff
 from ttpo_cli.imaging.xmp import settle_xmp
 
+_PNG_END = b"IEND\xae\x42\x60\x82"
 _BY_PILLOW = ("bmp", "jpeg2000")  # the libvips of the wheel has no reader for them
 _SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 MAX_PIXELS = 200_000_000
@@ -49,10 +51,13 @@ class _Samples:
     notes: tuple[str, ...]
 
 
-def read_photo(source: Path | bytes, *, name: str | None = None, label: str | None = None, max_pixels: int = MAX_PIXELS) -> Photo:
+def read_photo(
+    source: Path | bytes, *, name: str | None = None, label: str | None = None, max_pixels: int = MAX_PIXELS, damaged: bool = False
+) -> Photo:
     """Read PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 or AVIF, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
-    name: what to call the photo instead of the path's name; label: what errors call it. EXIF orientation is applied, once. RGB and grey
+    name: what to call the photo instead of the path's name; label: what errors call it. damaged: read what is left of a JPEG or PNG that is cut short or damaged; without it only one of which every row is there.
+    EXIF orientation is applied, once. RGB and grey
     keep their profile and values; CMYK is converted to sRGB with its profile.
     Raises TtpoError, one line, for whatever is not a sound photo: missing, empty, truncated, of another kind, over `max_pixels` by its
     header, of values that make no picture.
@@ -65,9 +70,15 @@ def read_photo(source: Path | bytes, *, name: str | None = None, label: str | No
         data = as_png(data, label, max_pixels)
     try:
         image, kind_notes = _opened(data, kind, label, max_pixels)
-        _check_header(image, data, kind, label, max_pixels)
+        _check_header(image, label, max_pixels)
+        if kind == "png" and data.rfind(_PNG_END) < 0:  # libpng does not ask for the end chunk
+            image, kind_notes = _salvaged(data, kind, label, damaged)
         exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
-        samples = _decode(image, data, kind, label)
+        try:
+            samples = _decode(image, data, kind, label)
+        except pyvips.Error:
+            image, kind_notes = _salvaged(data, kind, label, damaged)
+            samples = _decode(image, data, kind, label)
     except pyvips.Error as error:
         raise undecodable(label, data, kind) from error
     upright = _UPRIGHT.get(_number(image, "orientation"), _UPRIGHT[1])(samples.values)
@@ -146,14 +157,24 @@ def _opened(data: bytes, kind: str, label: str, max_pixels: int) -> tuple[pyvips
     return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error"), ()
 
 
-def _check_header(image: pyvips.Image, data: bytes, format: str, label: str, max_pixels: int) -> None:
-    """Refuse, before anything is decoded, what is too large to be a photo or cut off before its end mark."""
+def _salvaged(data: bytes, kind: str, label: str, damaged: bool) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """The picture as far as it is there, and a note. Raises TtpoError where too little is, or less than all and `damaged` is not asked."""
+    found = salvage(data, kind)
+    refusal = undecodable(label, data, kind)
+    if found is None or found.rows == 0 and not damaged:
+        raise refusal
+    if not found.whole and not damaged:
+        left = "" if found.rows is None else f", {found.rows:.0%} of its rows are there"
+        raise TtpoError(f"{refusal}; --damaged reads what is left{left}")
+    return pyvips.Image.new_from_buffer(found.data, "", access="sequential", fail_on="none"), (f"the file is {found.in_words()}",)
+
+
+def _check_header(image: pyvips.Image, label: str, max_pixels: int) -> None:
+    """Refuse, before anything is decoded, what is too large to be a photo."""
     pixels = image.width * image.height
     if pixels > max_pixels:
         size = f"{image.width}x{image.height} pixels"
         raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if that is right")
-    if format == "png" and data.rfind(b"IEND\xae\x42\x60\x82") < 0:  # libpng does not ask for the end chunk
-        raise TtpoError(f"'{label}' is cut short (no PNG end chunk): copy it again from where it came")
     if str(image.format) not in _DEPTHS:
         raise TtpoError(f"'{label}' holds {image.format} samples: convert it to 8 or 16 bit integers")
 

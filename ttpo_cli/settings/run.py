@@ -81,4 +81,7 @@ class RunOptions:
     select: Literal["metrics", "ask", "later"] = option(
         "metrics", "Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", panel=MODEL
     )
+    damaged: bool = option(
+        False, "Read what is left of JPEG and PNG files that are cut short or damaged, and say how much.", flag="--damaged", panel=FILES
+    )
     dry_run: bool = option(False, "Report what would be done, and write nothing.", flag="--dry-run", panel=FILES)

@@ -89,3 +89,18 @@ def test_what_is_not_read_stands_in_the_journal_and_in_the_report_until_it_is_re
     assert "camera raw file" in rows["y.dng"]
     assert "HEIC photo" in page.read_text()
     assert (album.parent / "album_ttpo" / "z.gif.png").is_file()
+
+
+def test_damaged_reads_what_is_left_of_photos_by_themselves_and_in_folders(photo, capsys):
+    album = photo.parent / "album"
+    album.mkdir()
+    stream = io.BytesIO()
+    Image.effect_noise((64, 64), 60).save(stream, "JPEG")
+    (album / "cut.jpg").write_bytes(stream.getvalue()[: len(stream.getvalue()) * 2 // 3])
+    for arguments in ([str(album / "cut.jpg")], [str(album)]):
+        assert program(["restore", *arguments, "--no-ttpo"]) == 1
+        assert "--damaged reads what is left" in capsys.readouterr().err
+        assert program(["restore", *arguments, "--no-ttpo", "--damaged", "-v"]) == 0
+        assert "of its rows are there" in capsys.readouterr().err
+        for made in album.glob("*_ttpo*"):
+            made.unlink()

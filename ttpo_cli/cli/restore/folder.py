@@ -67,8 +67,8 @@ def restore_folder(
         summary.terminal.say(f"{root}: {total} of {counted(len(decisions), 'photo')} to restore")
         counts, done, began = Counter[str](), 0, time.perf_counter()
         with summary.terminal.progress("folder") as on_step:
-            restore = partial(restorer.restore, on_step=on_step) if pool is None else pooled(pool, restorer)
-            for report in run_folder(decisions, journal, restore, _described, restorer.sidecar):
+            restore = partial(restorer.restore, on_step=on_step) if pool is None else pooled(pool, restorer, request.run.damaged)
+            for report in run_folder(decisions, journal, restore, _described, restorer.sidecar, request.run.damaged):
                 counts[report.outcome] += 1
                 if report.decision.act == "restore":
                     done += 1

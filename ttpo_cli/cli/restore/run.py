@@ -77,7 +77,7 @@ def _restore_single(job: Job, load: Callable[[], Session], request: RestoreReque
         return
     photo, label = None, "standard input" if job.source is None else str(job.source)
     with summary.attempt(label):
-        photo = _read(job, request.run.outputs.overwrite)
+        photo = _read(job, request.run.outputs.overwrite, request.run.damaged)
     if photo is None:
         return
     session = load()
@@ -97,9 +97,9 @@ def _skip(job: Job, summary: RunSummary) -> bool:
     return True
 
 
-def _read(job: Job, overwrite: bool) -> Photo:
+def _read(job: Job, overwrite: bool, damaged: bool) -> Photo:
     """The photo, if it can be read and its result can be written."""
-    photo = read_photo(sys.stdin.buffer.read() if job.source is None else job.source)
+    photo = read_photo(sys.stdin.buffer.read() if job.source is None else job.source, damaged=damaged)
     if job.target is not None:
         check_target(job.target, source=job.source, overwrite=overwrite)
     return photo
