@@ -80,18 +80,8 @@ def write_scores(
     mean = mean_rows([{"rows": {"mean": jsonable(entry["scores"])}} for entry in entries]).get("mean", {})
     if json:
         facts = [describe(metric) for metric in loaded]
-        write_json(
-            jsonable(
-                {
-                    "schema_version": SCHEMA_VERSION,
-                    "metrics": facts,
-                    "photos": entries,
-                    "mean": mean,
-                    "mean_of": counts,
-                    "failures": failures,
-                }
-            )
-        )
+        found = {"photos": entries, "mean": mean, "mean_of": counts, "failures": failures}
+        write_json(jsonable({"schema_version": SCHEMA_VERSION, "metrics": facts, **found}))
         return
     names = [metric.name for metric in loaded]
     rows: list[list[Cell]] = [

@@ -19,7 +19,7 @@ from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, forei
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.photo import Metadata, Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
-from ttpo_cli.imaging.salvage import salvage
+from ttpo_cli.imaging.salvage import open_damaged
 from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, channel_order, open_tiff
 from ttpo_cli.imaging.xmp import settle_xmp
 
@@ -56,9 +56,9 @@ def read_photo(
 ) -> Photo:
     """Read PNG, JPEG, TIFF, WebP, GIF, BMP, JPEG 2000 or AVIF, from a path or from bytes (stdin), 8 or 16 bit (float TIFF becomes 16 bit).
 
-    name: what to call the photo instead of the path's name; label: what errors call it. damaged: read what is left of a JPEG or PNG that is cut short or damaged; without it only one of which every row is there.
-    EXIF orientation is applied, once. RGB and grey
-    keep their profile and values; CMYK is converted to sRGB with its profile.
+    name: what to call the photo instead of the path's name; label: what errors call it. damaged: read what is left of a JPEG or PNG that
+    is cut short or damaged; without it, only one of which every row is there is read. EXIF orientation is applied, once. RGB and grey
+    keep their profile and values; CMYK and Lab are converted to sRGB.
     Raises TtpoError, one line, for whatever is not a sound photo: missing, empty, truncated, of another kind, over `max_pixels` by its
     header, of values that make no picture.
     """
@@ -72,12 +72,12 @@ def read_photo(
         image, kind_notes = _opened(data, kind, label, max_pixels)
         _check_header(image, label, max_pixels)
         if kind == "png" and data.rfind(_PNG_END) < 0:  # libpng does not ask for the end chunk
-            image, kind_notes = _salvaged(data, kind, label, damaged)
+            image, kind_notes = open_damaged(data, kind, label, damaged)
         exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
         try:
             samples = _decode(image, data, kind, label)
         except pyvips.Error:
-            image, kind_notes = _salvaged(data, kind, label, damaged)
+            image, kind_notes = open_damaged(data, kind, label, damaged)
             samples = _decode(image, data, kind, label)
     except pyvips.Error as error:
         raise undecodable(label, data, kind) from error
@@ -155,18 +155,6 @@ def _opened(data: bytes, kind: str, label: str, max_pixels: int) -> tuple[pyvips
     if kind == "tiff":
         return open_tiff(data, label, max_pixels)
     return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error"), ()
-
-
-def _salvaged(data: bytes, kind: str, label: str, damaged: bool) -> tuple[pyvips.Image, tuple[str, ...]]:
-    """The picture as far as it is there, and a note. Raises TtpoError where too little is, or less than all and `damaged` is not asked."""
-    found = salvage(data, kind)
-    refusal = undecodable(label, data, kind)
-    if found is None or found.rows == 0 and not damaged:
-        raise refusal
-    if not found.whole and not damaged:
-        left = "" if found.rows is None else f", {found.rows:.0%} of its rows are there"
-        raise TtpoError(f"{refusal}; --damaged reads what is left{left}")
-    return pyvips.Image.new_from_buffer(found.data, "", access="sequential", fail_on="none"), (f"the file is {found.in_words()}",)
 
 
 def _check_header(image: pyvips.Image, label: str, max_pixels: int) -> None:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyvips
 
-from ttpo_cli.imaging.decoding_errors import wrong_checksum
+from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.decoding_errors import undecodable, wrong_checksum
 
 _END = b"\xff\xd9"
 # Bits that a decoder may find where a file ends; rows that come out alike whatever follows are there. None of these is a marker.
@@ -40,6 +41,21 @@ def salvage(data: bytes, format: str) -> Salvaged | None:
         return {"jpeg": _jpeg, "png": _png}[format](data)
     except (KeyError, struct.error, pyvips.Error, zlib.error, ValueError):
         return None
+
+
+def open_damaged(data: bytes, kind: str, label: str, wanted: bool) -> tuple[pyvips.Image, tuple[str, ...]]:
+    """The picture as far as it is there, not decoded yet, and a note.
+
+    wanted: whether less than all is wanted. Raises TtpoError where too little is there, or less than all and it is not wanted.
+    """
+    found = salvage(data, kind)
+    refusal = undecodable(label, data, kind)
+    if found is None or (found.rows == 0 and not wanted):
+        raise refusal
+    if not found.whole and not wanted:
+        left = "" if found.rows is None else f", {found.rows:.0%} of its rows are there"
+        raise TtpoError(f"{refusal}; --damaged reads what is left{left}")
+    return pyvips.Image.new_from_buffer(found.data, "", access="sequential", fail_on="none"), (f"the file is {found.in_words()}",)
 
 
 def _jpeg(data: bytes) -> Salvaged | None:
