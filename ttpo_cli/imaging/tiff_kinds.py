@@ -1,6 +1,7 @@
 """Rarer kinds of TIFF, made into what libvips reads: Lab, 64-bit floats, 12 bits, ZSTD; and what extra channels mean (TIFF 6.0)."""
 
 import struct
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -104,7 +105,7 @@ def _described(image: pyvips.Image, directory: Directory) -> pyvips.Image:
     """A picture made from an array, with what the directory says of it."""
     image = image.copy()
     for tag, name in _BLOBS.items():
-        blob = directory.blob(tag)
+        blob: Any = directory.blob(tag)
         if blob is not None:
             image.set_type(pyvips.GValue.blob_type, name, blob)
     if 274 in directory.values:
