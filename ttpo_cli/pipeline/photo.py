@@ -89,7 +89,7 @@ def restore_photo(
         photo_id=photo.content_hash,
         alternatives=alternatives,
         agreement=plan.agreement(settings),
-        scene=_scene(photo.pixels, restored, plan, engine) if optimised else None,
+        scene=_scene(shown.pixels, restored, plan, engine) if optimised else None,
     )
     if not optimised:
         outcome = of_restored(restored, subject.guard(settings.guard))
