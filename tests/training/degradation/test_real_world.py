@@ -114,7 +114,7 @@ def test_crops_of_a_real_run_are_worn_anew_and_bicubic_ones_left_alone() -> None
     hq = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8)
     lq = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     assert degraded(hq, lq, 4, DataOptions(), step_generator(0, 0)) is lq
-    assert degraded(hq, lq, 4, DataOptions("real", "pairs"), step_generator(0, 0)) is lq
+    assert degraded(hq, lq, 4, DataOptions(degradation="real", lq="pairs"), step_generator(0, 0)) is lq
     first, other = (degraded(hq, lq, 4, DataOptions("real"), step_generator(0, step)) for step in range(2))
     assert first.shape == lq.shape
     assert not torch.equal(first, other)
