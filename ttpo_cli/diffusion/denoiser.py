@@ -9,6 +9,10 @@ from torch import Tensor
 Denoise = Callable[[Tensor, Tensor, Tensor | None], Tensor]
 
 
+# The two numbers of a clean photo, as of `degradation_numbers`.
+CLEAN = (0.75, 1.0)
+
+
 @dataclass(frozen=True)
 class Scene:
     """What a prior can be conditioned on.
@@ -21,7 +25,7 @@ class Scene:
 
     restored: Tensor
     photo: Tensor | None = None
-    degradation: tuple[float, float] = (0.75, 1.0)
+    degradation: tuple[float, float] = CLEAN
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from PIL import Image
 from torch import Tensor
 
 from ttpo_cli.metrics.metric import Metric
-from ttpo_cli.metrics.psnr import on_8_bit_grid
 
 # Below this the sixth scale has fewer than 8 px, and a shorter list of scales meets weights that were fitted to others.
 MINIMUM = 225
@@ -41,7 +40,7 @@ def ssimulacra2(image: Tensor, reference: Tensor) -> Tensor:
 def _png(image: Tensor) -> io.BytesIO:
     """(3, H, W) as a PNG in memory, since the package reads files."""
     stream = io.BytesIO()
-    pixels = (255 * on_8_bit_grid(image)).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    pixels = (255 * image.clamp(0, 1)).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     Image.fromarray(pixels).save(stream, "PNG", compress_level=1)
     stream.seek(0)
     return stream

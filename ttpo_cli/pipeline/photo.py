@@ -7,7 +7,6 @@ from torch import Tensor
 
 from ttpo_cli.backbones.inference import restore
 from ttpo_cli.device.stage_timer import Bytes, StageTimer, greatest
-from ttpo_cli.diffusion.denoiser import Scene
 from ttpo_cli.diffusion.priors.embedded import degradation_numbers
 from ttpo_cli.imaging.hidden_colour import fill_hidden
 from ttpo_cli.imaging.photo import Photo
@@ -89,8 +88,9 @@ def restore_photo(
         photo_id=photo.content_hash,
         alternatives=alternatives,
         agreement=plan.agreement(settings),
-        scene=_scene(shown.pixels, restored, plan, engine) if optimised else None,
     )
+    if optimised and engine.tools is not None and engine.tools.prior.sees_photo:
+        subject = _seen(subject, shown.pixels, plan)
     if not optimised:
         outcome = of_restored(restored, subject.guard(settings.guard))
         outcome = replace(outcome, reason=plan.without_stages or outcome.reason)
@@ -122,17 +122,13 @@ def _restored(
     return image, made.notes
 
 
-def _scene(pixels: Tensor, restored: Tensor, plan: PhotoPlan, engine: Engine) -> Scene:
-    """What the prior is conditioned on: where it sees the photo, that and how degraded it is."""
-    if engine.tools is None or not engine.tools.prior.sees_photo or plan.inspection is None:
-        return Scene(restored)
-    size = (restored.shape[-2], restored.shape[-1])
+def _seen(subject: Subject, pixels: Tensor, plan: PhotoPlan) -> Subject:
+    """The subject with what a prior that sees the photo is given besides: the photo, enlarged, and how degraded it is."""
+    assert plan.inspection is not None  # plan_photo looked, for such a prior
+    size = (subject.restored.shape[-2], subject.restored.shape[-1])
     detail = plan.inspection.effective_resolution * min(1.0, max(pixels.shape[-2:]) / max(size))
-    return Scene(
-        restored=restored,
-        photo=imresize(pixels, size=size).clamp(0, 1).to(restored),
-        degradation=degradation_numbers(expected_agreement(plan.inspection, 1.0), detail),
-    )
+    photo = imresize(pixels, size=size).clamp(0, 1).to(subject.restored)
+    return replace(subject, photo=photo, degradation=degradation_numbers(expected_agreement(plan.inspection, 1.0), detail))
 
 
 def _alternatives(photo: Photo, plan: PhotoPlan, engine: Engine, settings: Settings, observer: Observer) -> list[Alternative]:

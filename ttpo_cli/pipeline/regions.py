@@ -76,8 +76,7 @@ def in_regions(subject: Subject, engine: Engine, settings: Settings, side: int, 
     labels = [other.label for other in subject.alternatives]
     outcomes: list[Outcome] = []
 
-    scene = subject.scene
-    photo = None if scene is None else scene.photo
+    photo = subject.photo
 
     def region(tile: Tensor) -> Tensor:
         image, *others = tile.split(3, dim=1)
@@ -88,7 +87,8 @@ def in_regions(subject: Subject, engine: Engine, settings: Settings, side: int, 
             photo_id=f"{subject.photo_id}/{len(outcomes)}",
             alternatives=tuple(Alternative(*pair) for pair in zip(labels, others, strict=True)),
             agreement=subject.agreement,
-            scene=None if scene is None else replace(scene, restored=image, photo=shown),
+            photo=shown,
+            degradation=subject.degradation,
         )
         outcome = optimised(part, engine, settings, METRICS_CHOOSE, within)
         outcomes.append(outcome.without_images())

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.device.stage_timer import StageTimer
-from ttpo_cli.diffusion.denoiser import CallCounter, Denoise, Prior, Scene
+from ttpo_cli.diffusion.denoiser import CLEAN, CallCounter, Denoise, Prior, Scene
 from ttpo_cli.imaging.colour import is_grey, without_colour
 from ttpo_cli.imaging.tiles import pad_reflect
 from ttpo_cli.imaging.wavelets import replace_low_band
@@ -54,7 +54,8 @@ class Subject:
         photo_id: What the seeds derive from: the hash of the photo's bytes, and the number of the region.
         alternatives: Other restorations of the same size.
         agreement: How well the scene itself agrees with `lq`, dB, as far as is known: more than that may not be asked of a result.
-        scene: What the prior is conditioned on; None: on the restored image alone.
+        photo: What it was restored from, enlarged to its size, for a prior that sees it; None for others.
+        degradation: How degraded the photo is, as of `degradation_numbers`.
     """
 
     restored: Tensor
@@ -62,7 +63,13 @@ class Subject:
     photo_id: str
     alternatives: tuple[Alternative, ...] = ()
     agreement: float = ROUNDING
-    scene: Scene | None = None
+    photo: Tensor | None = None
+    degradation: tuple[float, float] = CLEAN
+
+    @property
+    def scene(self) -> Scene:
+        """What the prior is conditioned on."""
+        return Scene(self.restored, self.photo, self.degradation)
 
     @property
     def scale(self) -> float:
@@ -76,11 +83,8 @@ class Subject:
     def on(self, device: torch.device) -> "Subject":
         """The same in the memory of a device."""
         moved = tuple(replace(one, image=one.image.to(device)) for one in self.alternatives)
-        scene = self.scene
-        if scene is not None:
-            photo = None if scene.photo is None else scene.photo.to(device)
-            scene = replace(scene, restored=scene.restored.to(device), photo=photo)
-        return replace(self, restored=self.restored.to(device), lq=self.lq.to(device), alternatives=moved, scene=scene)
+        photo = None if self.photo is None else self.photo.to(device)
+        return replace(self, restored=self.restored.to(device), lq=self.lq.to(device), alternatives=moved, photo=photo)
 
 
 @dataclass(frozen=True)
@@ -174,7 +178,7 @@ class StageContext:
 
 def stage_context(subject: Subject, tools: Tools, settings: Settings) -> StageContext:
     """The context of one photo, which is on the device that computes."""
-    canvas = prepare(subject.scene or Scene(subject.restored), tools.prior)
+    canvas = prepare(subject.scene, tools.prior)
     batch = settings.candidates.batch or automatic_batch(canvas.pixels, subject.restored.device)
     return StageContext(
         restored=subject.restored,

@@ -93,10 +93,8 @@ def draw_degrade_options(restorer: Restorer, generator: torch.Generator) -> Degr
     return DegradeOptions(1, blur=0.8 * chance[1], noise=10 * chance[3] if chance[2] < 0.6 else 0.0, jpeg=int(25 + 65 * chance[5]))
 
 
-def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], options: BankOptions) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (restored, truth) of each crop: photos and restorers in turn, the rest seeded."""
-    count, side = options.count, options.side
-    generator = torch.Generator().manual_seed(options.seed)
+def photos_in_turn(photos: Sequence[Path], count: int, generator: torch.Generator) -> Iterator[Tensor]:
+    """The photo of each of `count` crops, uint8 (3, H, W): in a drawn order, as many crops of one photo after each other as there are."""
     order = torch.randperm(len(photos), generator=generator).tolist()
     cached: tuple[int, Tensor] | None = None
     per_photo = max(1, -(-count // len(photos)))
@@ -104,7 +102,14 @@ def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], options: BankOpt
         number = order[(index // per_photo) % len(photos)]
         if cached is None or cached[0] != number:
             cached = (number, read_uint8(photos[number]))
-        pixels = cached[1]
+        yield cached[1]
+
+
+def make_bank(photos: Sequence[Path], ways: Sequence[Restorer], options: BankOptions) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (restored, truth) of each crop: photos and restorers in turn, the rest seeded."""
+    side = options.side
+    generator = torch.Generator().manual_seed(options.seed)
+    for index, pixels in enumerate(photos_in_turn(photos, options.count, generator)):
         top, left = (int(torch.randint(max(1, size - side + 1), (1,), generator=generator)) for size in pixels.shape[1:])
         truth = to_float(pixels[None, :, top : top + side, left : left + side])
         way = ways[index % len(ways)]

@@ -15,8 +15,8 @@ from ttpo_cli.inspection.agreement import expected_agreement
 from ttpo_cli.inspection.inspection import inspect_pixels
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.cache import checksum, read_cached, write_cached
-from ttpo_cli.training.crop_bank import BankOptions
-from ttpo_cli.training.data import dihedral, read_uint8, to_float, to_uint8
+from ttpo_cli.training.crop_bank import BankOptions, photos_in_turn
+from ttpo_cli.training.data import dihedral, to_float, to_uint8
 from ttpo_cli.training.degradation.real_world import degrade_twice
 from ttpo_cli.weights.checkpoint import load_checkpoint
 
@@ -86,14 +86,8 @@ def ways_of(backbones: Sequence[Backbone]) -> list[Way]:
 def make_degraded(photos: Sequence[Path], ways: Sequence[Way], options: BankOptions, device: torch.device) -> Iterator[dict[str, Tensor]]:
     """Yield the tensors of each entry: photos and ways in turn, the rest seeded."""
     generator = torch.Generator().manual_seed(options.seed)
-    order = torch.randperm(len(photos), generator=generator).tolist()
-    per_photo = max(1, -(-options.count // len(photos)))
-    cached: tuple[int, Tensor] | None = None
-    for index in range(options.count):
-        number = order[(index // per_photo) % len(photos)]
-        if cached is None or cached[0] != number:
-            cached = (number, read_uint8(photos[number]))
-        truth = _draw_truth(cached[1], options.side, generator)
+    for index, pixels in enumerate(photos_in_turn(photos, options.count, generator)):
+        truth = _draw_truth(pixels, options.side, generator)
         way = ways[index % len(ways)]
         made = degraded_and_restored(truth, way, device, generator)
         yield made | {"truth": to_uint8(truth)[0], "ways": torch.tensor(index % len(ways), dtype=torch.int32)}

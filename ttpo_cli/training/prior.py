@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.diffusion.priors.embedded import WEAK_ANCHOR, HaarDenoiser, UNetSize, join_condition, precondition, prior_metadata
+from ttpo_cli.diffusion.priors.embedded import WEAK_ANCHOR, HaarDenoiser, UNetSize, join_condition, precondition, prior_metadata, to_signed
 from ttpo_cli.diffusion.sampler import integrate
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.wavelets import haar_dwt
@@ -149,11 +149,11 @@ def restored_examples(
 
     def draw(batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         restored, truth = draw_bank_crops(bank, batch, options.crop, generator)
-        return signed(restored), signed(truth)
+        return to_signed(restored), to_signed(truth)
 
     return Examples(
         draw=draw,
-        held=(signed(to_float(other.restored[:HELD_CROPS])), signed(to_float(other.truth[:HELD_CROPS]))),
+        held=(to_signed(to_float(other.restored[:HELD_CROPS])), to_signed(to_float(other.truth[:HELD_CROPS]))),
         deviations=band_deviations(bank, options.size),
         kinds=tuple(way.name for way in ways),
     )
@@ -178,11 +178,11 @@ def degraded_examples(
 
     def draw(batch: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         photo, restored, truth, numbers = draw_degraded(bank, batch, options.crop, 2**options.transforms, generator)
-        return join_condition(signed(restored), signed(photo), numbers), signed(truth)
+        return join_condition(to_signed(restored), to_signed(photo), numbers), to_signed(truth)
 
     middle = (options.side - options.crop) // 2 // options.size.multiple * options.size.multiple
     window = (slice(HELD_CROPS), ..., slice(middle, middle + options.crop), slice(middle, middle + options.crop))
-    photo, restored, truth = (signed(to_float(crops[window])) for crops in (other.photo, other.restored, other.truth))
+    photo, restored, truth = (to_signed(to_float(crops[window])) for crops in (other.photo, other.restored, other.truth))
     return Examples(
         draw=draw,
         held=(join_condition(restored, photo, other.numbers[:HELD_CROPS]), truth),
@@ -191,15 +191,10 @@ def degraded_examples(
     )
 
 
-def signed(image: Tensor) -> Tensor:
-    """[0, 1] -> [-1, 1]."""
-    return image * 2 - 1
-
-
 def band_deviations(bank: Bank | DegradedBank, size: UNetSize, most: int = 400) -> Tensor:
     """sigma_data (2, bands) on [-1, 1] images: row 0 about what a dropped condition leaves, row 1 about the restored image."""
     stride = max(1, len(bank.truth) // most)
-    truth, restored = (signed(to_float(crops[::stride])) for crops in (bank.truth, bank.restored))
+    truth, restored = (to_signed(to_float(crops[::stride])) for crops in (bank.truth, bank.restored))
     left = WEAK_ANCHOR if size.sees_photo else 0.0
     rows = []
     for bands in (truth - left * restored, truth - restored):

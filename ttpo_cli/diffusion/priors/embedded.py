@@ -246,7 +246,7 @@ def haar_prior(name: str, denoise: Denoise, size: UNetSize, sha256: str | None =
     return Prior(
         name=name,
         denoise=denoise,
-        encode=_to_signed,
+        encode=to_signed,
         decode=_to_unit,
         multiple=size.multiple,
         sha256=sha256,
@@ -260,10 +260,11 @@ def haar_prior(name: str, denoise: Denoise, size: UNetSize, sha256: str | None =
 def _condition_of(scene: Scene) -> Tensor:
     photo = scene.restored if scene.photo is None else scene.photo
     numbers = scene.restored.new_tensor(scene.degradation).expand(len(scene.restored), -1)
-    return join_condition(_to_signed(scene.restored), _to_signed(photo), numbers)
+    return join_condition(to_signed(scene.restored), to_signed(photo), numbers)
 
 
-def _to_signed(image: Tensor) -> Tensor:
+def to_signed(image: Tensor) -> Tensor:
+    """[0, 1] -> [-1, 1]."""
     return image * 2 - 1
 
 
