@@ -234,7 +234,7 @@ def test_exif_and_xmp_too_long_for_jpeg_are_left_out_and_said() -> None:
     exif = camera_exif()
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + b"x" * 70000
     photo = replace(source_photo("png"), metadata=Metadata(exif=exif_blob(exif), xmp=XMP + b" " * 70000))
-    assert losses(photo, Encoding(format="jpeg")) == ("EXIF was left out: JPEG cannot hold it", "XMP was left out: JPEG cannot hold it")
+    assert losses(photo, Encoding(format="jpeg")) == ("left out: what JPEG cannot hold: EXIF of more than 64 KB, XMP of more than 64 KB",)
     image, _ = reread(photo, "jpeg")
     assert len(image.getexif()) == 0
     for format in ("png", "webp", "tiff"):
@@ -249,7 +249,7 @@ def test_a_grey_profile_stays_with_grey_and_is_left_out_of_webp_which_has_none()
     grey_profile = b"\0" * 16 + b"GRAY" + b"\0" * 16 + b"acsp" + bytes(88)
     ramp = torch.linspace(0, 1, 64).reshape(1, 1, 8, 8).repeat(1, 3, 1, 1)
     photo = Photo(ramp, None, True, 8, "png", Metadata(icc=grey_profile), "0" * 64, "photo.png")
-    assert losses(photo, Encoding(format="webp")) == ("ICC was left out: WebP cannot hold it",)
+    assert losses(photo, Encoding(format="webp")) == ("left out: what WebP cannot hold: a profile of grey values",)
     assert "icc_profile" not in reread(photo, "webp")[0].info
     for format in ("png", "jpeg", "tiff"):
         assert losses(photo, Encoding(format=format)) == ()

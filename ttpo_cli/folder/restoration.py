@@ -168,7 +168,7 @@ def settings_by_ending(jobs: Sequence[Job], session: Session, of_candidates: boo
 
     of_candidates: without the fusion of the metrics, so that a pick outlives other weights. Candidates depend on it only with halving.
     """
-    options, settings, encoding = vars(session.options), recorded_texts(session.settings), vars(session.outputs.encoding)
+    options, settings, encoding = vars(session.options), recorded_texts(session.settings), session.outputs.encoding.hashed()
     if of_candidates and not session.settings.candidates.halving:
         del settings["selection"]
     names = ("scale", "task", "blend", "precision", *(("metrics",) if session.settings.ttpo else ()))

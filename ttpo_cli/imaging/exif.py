@@ -33,12 +33,26 @@ class Directory:
 
 @dataclass
 class Exif:
-    """order: "<" or ">"; note_offset: where the maker note stood, None if it may move; damaged: entries that pointed nowhere, left out."""
+    """A whole EXIF.
+
+    Attributes:
+        order: "<" or ">".
+        note_offset: where the maker note stood, None if it may move.
+        damaged: entries that pointed nowhere, left out.
+        has_thumbnail: whether a second directory followed, which is left out.
+    """
 
     order: str
     root: Directory
     note_offset: int | None = None
     damaged: int = 0
+    has_thumbnail: bool = False
+
+    @property
+    def orientation(self) -> int | None:
+        """As it is stated, possible or not; None where it is not."""
+        entry = self.root.entries.get(ORIENTATION)
+        return None if entry is None else int.from_bytes(entry.data[:2], "little" if self.order == "<" else "big")
 
 
 def read_exif(data: bytes, tags: frozenset[int] | None = None) -> Exif:
@@ -52,7 +66,18 @@ def read_exif(data: bytes, tags: frozenset[int] | None = None) -> Exif:
     exif = Exif(orders[data[:4]], Directory())
     (offset,) = struct.unpack_from(exif.order + "I", data, 4)
     exif.root = _read_directory(data, offset, exif, _ROOT, tags)
+    exif.has_thumbnail = _next_directory(data, offset, exif.order) is not None
     return exif
+
+
+def _next_directory(data: bytes, offset: int, order: str) -> int | None:
+    """Where the directory after the one at `offset` lies; None where there is none."""
+    count = _entry_count(data, offset, order)
+    behind = offset + 2 + 12 * (count or 0)
+    if count is None or behind + 4 > len(data):
+        return None
+    (following,) = struct.unpack_from(order + "I", data, behind)
+    return following if following and _entry_count(data, following, order) else None
 
 
 def _read_directory(data: bytes, offset: int, exif: Exif, name: int, tags: frozenset[int] | None) -> Directory:

@@ -5,21 +5,8 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from ttpo_cli.imaging.jpeg_tables import Table
+from ttpo_cli.imaging.metadata.carried import Metadata
 from ttpo_cli.imaging.resize import imresize
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a file carries as well as pixels. EXIF and XMP describe the upright pixels: orientation 1, no thumbnail.
-
-    exif: a TIFF structure, without the "Exif" marker of JPEG; icc: the profile the pixels' values are to be read with;
-    resolution: horizontal and vertical pixels a millimetre, None where the file says nothing.
-    """
-
-    exif: bytes | None = None
-    icc: bytes | None = None
-    xmp: bytes | None = None
-    resolution: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

@@ -12,20 +12,19 @@ from torch import Tensor
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.decoding_errors import undecodable
-from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS, EXIF_MARKER
-from ttpo_cli.imaging.exif import Exif, exif_bytes, read_exif, settle
+from ttpo_cli.imaging.exif import exif_bytes
 from ttpo_cli.imaging.float_range import to_unit_range
-from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, RAW_SUFFIXES, foreign_kind, format_of_name, sniff_format, written_format
+from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, format_of_name, sniff_format, written_format
 from ttpo_cli.imaging.jpeg_tables import luminance_table
-from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.metadata.carried import Metadata, true_for
+from ttpo_cli.imaging.metadata.finding import Found, find_metadata, orientation_of
+from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
 from ttpo_cli.imaging.salvage import open_damaged
 from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, channel_order, open_tiff
-from ttpo_cli.imaging.xmp import settle_xmp
 
 _PNG_END = b"IEND\xae\x42\x60\x82"
 _BY_PILLOW = ("bmp", "jpeg2000")  # the libvips of the wheel has no reader for them
-_SUBFILE_TYPE, _SUB_DIRECTORIES = 254, 330
 MAX_PIXELS = 200_000_000
 _DEPTHS = {"uchar": 8, "ushort": 16, "float": 16, "uint": 16}
 # EXIF orientation -> the upright picture of a stored one, both (H, W, bands).
@@ -66,6 +65,7 @@ def read_photo(
     data = photo_bytes(source) if isinstance(source, Path) else source
     kind = sniff_format(data[:64], label)
     format, content_hash = written_format(kind), hashlib.sha256(data).hexdigest()
+    given = data
     if kind in _BY_PILLOW:
         data = as_png(data, label, max_pixels)
     try:
@@ -73,7 +73,7 @@ def read_photo(
         _check_header(image, label, max_pixels)
         if kind == "png" and data.rfind(_PNG_END) < 0:  # libpng does not ask for the end chunk
             image, kind_notes = open_damaged(data, kind, label, damaged)
-        exif, exif_notes = _file_exif(data, label) if format == "tiff" else _embedded_exif(image)
+        found = find_metadata(given, kind, label, image)
         try:
             samples = _decode(image, data, kind, label)
         except pyvips.Error:
@@ -81,7 +81,7 @@ def read_photo(
             samples = _decode(image, data, kind, label)
     except pyvips.Error as error:
         raise undecodable(label, data, kind) from error
-    upright = _UPRIGHT.get(_number(image, "orientation"), _UPRIGHT[1])(samples.values)
+    upright = _UPRIGHT.get(_orientation(image, found, kind), _UPRIGHT[1])(samples.values)
     tensor, float_notes = _tensor(upright, label)
     planes, extra = tensor.split([tensor.shape[1] - samples.extra, samples.extra], dim=1)
     colours = 3 if planes.shape[1] >= 3 else 1
@@ -93,10 +93,15 @@ def read_photo(
         grey=colours == 1,
         bit_depth=_DEPTHS[str(image.format)],
         format=format,
-        metadata=_metadata(image, exif, samples.icc, width, height),
+        metadata=_metadata(image, found, samples.icc, width, height),
         content_hash=content_hash,
         name=photo_name,
-        notes=_kind_notes(photo_name, kind) + kind_notes + _frame_notes(image, data, kind) + samples.notes + exif_notes + float_notes,
+        notes=_kind_notes(photo_name, kind)
+        + kind_notes
+        + _frame_notes(image, data, kind)
+        + samples.notes
+        + tuple(found.notes)
+        + float_notes,
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
         extra=extra.contiguous() if samples.extra else None,
     )
@@ -211,48 +216,25 @@ def _tensor(values: np.ndarray, label: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], notes
 
 
-def _file_exif(data: bytes, label: str) -> tuple[Exif | None, tuple[str, ...]]:
-    """The EXIF of a TIFF, which is spread over the file itself, and notes. Raises TtpoError for a camera raw file stored as TIFF."""
-    if data[2:4] in (b"+\0", b"\0+"):
-        return None, ("it is a BigTIFF, whose EXIF is not kept",)
-    try:
-        exif = read_exif(data, DESCRIPTIVE_TAGS | {_SUBFILE_TYPE, _SUB_DIRECTORIES})
-    except ValueError as error:
-        raise TtpoError(f"'{label}' is cut short or damaged ({error}): copy it again from where it came") from error
-    exif.note_offset = None
-    reduced = exif.root.entries.pop(_SUBFILE_TYPE, None)
-    has_more = exif.root.entries.pop(_SUB_DIRECTORIES, None) is not None
-    if Path(label).suffix.lower() in RAW_SUFFIXES or (has_more and reduced is not None and any(reduced.data)):
-        raise foreign_kind(label, "a camera raw file")
-    return exif, ()
-
-
-def _embedded_exif(image: pyvips.Image) -> tuple[Exif | None, tuple[str, ...]]:
-    """The EXIF of a PNG, JPEG or WebP, and notes."""
-    blob = _blob(image, "exif-data")
-    if blob is None:
-        return None, ()
-    try:
-        exif = read_exif(blob.removeprefix(EXIF_MARKER))
-    except ValueError as error:
-        return None, (f"its EXIF is damaged ({error}) and was left out",)
-    return exif, (f"{exif.damaged} damaged entries of its EXIF were left out",) if exif.damaged else ()
-
-
-def _metadata(image: pyvips.Image, exif: Exif | None, icc: bytes | None, width: int, height: int) -> Metadata:
+def _metadata(image: pyvips.Image, found: Found, icc: bytes | None, width: int, height: int) -> Metadata:
     """What the file says besides pixels, made to fit the upright picture."""
-    xmp = _blob(image, "xmp-data")
-    blob = None
-    if exif is not None and (exif.root.entries or exif.root.children):
-        settle(exif, width, height)
-        blob = exif_bytes(exif)
+    exif = found.exif
     known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
-    return Metadata(
-        exif=blob,
+    stated = Metadata(
+        exif=exif_bytes(exif) if exif is not None and (exif.root.entries or exif.root.children) else None,
         icc=icc,
-        xmp=None if xmp is None else settle_xmp(xmp, width, height),
+        xmp=found.xmp,
         resolution=(image.xres, image.yres) if known else None,
+        text=tuple(found.texts),
+        iptc=found.iptc,
+        dropped=tuple(found.dropped),
     )
+    return true_for(stated, width, height)
+
+
+def _orientation(image: pyvips.Image, found: Found, kind: str) -> int:
+    """EXIF's, which libvips does not read behind the pixels of a PNG; its own of an AVIF is applied when that is decoded."""
+    return (None if kind == "avif" else orientation_of(found.exif)) or _number(image, "orientation")
 
 
 def _kind_notes(name: str, format: str) -> tuple[str, ...]:

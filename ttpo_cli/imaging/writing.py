@@ -11,16 +11,16 @@ import pyvips
 import torch
 from torch import Tensor
 
-from ttpo_cli.errors import TtpoError, UsageError, unknown_name
+from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.imaging.atomic import atomic_write, check_target
-from ttpo_cli.imaging.embedding import EMBED_EXIF, EXIF_MARKER, JPEG_SEGMENT, XMP_MARKER, jpeg_header
-from ttpo_cli.imaging.exif import exif_bytes, read_exif, settle
+from ttpo_cli.imaging.embedding import EMBED, jpeg_header
 from ttpo_cli.imaging.formats import FORMATS, output_format
-from ttpo_cli.imaging.photo import Metadata, Photo
+from ttpo_cli.imaging.metadata.carried import Metadata
+from ttpo_cli.imaging.metadata.kept import kept_metadata
+from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.tiff_kinds import LEFT_OUT, mark_extra
-from ttpo_cli.imaging.xmp import settle_xmp
-from ttpo_cli.imaging.xmp_mark import Mark, mark_xmp
-from ttpo_cli.settings.output import METADATA, Encoding
+from ttpo_cli.imaging.xmp_mark import Mark
+from ttpo_cli.settings.output import Encoding
 
 AS_READ = Encoding()  # what it was read as, unless the path says otherwise
 _SCREEN = (72 / 25.4, 72 / 25.4)  # the resolution written where a photo states none: 72 dots an inch
@@ -63,7 +63,7 @@ def write_photo(
 def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, mark: Mark | None = None) -> Encoded:
     """The bytes of the file that `path` names. mark: what XMP is to say of how the pixels were made.
 
-        Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
+    Values are clipped to [0, 1] and rounded half to even, not dithered. `losses` names what the format cannot hold.
     Raises UsageError for options that contradict each other.
     """
     chosen = output_format(path, encoding.format, photo.format)
@@ -73,7 +73,7 @@ def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, 
     samples = _samples(photo, chosen, depth)
     digest = hashlib.sha256("x".join(map(str, (*samples.shape, depth))).encode())
     digest.update(samples.astype(samples.dtype.newbyteorder("<"), copy=False).data)
-    encoded = _encode(samples, photo.grey, chosen, encoding.quality, _kept(photo, chosen, encoding.keep, mark))
+    encoded = _encode(samples, photo.grey, chosen, encoding.quality, kept_metadata(photo, chosen, encoding.keep, mark).metadata)
     if chosen == "tiff" and photo.extra is not None:
         encoded = mark_extra(encoded, photo.alpha is not None)
     return Encoded(encoded, digest.hexdigest())
@@ -82,18 +82,16 @@ def encode_photo(path: Path | None, photo: Photo, encoding: Encoding = AS_READ, 
 def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None, mark: Mark | None = None) -> tuple[str, ...]:
     """What `encode_photo` with these arguments will leave out because the format cannot hold it, in words for the user."""
     chosen = output_format(path, encoding.format, photo.format)
-    entry, kept = FORMATS[chosen], _kept(photo, chosen, encoding.keep, None)
-    said = []
+    entry, kept = FORMATS[chosen], kept_metadata(photo, chosen, encoding.keep, mark)
+    said = list[str]()
     if photo.bit_depth == 16 and str(encoding.bit_depth) == "keep" and not entry.sixteen_bit:
         said.append(f"written with 8 bits a channel instead of 16: {entry.title} holds no more")
     if not entry.alpha and photo.alpha is not None and bool((photo.alpha < 1).any()):
         said.append(f"transparency was laid over white: {entry.title} has none")
     if photo.extra is not None and chosen != "tiff":
         said.append(LEFT_OUT)
-    for name in sorted(encoding.keep):
-        if getattr(photo.metadata, name) is not None and getattr(kept, name) is None:
-            said.append(f"{name.upper()} was left out: {entry.title} cannot hold it")
-    if mark is not None and _kept(photo, chosen, encoding.keep, mark).xmp == kept.xmp:
+    said += kept.left_out(entry.title)
+    if not kept.marked:
         said.append("no mark of how it was made: its XMP is damaged or full")
     return tuple(said)
 
@@ -107,30 +105,6 @@ def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
         raise UsageError(f"{FORMATS[format].title} holds 8 bits a channel, not 16: choose {deep}, or a bit depth of 8")
     wanted = photo.bit_depth if str(bit_depth) == "keep" else int(bit_depth)
     return wanted if FORMATS[format].sixteen_bit else 8
-
-
-def _kept(photo: Photo, format: str, keep: frozenset[str], mark: Mark | None) -> Metadata:
-    """The metadata that is to be kept and that the format can hold, made to fit the pixels to be written, XMP with the mark."""
-    for name in keep - METADATA:
-        raise unknown_name("metadata", name, METADATA)
-    height, width = photo.pixels.shape[-2:]
-    exif = photo.metadata.exif if "exif" in keep else None
-    if exif is not None:
-        parsed = read_exif(exif)
-        settle(parsed, width, height)
-        exif = exif_bytes(parsed)
-    xmp = photo.metadata.xmp if "xmp" in keep else None
-    if xmp is not None:
-        xmp = settle_xmp(xmp, width, height)
-    icc = photo.metadata.icc if "icc" in keep else None
-    marked = xmp if mark is None else mark_xmp(xmp, mark) or xmp
-    if format == "jpeg":
-        exif = exif if exif is None or len(EXIF_MARKER + exif) <= JPEG_SEGMENT else None
-        fitting = (packet for packet in (marked, xmp) if packet is not None and len(XMP_MARKER + packet) <= JPEG_SEGMENT)
-        marked = next(fitting, None)
-    if photo.grey and not FORMATS[format].grey:
-        icc = None  # a profile of grey values means nothing to three channels
-    return Metadata(exif=exif, icc=icc, xmp=marked, resolution=photo.metadata.resolution)
 
 
 def _encode(samples: np.ndarray, grey: bool, format: str, quality: int, metadata: Metadata) -> bytes:
@@ -150,8 +124,8 @@ def _encode(samples: np.ndarray, grey: bool, format: str, quality: int, metadata
     except pyvips.Error as error:
         raise TtpoError(f"{width}x{height} pixels cannot be encoded as {entry.title} ({error.message}): choose another format") from error
     if format == "jpeg":
-        return jpeg_header(encoded, metadata.exif, metadata.xmp, resolution)
-    return encoded if metadata.exif is None else EMBED_EXIF[format](encoded, metadata.exif)
+        return jpeg_header(encoded, metadata, resolution)
+    return EMBED[format](encoded, metadata)
 
 
 def _samples(photo: Photo, format: str, depth: int) -> np.ndarray:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ttpo_cli.settings.option import FILES, option
 
-Metadata = Literal["exif", "icc", "xmp"]
+Metadata = Literal["exif", "icc", "iptc", "text", "xmp"]
 METADATA: frozenset[Metadata] = frozenset(get_args(Metadata))
+# What `keep` knew before IPTC and texts were carried.
+_FIRST: frozenset[Metadata] = frozenset(("exif", "icc", "xmp"))
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,12 @@ class Encoding:
     format: Literal["keep", "png", "jpeg", "tiff", "webp"] = option("keep", "Format of the output.", panel=FILES)
     bit_depth: Literal["keep", "8", "16"] = option("keep", "Bits per channel of the output.", panel=FILES)
     quality: int = option(95, "Quality of JPEG and WebP.", panel=FILES, limits=(1, 100))
-    keep: frozenset[Metadata] = option(METADATA, "Metadata to keep: exif, icc, xmp by commas, all or none.", panel=FILES)
+    keep: frozenset[Metadata] = option(METADATA, "Metadata to keep: exif, icc, iptc, text, xmp by commas, all or none.", panel=FILES)
+
+    def hashed(self) -> dict[str, Any]:
+        """The fields as a folder's journal hashes them, in which all that there was to keep before stands for all there is now."""
+        kept = sorted({METADATA: _FIRST, _FIRST: _FIRST | {"no more"}}.get(self.keep, self.keep))
+        return {**vars(self), "keep": kept}
 
 
 @dataclass(frozen=True)
