@@ -14,6 +14,7 @@ from ttpo_cli.report.record import jsonable
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.guidance import GuidanceOptions
 from ttpo_cli.settings.option import option, recorded_texts, recorded_values
+from ttpo_cli.settings.output import METADATA, hashed_encoding
 from ttpo_cli.settings.selection import SelectionOptions
 from ttpo_cli.settings.settings import Settings
 
@@ -82,6 +83,14 @@ def test_a_folders_journal_hashes_what_it_hashed(settings, of_picture, of_candid
     jobs = [SimpleNamespace(target=Path("a.png"))]
     assert settings_by_ending(jobs, session) == {".png": of_picture}
     assert settings_by_ending(jobs, session, of_candidates=True) == {".png": of_candidates}
+
+
+def test_a_journal_from_before_iptc_and_texts_were_carried_stands_for_all_that_is_kept():
+    before = {"format": "keep", "keep": ["exif", "icc", "xmp"]}
+    assert hashed_encoding({"format": "keep", "keep": METADATA}) == before
+    assert hashed_encoding({"format": "keep", "keep": frozenset({"icc"})})["keep"] == ["icc"]
+    assert hashed_encoding({"format": "keep", "keep": frozenset(before["keep"])}) != before  # now that is less than all
+    assert hashed_encoding({"format": "keep"}) == {"format": "keep"}
 
 
 def test_the_recorded_name_is_that_of_the_field_where_none_is_given():

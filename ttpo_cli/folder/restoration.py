@@ -24,6 +24,7 @@ from ttpo_cli.progress import OnStep
 from ttpo_cli.report.output import Session, candidate_files, encode_result, picture_and_record, sidecar_file
 from ttpo_cli.report.record import jsonable, versions
 from ttpo_cli.settings.option import recorded_texts
+from ttpo_cli.settings.output import hashed_encoding
 from ttpo_cli.settings.settings import of_backbone
 
 
@@ -168,7 +169,7 @@ def settings_by_ending(jobs: Sequence[Job], session: Session, of_candidates: boo
 
     of_candidates: without the fusion of the metrics, so that a pick outlives other weights. Candidates depend on it only with halving.
     """
-    options, settings, encoding = vars(session.options), recorded_texts(session.settings), session.outputs.encoding.hashed()
+    options, settings, encoding = vars(session.options), recorded_texts(session.settings), hashed_encoding(vars(session.outputs.encoding))
     if of_candidates and not session.settings.candidates.halving:
         del settings["selection"]
     names = ("scale", "task", "blend", "precision", *(("metrics",) if session.settings.ttpo else ()))

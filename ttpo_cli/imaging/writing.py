@@ -96,6 +96,12 @@ def losses(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None,
     return tuple(said)
 
 
+def left_out(photo: Photo, encoding: Encoding = AS_READ, path: Path | None = None) -> tuple[str, ...]:
+    """What of the photo's file besides pixels `encode_photo` with these arguments will leave out, a name each."""
+    kept = kept_metadata(photo, output_format(path, encoding.format, photo.format), encoding.keep, None)
+    return (*kept.metadata.dropped, *kept.too_much)
+
+
 def _depth(photo: Photo, format: str, bit_depth: str | int) -> int:
     """8 or 16 bits a channel. Raises UsageError where the format does not hold what was asked for."""
     if str(bit_depth) not in ("keep", "8", "16"):

@@ -13,7 +13,7 @@ from ttpo_cli.errors import GuardRejected
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.file_name import derived_name
 from ttpo_cli.imaging.photo import Photo, with_pixels
-from ttpo_cli.imaging.writing import encode_photo, losses
+from ttpo_cli.imaging.writing import encode_photo, left_out, losses
 from ttpo_cli.imaging.xmp_mark import ENHANCED, GENERATIVE, Mark
 from ttpo_cli.pipeline import Engine, Result
 from ttpo_cli.preference.chooser import AskPerson
@@ -102,6 +102,7 @@ def picture_and_record(
     if session.engine.automatic:
         record["engine"] = {**record["engine"], "backbone": ",".join(result.plan.backbones)}
     record["notes"] += losses(final, outputs.encoding, target, _mark(record, outputs))
+    record["left_out"] = list(left_out(final, outputs.encoding, target))
     record["source"]["path"] = None if source is None else str(source.resolve())
     record["output"] = None if target is None else str(target.resolve())
     return final, record

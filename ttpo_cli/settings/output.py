@@ -1,5 +1,6 @@
 """Options of the files that are written: how a photo is encoded, and what is written next to it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -27,10 +28,12 @@ class Encoding:
     quality: int = option(95, "Quality of JPEG and WebP.", panel=FILES, limits=(1, 100))
     keep: frozenset[Metadata] = option(METADATA, "Metadata to keep: exif, icc, iptc, text, xmp by commas, all or none.", panel=FILES)
 
-    def hashed(self) -> dict[str, Any]:
-        """The fields as a folder's journal hashes them, in which all that there was to keep before stands for all there is now."""
-        kept = sorted({METADATA: _FIRST, _FIRST: _FIRST | {"no more"}}.get(self.keep, self.keep))
-        return {**vars(self), "keep": kept}
+
+def hashed_encoding(encoding: Mapping[str, Any]) -> dict[str, Any]:
+    """An Encoding's fields as a folder's journal hashes them: all that there was to keep before stands for all there is now."""
+    keep = encoding.get("keep")
+    named = {METADATA: _FIRST, _FIRST: _FIRST | {"no more"}}.get(keep, keep) if isinstance(keep, frozenset) else keep
+    return dict(encoding) if named is None else {**encoding, "keep": sorted(named)}
 
 
 @dataclass(frozen=True)

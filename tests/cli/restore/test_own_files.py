@@ -7,6 +7,7 @@ import sqlite3
 
 import pytest
 from fakes import tiny_engine, tiny_photo
+from metadata_files import png_with
 from PIL import Image
 
 from ttpo_cli import pipeline
@@ -104,3 +105,28 @@ def test_damaged_reads_what_is_left_of_photos_by_themselves_and_in_folders(photo
         assert "of its rows are there" in capsys.readouterr().err
         for made in album.glob("*_ttpo*"):
             made.unlink()
+
+
+def test_what_is_left_out_is_said_on_the_screen_and_in_the_record(tmp_path, capsys):
+    source, target = tmp_path / "a.png", tmp_path / "a.jpg"
+    source.write_bytes(png_with((b"tEXt", b"Title\0One"), (b"prVt", bytes(7))))
+    expected = "left out: the chunk prVt; what JPEG cannot hold: texts (Title)"
+    assert program(["restore", str(source), "-o", str(target), "--no-ttpo"]) == 0
+    assert f"a.png: {expected}" in capsys.readouterr().err
+    record = json.loads((tmp_path / "a.jpg.ttpo.json").read_text())
+    assert expected in record["notes"] and record["left_out"] == ["the chunk prVt", "texts (Title)"]
+    assert program(["restore", str(source), "-o", str(tmp_path / "b.jpg"), "--no-ttpo", "--keep", "exif,icc"]) == 0
+    assert "Title" not in capsys.readouterr().err
+    assert program(["restore", str(source), "-o", str(tmp_path / "c.png"), "--no-ttpo", "--keep", "text"]) == 0
+    assert Image.open(tmp_path / "c.png").text["Title"] == "One"
+
+
+def test_a_folder_counts_what_is_left_out_of_how_many_photos(tmp_path, capsys):
+    album = tmp_path / "album"
+    album.mkdir()
+    for name in ("a.png", "b.png"):
+        (album / name).write_bytes(png_with((b"tEXt", b"Title\0One"), (b"prVt", bytes(7))))
+    (album / "c.png").write_bytes(png_with((b"prVt", bytes(7))))
+    assert program(["restore", str(album), "-o", str(tmp_path / "out"), "--format", "jpeg", "--no-ttpo"]) == 0
+    assert "left out, as the records say: the chunk prVt (3 photos), texts (Title) (2 photos)\n" in capsys.readouterr().err
+    assert json.loads((tmp_path / "out" / "a.jpg.ttpo.json").read_text())["left_out"] == ["the chunk prVt", "texts (Title)"]

@@ -198,6 +198,7 @@ def test_gain_map_film_thumbnails_and_further_pictures_are_named() -> None:
     struct.pack_into(">I", stale, 8 + 2 + 12, len(stale) - 18)
     assert dropped(plain) == ()
     assert dropped(with_index(plain, gain_map)) == ("its gain map",)
+    assert dropped(with_index(gain_map, plain)) == ("its gain map",)  # the first picture says what the second is
     assert dropped(jpeg_with((0xE2, b"urn:iso:std:iso:ts:21496:-1\0\0\0\0\0"))) == ("its gain map",)
     assert dropped(with_index(plain, plain)) == ("the further picture of the file",)
     assert dropped(with_index(plain, plain, plain)) == ("the 2 further pictures of the file",)

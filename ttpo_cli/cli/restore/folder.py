@@ -65,15 +65,19 @@ def restore_folder(
         restorer = FolderRestorer(session, context, mark=journal.mark)
         total = sum(decision.act == "restore" for decision in decisions)
         summary.terminal.say(f"{root}: {total} of {counted(len(decisions), 'photo')} to restore")
-        counts, done, began = Counter[str](), 0, time.perf_counter()
+        counts, lost, done, began = Counter[str](), Counter[str](), 0, time.perf_counter()
         with summary.terminal.progress("folder") as on_step:
             restore = partial(restorer.restore, on_step=on_step) if pool is None else pooled(pool, restorer, request.run.damaged)
             for report in run_folder(decisions, journal, restore, _described, restorer.sidecar, request.run.damaged):
                 counts[report.outcome] += 1
+                lost.update(report.record.get("left_out", ()))
                 if report.decision.act == "restore":
                     done += 1
                     on_step("photos", done, total)
                 _describe(report, request, summary, f"[{done}/{total}]")
+    if lost:
+        named = ", ".join(f"{name} ({counted(count, 'photo')})" for name, count in lost.most_common())
+        summary.terminal.say(f"{root}: left out, as the records say: {named}")
     _sum_up(root, counts, time.perf_counter() - began, summary)
 
 

@@ -59,6 +59,9 @@ def jpeg_extras(data: bytes, segments: Sequence[Part]) -> list[str]:
     """What is not carried on, in words, each once."""
     pictures = further_pictures(data, segments)
     gain_maps = [picture for _, picture in pictures if any(name in picture for name in _GAIN_MAP_NAMES)]
+    promised = any(name in part.data for part in segments if part.name == "APP1" for name in _GAIN_MAP_NAMES[1:])
+    if promised and pictures and not gain_maps:
+        gain_maps = [pictures[-1][1]]
     previews = [picture for kind, picture in pictures if kind in _PREVIEW_TYPES and picture not in gain_maps]
     others = len(pictures) - len(gain_maps) - len(previews)
     said = []
