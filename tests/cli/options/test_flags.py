@@ -24,6 +24,7 @@ from ttpo_cli.cli.terminal.console import Terminal
 from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.settings.engine import EngineOptions
+from ttpo_cli.settings.output import METADATA
 from ttpo_cli.settings.run import RunOptions
 from ttpo_cli.settings.settings import Settings
 
@@ -123,7 +124,7 @@ def test_a_flag_of_a_run_changes_its_own_field_and_no_other(flag):
     assert of_run(run, flag) == wanted
 
 
-@pytest.mark.parametrize(("text", "kept"), [("all", {"exif", "icc", "iptc", "text", "xmp"}), ("none", set()), ("icc, exif", {"icc", "exif"})])
+@pytest.mark.parametrize(("text", "kept"), [("all", METADATA), ("none", set()), ("icc, exif", {"icc", "exif"})])
 def test_a_set_is_all_none_or_words_by_commas(text, kept):
     assert asked_of(with_run, {"keep": text}).run().outputs.encoding.keep == kept
 
