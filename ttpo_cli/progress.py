@@ -6,6 +6,9 @@ from dataclasses import dataclass
 # (stage, steps done, steps in all)
 OnStep = Callable[[str, int, int], None]
 
+# (things done, things in all)
+OnCount = Callable[[int, int], None]
+
 # (steps done): of a training, whose total the caller knows
 OnTrainingStep = Callable[[int], None]
 

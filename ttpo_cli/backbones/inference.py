@@ -1,6 +1,5 @@
 """Run a backbone over a photo: precision, grey networks on colour, tiles that fit the memory; each fallback is said in the notes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from ttpo_cli.imaging.colour import is_grey, without_colour
 from ttpo_cli.imaging.exact_tiles import map_exact_tiles
 from ttpo_cli.imaging.shrinking_tiles import ShrinkingTiles
 from ttpo_cli.imaging.tiles import Overlap, map_tiles
+from ttpo_cli.progress import OnCount
 from ttpo_cli.settings.restore import Precision, RestoreOptions
 
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -48,7 +48,7 @@ def restore(
     lq: Tensor,
     device: torch.device,
     options: RestoreOptions | None = None,
-    on_tile: Callable[[int, int], None] | None = None,
+    on_tile: OnCount | None = None,
 ) -> Restored:
     """The backbone's image of `lq`, (1, 3, H, W) RGB in [0, 1] of any size. The network is moved to `device` and stays there.
 
@@ -173,7 +173,7 @@ def _steadier(backbone: Backbone, precision: Precision, error: Exception) -> Pre
 
 
 def _run(
-    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: Overlap, on_tile: Callable[[int, int], None] | None
+    backbone: Backbone, lq: Tensor, precision: Precision, tile: int, overlap: Overlap, on_tile: OnCount | None
 ) -> tuple[Tensor, ShrinkingTiles]:
     """One attempt at one precision, and how its tiles shrank. Raises _Unstable, MemoryExhausted, or what the network raises."""
 

@@ -12,6 +12,7 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.photo import with_pixels
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
+from ttpo_cli.progress import OnStep
 from ttpo_cli.settings.output import Encoding
 
 
@@ -46,7 +47,7 @@ def make_crops(photos: Sequence[Path], folder: Path, count: int, side: int) -> l
 
 
 def time_ways(
-    crops: Sequence[Path], folder: Path, restore: Sequence[str], ways: Mapping[str, Sequence[str]], on_step: Callable[[str, int, int], None]
+    crops: Sequence[Path], folder: Path, restore: Sequence[str], ways: Mapping[str, Sequence[str]], on_step: OnStep
 ) -> tuple[list[Timing], bool]:
     """Restore the crops by a call each into folder/single, then by one call for each way; and whether all pictures are the same.
 

@@ -1,6 +1,6 @@
 """The perception-distortion plane of two-stage super-resolvers (Blau & Michaeli, CVPR 2018; LFC-SR's Fig. 3, 6 and 8)."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -15,6 +15,7 @@ from ttpo_cli.evaluation.evaluation import Scores, score_image
 from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.metrics.psnr import on_8_bit_grid
+from ttpo_cli.progress import OnCount
 from ttpo_cli.settings.restore import RestoreOptions
 from ttpo_cli.training.lfc.validation import low_difference
 
@@ -41,7 +42,7 @@ class Point:
 
 
 def measure(
-    items: Sequence[Item], models: Sequence[Model], metrics: Sequence[Metric], device: torch.device, on_step: Callable[[int, int], None]
+    items: Sequence[Item], models: Sequence[Model], metrics: Sequence[Metric], device: torch.device, on_step: OnCount
 ) -> Iterator[Point]:
     """Both outputs of each model over a dataset of pairs. Raises UsageError where a photo has no reference."""
     for number, model in enumerate(models):

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.imaging.tiles import pad_reflect, spans
+from ttpo_cli.progress import OnCount
 
 
 def map_exact_tiles(
@@ -15,7 +16,7 @@ def map_exact_tiles(
     size: tuple[int, int],
     overlap: int,
     scale: int = 1,
-    on_tile: Callable[[int, int], None] | None = None,
+    on_tile: OnCount | None = None,
 ) -> Tensor:
     """`function` of the image tile by tile: (1, C, H, W) -> (1, C', H * scale, W * scale), float32 on the device of the results.
 

@@ -1,13 +1,14 @@
 """The pictures next to a folder's page: previews named after what they show, made once, and swept when nothing shows it any more."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.atomic import atomic_write
 from ttpo_cli.imaging.preview import preview
+from ttpo_cli.progress import OnCount
 
 THUMBNAIL, VIEW = 320, 1600
 _NAME = re.compile(r"[0-9a-f]{16}-\d+\.jpg")
@@ -19,7 +20,7 @@ def picture_name(sha256: str, side: int) -> str:
     return f"{sha256[:16]}-{side}.jpg"
 
 
-def make_pictures(folder: Path, wanted: Iterable[tuple[Path, str, int]], on_made: Callable[[int, int], None]) -> Iterator[str]:
+def make_pictures(folder: Path, wanted: Iterable[tuple[Path, str, int]], on_made: OnCount) -> Iterator[str]:
     """Make the previews of (file, its sha256, side) that are not in the folder yet, and remove those that are not wanted any more.
 
     on_made(done, of how many). Yields the names that could not be made, since the photo is gone or damaged.

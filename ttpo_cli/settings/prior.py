@@ -6,6 +6,7 @@ from typing import Literal
 from ttpo_cli.settings.option import option
 
 EMBEDDED = "haar-prior"
+Attention = Literal["sdpa", "xformers"]
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class PriorOptions:
     lora: str = option("", "A LoRA file of `ttpo train lrpo` for this prior.")
     tile: int = option(0, "Side of latent tiles, cells; 0: the native size, for latents above twice that.")
     overlap: int = option(16, "Cells that neighbouring latent tiles share.")
-    attention: str = option("sdpa", "sdpa, or xformers where a build that fits PyTorch is installed.")
+    attention: Attention = option("sdpa", "sdpa, or xformers where a build that fits PyTorch is installed.")
     offload: str = option("none", "What waits in the computer's memory: none, model (parts take turns) or sequential (layers).")
     compile: bool = option(False, "torch.compile the network: minutes at first, then faster calls.")
     channels_last: bool = option(True, "The memory format of a UNet.")

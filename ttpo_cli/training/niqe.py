@@ -1,6 +1,6 @@
 """NIQE's pristine model: the Gaussian of natural-scene features in the sharp blocks of good photos (Mittal et al., IEEE SPL 2013)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ttpo_cli.metrics.natural_scene import into_blocks, local_deviation
 from ttpo_cli.metrics.niqe import BLOCK, NiqeModel, feature_covariance, niqe, niqe_features, rounded_luma
 from ttpo_cli.metrics.pristine import pristine_level
 from ttpo_cli.metrics.psnr import on_8_bit_grid
+from ttpo_cli.progress import OnStep
 from ttpo_cli.training.data import hold_back
 
 SHARPNESS = 0.75  # of the sharpest block of the same photo, section II.B of the paper
@@ -29,7 +30,7 @@ def train_niqe(
     sharpness: float = SHARPNESS,
     shrink: float = SHRINK,
     every: int = HELD_BACK,
-    on_step: Callable[[str, int, int], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state, metadata) for save_checkpoint: mean (36,) and covariance (36, 36) float64, and the level of the held-back photos.
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.progress import OnBytes
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
 from ttpo_cli.weights.receipt import Arrived, Receipt, recorded_sha256, verified
 
@@ -46,9 +47,7 @@ def only_cache(folder: Path) -> Iterator[None]:
         constants.HF_HUB_CACHE, constants.HF_HUB_OFFLINE = kept
 
 
-def fetch_repository(
-    source: HubSource, cache: Path, revision: str, endpoint: str | None, on_bytes: Callable[[int, int | None], None]
-) -> Fetched:
+def fetch_repository(source: HubSource, cache: Path, revision: str, endpoint: str | None, on_bytes: OnBytes) -> Fetched:
     """Fetch the wanted files of one revision into `cache`, laid out as the hub's other tools do it, so that they share it.
 
     Raises WeightsError for a repository that is missing, gated or out of reach, and where nothing in it is wanted.

@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from ttpo_cli.errors import TtpoError, UsageError, WeightsError, unknown_name
-from ttpo_cli.progress import OnDownload
+from ttpo_cli.progress import OnBytes, OnDownload
 from ttpo_cli.weights.container import flaw
 from ttpo_cli.weights.download import Patience, download
 from ttpo_cli.weights.entry import HubSource, ManifestEntry
@@ -279,7 +279,7 @@ class Store:
             self.folder(entry), Receipt(f"{source.repo}@{fetched.commit}", today(), files, repo=source.repo, commit=fetched.commit)
         )
 
-    def _progress_of(self, entry: ManifestEntry) -> Callable[[int, int | None], None]:
+    def _progress_of(self, entry: ManifestEntry) -> OnBytes:
         listener = self.on_bytes
         return (lambda done, total: None) if listener is None else lambda done, total: listener(entry.name, done, total)
 

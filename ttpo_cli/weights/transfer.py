@@ -9,13 +9,13 @@ import socket
 import ssl
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from email.message import Message
 from pathlib import Path
 from typing import IO, Any
 
 from ttpo_cli import __version__
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.progress import OnBytes
 
 BLOCK = 2**18
 LONGEST_WAIT = 300
@@ -67,7 +67,7 @@ class Part:
         self.note.unlink(missing_ok=True)
 
 
-def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout: float, on_bytes: Callable[[int, int | None], None]) -> str:
+def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout: float, on_bytes: OnBytes) -> str:
     """Append to `part` until the file is whole; returns its SHA-256. Raises Again or Elsewhere, OSError where the disk refuses.
 
     Without a known hash only the very same version of the very same address is gone on with, so that two files never become one.
@@ -99,7 +99,7 @@ def receive(url: str, part: Part, size: int | None, sha256: str | None, timeout:
     return digest.hexdigest()
 
 
-def _copy(response: Any, stream: IO[bytes], digest: Any, count: int, limit: int | None, on_bytes: Callable[[int, int | None], None]) -> int:
+def _copy(response: Any, stream: IO[bytes], digest: Any, count: int, limit: int | None, on_bytes: OnBytes) -> int:
     """Bytes from the network to the disk, hashed on the way; network trouble becomes Again, a full disk stays what it is."""
     while True:
         try:

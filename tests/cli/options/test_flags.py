@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 from fakes import tiny_engine, tiny_photo
@@ -98,9 +98,11 @@ def another(flag):
         return not flag.default
     if isinstance(flag.default, dict):
         return {"niqe": Path("file") if flag.name == "metric_files" else 2.0}
-    words = {"restore_precision": "bf16", "size_shrink": "0.5", "prior_autocast": "bf16"}
+    words = {"restore_precision": "bf16", "size_shrink": "0.5"}
     if flag.name in words:
         return words[flag.name]
+    if get_origin(flag.kind) is Literal:
+        return next(word for word in get_args(flag.kind) if word != flag.default)
     kind = flag.kind if flag.kind in OTHER else next(one for one in get_args(flag.kind) if one in OTHER)
     return OTHER[kind]
 

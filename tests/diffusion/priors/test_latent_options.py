@@ -151,7 +151,7 @@ def test_timesteps_of_table_entries_are_their_numbers_and_ends_hold():
 @pytest.mark.parametrize(
     ("options", "word"),
     [
-        ({"attention": "flash"}, "sdpa or xformers"),
+        ({"attention": "flash"}, "prior-attention.*xformers"),
         ({"offload": "disk"}, "offload"),
         ({"colour_fix": "histogram"}, "colour-fix"),
         ({"tile": 8, "overlap": 8}, "larger"),

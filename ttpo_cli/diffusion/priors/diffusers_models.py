@@ -7,13 +7,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from ttpo_cli.errors import UsageError, WeightsError
+from ttpo_cli.errors import UsageError, WeightsError, unknown_name
+from ttpo_cli.settings.prior import Attention
 
 _LIBRARIES = ("diffusers", "transformers")
 _UNUSED = {"safety_checker", "feature_extractor", "image_encoder"}
@@ -235,12 +236,12 @@ def ddim_scheduler(config: dict[str, Any]) -> Any:
     return _diffusers().DDIMScheduler.from_config(config, clip_sample=False, set_alpha_to_one=False, timestep_spacing="leading")
 
 
-def use_attention(network: Any, attention: str) -> None:
+def use_attention(network: Any, attention: Attention) -> None:
     """`sdpa` is what diffusers does by itself. Raises UsageError where xformers cannot be used: not there, or of another build."""
+    if attention not in get_args(Attention):
+        raise unknown_name("--prior-attention", attention, get_args(Attention))
     if attention == "sdpa":
         return
-    if attention != "xformers":
-        raise UsageError(f"--prior-attention '{attention}': give sdpa or xformers")
     try:
         import_module("xformers.ops")
     except (ImportError, OSError, RuntimeError) as error:
