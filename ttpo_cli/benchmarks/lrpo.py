@@ -16,9 +16,11 @@ from ttpo_cli.training.distributed import alone
 from ttpo_cli.training.rl.data import load_restorer
 from ttpo_cli.training.rl.latent_policy import latent_policy
 from ttpo_cli.training.rl.load_policy import load_policy
+from ttpo_cli.training.rl.on_policy import OnPolicy
+from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions, check
 from ttpo_cli.training.rl.policy import Policy
 from ttpo_cli.training.rl.rewards import load_terms
-from ttpo_cli.training.rl.train import OnPolicy, OnPolicyOptions, check, check_crop
+from ttpo_cli.training.rl.train import check_crop
 from ttpo_cli.training.rl.validation import Measures
 
 

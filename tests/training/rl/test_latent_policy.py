@@ -17,10 +17,11 @@ from ttpo_cli.training.rl import lora
 from ttpo_cli.training.rl.data import PolicyDataOptions
 from ttpo_cli.training.rl.load_policy import load_policy
 from ttpo_cli.training.rl.lrpo import LrpoOptions, ScoredSamples, lrpo_update
+from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
 from ttpo_cli.training.rl.policy import PolicyOptions, with_weights
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
 from ttpo_cli.training.rl.rollout import RolloutOptions, latent_shape, roll_out, seeded
-from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
+from ttpo_cli.training.rl.train import train_policy
 from ttpo_cli.training.rl.update import Updater
 
 CPU = torch.device("cpu")

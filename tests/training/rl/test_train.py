@@ -11,14 +11,16 @@ from ttpo_cli.diffusion.priors.embedded import BANDS, HaarDenoiser, UNetSize, lo
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.metrics.metric import Metric
 from ttpo_cli.training.data import find_photos
-from ttpo_cli.training.rl import train as on_policy
+from ttpo_cli.training.rl import on_policy
 from ttpo_cli.training.rl.data import PolicyDataOptions
 from ttpo_cli.training.rl.lrpo import LrpoOptions
+from ttpo_cli.training.rl.nft import NftOptions
+from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
 from ttpo_cli.training.rl.policy import PolicyOptions
 from ttpo_cli.training.rl.reward_hacking import AlarmOptions
-from ttpo_cli.training.rl.rewards import RewardOptions
+from ttpo_cli.training.rl.rewards import RewardOptions, load_reward_metric
 from ttpo_cli.training.rl.rollout import RolloutOptions
-from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
+from ttpo_cli.training.rl.train import train_policy
 from ttpo_cli.training.run import load_state
 from ttpo_cli.weights.checkpoint import load_checkpoint, save_checkpoint
 
@@ -58,7 +60,15 @@ def bytes_of(folder, stem="last"):
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"objective": "finetune"}, {"policy": {"train": "lora", "rank": 2}}], ids=["all", "finetune", "lora"]
+    "changes",
+    [
+        {},
+        {"objective": "finetune"},
+        {"policy": {"train": "lora", "rank": 2}},
+        {"objective": "nft", "nft": NftOptions(decay_rate=0.2)},
+        {"objective": "nft", "policy": {"train": "lora", "rank": 2}, "reward": RewardOptions(advantage="decoupled")},
+    ],
+    ids=["all", "finetune", "lora", "nft", "nft-lora"],
 )
 def test_a_run_killed_and_resumed_equals_an_undisturbed_one_bit_for_bit(changes, prior, photos, tmp_path):
     if "policy" in changes:
@@ -90,10 +100,11 @@ def test_the_result_is_a_prior_that_restores_and_the_record_tells_what_was_measu
     assert len(list((tmp_path / "images").iterdir())) == 2
 
 
-def test_a_reward_that_a_policy_can_move_rises(prior, photos, tmp_path, monkeypatch):
+@pytest.mark.parametrize("changes", [{}, {"objective": "nft", "nft": NftOptions(beta=1.0, eta=1.0)}], ids=["lrpo", "nft"])
+def test_a_reward_that_a_policy_can_move_rises(changes, prior, photos, tmp_path, monkeypatch):
     """Brightness of what is drawn: the shortest way for a policy to change its reward."""
     light = Metric("light", lambda image: image.mean(dim=(1, 2, 3)), False, False, 1, None, None, "x", "x", True, range=(0, 1), batch=64)
-    load = on_policy.load_reward_metric
+    load = load_reward_metric
     monkeypatch.setattr(
         "ttpo_cli.training.rl.rewards.load_reward_metric", lambda name, *rest: light if name == "light" else load(name, *rest)
     )
@@ -105,12 +116,14 @@ def test_a_reward_that_a_policy_can_move_rises(prior, photos, tmp_path, monkeypa
         rollout=RolloutOptions(group=8, steps=2),
         lrpo=LrpoOptions(truth_weight=0.0, clip=0.01),
         ema=0.0,
+        **changes,
     )
     records = list(train_policy(photos, tmp_path, options, CPU, every=15))
     assert records[-1]["held_reward"] > records[0]["held_reward"] + 0.01
 
 
-def test_a_sample_whose_reward_is_no_number_is_dropped_and_counted(prior, photos, tmp_path, monkeypatch):
+@pytest.mark.parametrize("objective", ["lrpo", "nft"])
+def test_a_sample_whose_reward_is_no_number_is_dropped_and_counted(objective, prior, photos, tmp_path, monkeypatch):
     true_rewards = on_policy.rewards
 
     def spoilt(*arguments):
@@ -119,7 +132,7 @@ def test_a_sample_whose_reward_is_no_number_is_dropped_and_counted(prior, photos
         return earned
 
     monkeypatch.setattr(on_policy, "rewards", spoilt)
-    records = list(train_policy(photos, tmp_path, tiny(prior), CPU, every=4))
+    records = list(train_policy(photos, tmp_path, tiny(prior, objective=objective), CPU, every=4))
     assert records[1]["dropped"] == 1
     assert all(torch.isfinite(value).all() for value in load_checkpoint(tmp_path / "last.safetensors")[0].values())
 

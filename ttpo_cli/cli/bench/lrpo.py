@@ -24,7 +24,7 @@ def bench_lrpo(
     from ttpo_cli.benchmarks.lrpo import measure_training
     from ttpo_cli.cli.train.progress import read_options
     from ttpo_cli.device.device import choose_device
-    from ttpo_cli.training.rl.train import OnPolicyOptions
+    from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
     from ttpo_cli.weights.store import open_store
 
     terminal, chosen = Terminal(quiet, no_color=no_color), choose_device(device)

@@ -7,7 +7,7 @@ import typer
 
 from ttpo_cli.cli.terminal.console import write_line
 from ttpo_cli.cli.train.lfc import lfc
-from ttpo_cli.cli.train.lrpo import lrpo
+from ttpo_cli.cli.train.lrpo import lrpo, nft
 from ttpo_cli.cli.train.niqe import niqe
 from ttpo_cli.cli.train.plane import plane
 from ttpo_cli.cli.train.plot import plot
@@ -30,5 +30,5 @@ def embed(
 
 train = typer.Typer(no_args_is_help=True, help="Train the embedded networks again, or on photos of your own.")
 
-for _command in (lfc, lrpo, prior, ranker, niqe, plot, plane, policies, embed):
+for _command in (lfc, lrpo, nft, prior, ranker, niqe, plot, plane, policies, embed):
     train.command()(_command)

@@ -1,5 +1,7 @@
-"""`ttpo train lrpo`: a diffusion prior improved by online reinforcement learning, with an alarm against reward hacking."""
+"""`ttpo train lrpo` and `ttpo train nft`: online reinforcement learning of a prior, with an alarm against reward hacking."""
 
+import inspect
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,7 +32,7 @@ def lrpo(
     reward: Annotated[str | None, typer.Option(help="Preset of the reward: embedded, paper or none.")] = None,
     backbone: Annotated[str | None, typer.Option(help="What restores the degraded photos first, a name or a file; none.")] = None,
     lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, instead of degrading on the fly.")] = None,
-    objective: Annotated[str | None, typer.Option(help="lrpo, or finetune: the denoising loss at the same budget.")] = None,
+    objective: Annotated[str | None, typer.Option(help="lrpo, nft, or finetune: the denoising loss at the same budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
     precision: Precision = None,
@@ -47,7 +49,8 @@ def lrpo(
     """
     from ttpo_cli.cli.train.configured import Request, run_configured
     from ttpo_cli.cli.train.curves import draw_curves
-    from ttpo_cli.training.rl.train import OnPolicyOptions, train_policy
+    from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
+    from ttpo_cli.training.rl.train import train_policy
     from ttpo_cli.weights.store import open_store
 
     chosen = {"prior": prior, "train": policy, "precision": precision}
@@ -68,6 +71,28 @@ def lrpo(
     )
     training = partial(train_policy, find=open_store().find)
     run_configured(request, OnPolicyOptions(), flags, training, lambda options: options.steps, lambda run: draw_curves(run, CURVES))
+
+
+def with_objective(name: str, description: str) -> Callable[..., None]:
+    """The command `lrpo` with another objective, which is its name, instead of the option."""
+    signature = inspect.signature(lrpo)
+
+    def command(**given: Any) -> None:
+        lrpo(**given, objective=name)
+
+    rest = [parameter for parameter in signature.parameters.values() if parameter.name != "objective"]
+    command.__name__, command.__doc__ = name, description
+    command.__signature__ = signature.replace(parameters=rest)  # pyright: ignore[reportFunctionMemberAccess]
+    return command
+
+
+nft = with_objective(
+    "nft",
+    """Improve a diffusion prior by DiffusionNFT: groups of samples, a reward made of metrics, and one update on the samples noised again.
+
+    On several GPUs: accelerate launch $(command -v ttpo) train nft ...
+    """,
+)
 
 
 def _given(values: dict[str, str | None]) -> dict[str, str]:

@@ -27,7 +27,7 @@ def policies(
     """Reward, held-out metrics, fidelity and spread over seeds of each prior on the same inputs and noise. JSON on stdout."""
     from ttpo_cli.cli.train.policies_run import measure_policies, show
     from ttpo_cli.cli.train.progress import choose_training_device, read_options
-    from ttpo_cli.training.rl.train import OnPolicyOptions
+    from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
 
     priors = _named(prior)
     options = read_options(OnPolicyOptions(), config, settings or [], {})

@@ -13,7 +13,7 @@ from ttpo_cli.cli.terminal.console import SCHEMA_VERSION, Terminal, write_json
 from ttpo_cli.report.record import jsonable
 from ttpo_cli.training.data import find_photos, to_uint8
 from ttpo_cli.training.rl.comparison import Row, policy_rows, read_held
-from ttpo_cli.training.rl.train import OnPolicyOptions
+from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions
 from ttpo_cli.weights.store import open_store
 
 

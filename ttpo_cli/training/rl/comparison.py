@@ -11,8 +11,9 @@ from ttpo_cli.device.batching import Batch
 from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.rl.data import load_restorer, read_policy_pairs, read_unseen_pairs
 from ttpo_cli.training.rl.load_policy import load_policy
+from ttpo_cli.training.rl.on_policy_options import OnPolicyOptions, check
 from ttpo_cli.training.rl.rewards import Term, load_reward_metric, load_terms, rewards
-from ttpo_cli.training.rl.train import OnPolicyOptions, check, check_crop
+from ttpo_cli.training.rl.train import check_crop
 from ttpo_cli.training.rl.validation import Held, Measures, check_measures, draw_samples, held_inputs, measure_images
 from ttpo_cli.training.run import Record
 

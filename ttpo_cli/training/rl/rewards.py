@@ -15,6 +15,7 @@ from ttpo_cli.metrics.weight_files import FindWeights, not_stored
 from ttpo_cli.training.haar_similarity import haar_similarity
 
 FLOOR = 1e-4
+ADVANTAGES = ("common", "decoupled")
 
 
 def group_advantage(rewards: Tensor, deviation: Tensor) -> Tensor:
@@ -29,6 +30,25 @@ def group_advantage(rewards: Tensor, deviation: Tensor) -> Tensor:
     mean = kept.sum(dim=1, keepdim=True) / count.clamp(min=1)
     advantage = torch.where(count > 1, (rewards - mean) / (deviation + FLOOR), torch.zeros_like(rewards))
     return torch.where(known, advantage, torch.full_like(rewards, torch.nan))
+
+
+def decoupled_advantage(earned: Mapping[str, Tensor], weights: Mapping[str, float], group: int) -> Tensor:
+    """sum_k w_k (R_k - mean of the group) / (the group's deviation of R_k + 1e-4), after LucidNFT (arXiv 2603.05947): (N,).
+
+    earned: w_k R_k of each term, (N,), `group` samples of an input next to each other. NaN where a term of the sample is NaN; a group of
+    fewer than two finite values of a term learns nothing of it.
+    """
+    parts = []
+    for name, values in earned.items():
+        scores = values.view(-1, group) / weights[name]
+        known = scores.isfinite()
+        kept = torch.where(known, scores, torch.zeros_like(scores))
+        count = known.sum(dim=1, keepdim=True).clamp(min=1)
+        mean = kept.sum(dim=1, keepdim=True) / count
+        deviation = ((kept - mean).square() * known).sum(dim=1, keepdim=True).div(count).sqrt()
+        advantage = torch.where(known.sum(dim=1, keepdim=True) > 1, (scores - mean) / (deviation + FLOOR), torch.zeros_like(scores))
+        parts.append(weights[name] * torch.where(known, advantage, torch.full_like(scores, torch.nan)))
+    return torch.stack(parts).sum(dim=0).flatten()
 
 
 def common_deviation(rewards: Tensor) -> Tensor:
@@ -65,10 +85,17 @@ SPANS = 4
 
 @dataclass(frozen=True)
 class RewardOptions:
-    """preset: embedded, paper or none. weights: over the preset's, further terms too; 0 leaves a term out. only: one term alone.
+    """What samples earn.
 
-    worst, best: the scores of a term that earn 0 and 1, in place of the known ones; beyond the best there is nothing more to earn.
-    files: the weight file of a metric in place of its own.
+    Attributes:
+        preset: embedded, paper or none.
+        weights: Over the preset's, further terms too; 0 leaves a term out.
+        only: One term alone.
+        worst: The scores of a term that earn 0, in place of the known ones.
+        best: The scores that earn 1; beyond them there is nothing more to earn.
+        files: The weight file of a metric in place of its own.
+        advantage: `common`: over the deviation of all rewards of a step; `decoupled`: each term over its own group's, before they are
+            added.
     """
 
     preset: str = "embedded"
@@ -77,6 +104,7 @@ class RewardOptions:
     worst: dict[str, float] = field(default_factory=dict)
     best: dict[str, float] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    advantage: str = "common"
 
 
 @dataclass(frozen=True)
@@ -128,6 +156,8 @@ def chosen_weights(options: RewardOptions) -> dict[str, float]:
     """name -> weight of every term that counts. Raises UsageError where none does."""
     if options.preset not in (*PRESETS, "none"):
         raise unknown_name("reward", options.preset, (*PRESETS, "none"))
+    if options.advantage not in ADVANTAGES:
+        raise unknown_name("reward.advantage", options.advantage, ADVANTAGES)
     weights = {**PRESETS.get(options.preset, {}), **options.weights}
     if options.only:
         if options.only not in weights:

@@ -131,10 +131,15 @@ def roll_out(prior: Prior, restored: Tensor, noise: Noise, options: RolloutOptio
 @torch.no_grad()
 def sample(prior: Prior, restored: Tensor, noise: Noise, options: RolloutOptions, parts: Batch) -> Tensor:
     """One image of each restored one, (N, 3, H, W) in [0, 1], drawn as a user would: eta_validation, nothing kept."""
+    return decoded(prior, draw(prior, restored, noise, options, parts, options.eta_validation)[0], parts)
+
+
+@torch.no_grad()
+def draw(prior: Prior, restored: Tensor, noise: Noise, options: RolloutOptions, parts: Batch, eta: float) -> tuple[Tensor, Tensor | None]:
+    """(x0 (N, C, h, w), condition) of each restored image (N, 3, H, W) in [0, 1]. eta: how stochastic the steps are; 0: the ODE."""
     x, condition = begin(prior, restored, noise(0), options)
     denoise = in_parts(prior.denoise, parts)
-    x0 = ancestral(denoise, x, levels(prior, options), condition, lambda number: noise(number + 1), eta=options.eta_validation)
-    return decoded(prior, x0, parts)
+    return ancestral(denoise, x, levels(prior, options), condition, lambda number: noise(number + 1), eta=eta), condition
 
 
 @torch.no_grad()
