@@ -100,7 +100,7 @@ def test_the_result_is_a_prior_that_restores_and_the_record_tells_what_was_measu
     assert len(list((tmp_path / "images").iterdir())) == 2
 
 
-@pytest.mark.parametrize("changes", [{}, {"objective": "nft", "nft": NftOptions(beta=1.0, eta=1.0)}], ids=["lrpo", "nft"])
+@pytest.mark.parametrize("changes", [{}, {"objective": "nft", "nft": NftOptions(eta=1.0)}], ids=["lrpo", "nft"])
 def test_a_reward_that_a_policy_can_move_rises(changes, prior, photos, tmp_path, monkeypatch):
     """Brightness of what is drawn: the shortest way for a policy to change its reward."""
     light = Metric("light", lambda image: image.mean(dim=(1, 2, 3)), False, False, 1, None, None, "x", "x", True, range=(0, 1), batch=64)

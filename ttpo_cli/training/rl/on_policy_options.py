@@ -57,7 +57,8 @@ def check(options: OnPolicyOptions) -> None:
     inputs.check(options.data)
     rolling.check(options.rollout)
     check_lrpo(options.lrpo)
-    check_nft(options.nft, options.rollout.steps)
+    if options.objective == "nft":
+        check_nft(options.nft, options.rollout.steps)
     if options.data.blind and options.objective == "finetune":
         raise UsageError("plain fine-tuning learns the ground truth, and data.blind says there is none")
     if options.data.blind and options.lrpo.truth_weight:
