@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ttpo_cli.backbones.backbone import Backbone
-from ttpo_cli.backbones.onnx_file import OnnxFile, read_onnx
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.onnx_file import OnnxFile, read_onnx
 
 SUFFIX = ".onnx"
 DTYPES = {"tensor(float)": torch.float32, "tensor(float16)": torch.float16}

@@ -11,7 +11,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from ttpo_cli.errors import WeightsError
 
-Role = Literal["backbone", "prior", "metric"]
+Role = Literal["backbone", "prior", "metric", "face"]
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 

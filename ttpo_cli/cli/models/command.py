@@ -19,7 +19,7 @@ Names = Annotated[list[str], typer.Argument(metavar="NAME", help="Names of `ttpo
 
 @models.command("list")
 def list_models(
-    role: Annotated[Literal["backbone", "prior", "metric"] | None, typer.Option(help="Only these.", show_default=False)] = None,
+    role: Annotated[Literal["backbone", "prior", "metric", "face"] | None, typer.Option(help="Only these.", show_default=False)] = None,
     task: options.Task = None,
     scale: Annotated[int | None, typer.Option(min=1, help="Only what enlarges by this.", show_default=False)] = None,
     here: Annotated[bool, typer.Option("--here", help="Only what is on this machine.")] = False,

@@ -8,8 +8,8 @@ pytest.importorskip("onnx", reason="needs the extra [onnx]")
 from onnx import helper
 from onnx_graphs import enlarger, model, saved, with_external_weights
 
-from ttpo_cli.backbones.onnx_file import read_onnx
 from ttpo_cli.errors import WeightsError
+from ttpo_cli.weights.onnx_file import read_onnx
 
 
 def test_a_model_is_read_as_the_bytes_that_were_checked(tmp_path):

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from ttpo_cli.errors import WeightsError
 
 LARGEST = 2**31 - 1  # what a protobuf message can hold
@@ -66,6 +69,19 @@ def read_onnx(path: Path) -> OnnxFile:
             while block := stream.read(2**20):
                 digest.update(block)
     return OnnxFile(path=path, content=content, external=external, sha256=digest.hexdigest())
+
+
+def read_initialisers(path: Path) -> dict[str, Tensor]:
+    """The weights of a model by their names, without its graph, for a network that is written out in torch. Raises WeightsError as
+    `read_onnx` does, and for weights that lie outside the model's file."""
+    import onnx
+    from onnx import numpy_helper
+
+    read = read_onnx(path)
+    if read.external:
+        raise WeightsError(f"{path.name} keeps weights in other files: give one that holds them all")
+    graph = onnx.ModelProto.FromString(read.content).graph
+    return {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
 
 
 def _messages(message: Any, kind: str) -> Iterator[Any]:
