@@ -18,6 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores, and so do th
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test reads or writes what the user keeps. Variables that a command sets for its process, as --offline does, end with the test."""
     before = dict(os.environ)
+    os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.getbasetemp() / "config")
     os.environ["TTPO_HOME"] = str(tmp_path_factory.getbasetemp() / "home")
     yield
     os.environ.clear()

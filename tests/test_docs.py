@@ -100,7 +100,7 @@ def parse(words, complete):
     written = [word.split("=")[0] for word in words if re.fullmatch(r"--?[a-zA-Z][\w-]*(=.*)?", word)]
     unknown = [flag for flag in written if flag not in options or getattr(options[flag], "hidden", False)]
     assert unknown == [], f"unknown or hidden: {unknown}"
-    words = [word for word in words if word not in ("--help", "--debug", "--install-completion")]
+    words = [word for word in words if word not in ("--help", "--help-all", "--debug", "--install-completion")]
     if words and not complete and words[-1] in options and not options[words[-1]].is_flag:
         words = words[:-1]  # a flag that is named without its value
     try:

@@ -37,14 +37,15 @@ class GuardRejected(TtpoError):
 MANY = 30
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "ttpo models list") -> UsageError:
     """The error for an unknown name: the nearest names first, then all of them, or how many where that would fill a screen.
 
+    listed_by: the command that shows them all.
     A tool's own candidates are compared without regard to case, since `--backbone SwinIR` and `swinir` mean the same.
     """
     names = sorted(known)
     by_lower = {entry.lower(): entry for entry in names}
     near = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
-    listed = ", ".join(names) if len(names) <= MANY else f"{len(names)} names, which `ttpo models list` shows"
+    listed = ", ".join(names) if len(names) <= MANY else f"{len(names)} names, which `{listed_by}` shows"
     return UsageError(f"unknown {kind} '{name}': {hint}known: {listed}")

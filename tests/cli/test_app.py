@@ -31,7 +31,10 @@ def raising(error):
 HEAVY = ("torch", "numpy", "PIL", "yaml", "scipy", "pywt", "diffusers", "pyiqa", "spandrel", "huggingface_hub", "safetensors")
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["restore", "--help"], ["train", "--help"], ["models", "--help"], ["picks", "--help"]])
+HELP = ["", "--help", "restore --help", "restore --help-all", "options scale", "train --help", "models --help", "picks --help"]
+
+
+@pytest.mark.parametrize("arguments", [line.split() for line in HELP])
 def test_help_imports_nothing_that_takes_long(arguments):
     code = f"import sys; from ttpo_cli.cli.app import program; print(program({arguments!r}), *sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -45,6 +48,17 @@ def test_help_names_every_command_and_the_exit_codes(capsys):
     shown = capsys.readouterr().out
     assert all(command in shown for command in COMMANDS)
     assert "130 Ctrl-C" in shown
+
+
+def test_without_arguments_the_program_shows_three_examples_that_parse(capsys):
+    assert program([]) == 0
+    shown = capsys.readouterr().out
+    examples = [line.split("  ")[1].split()[1:] for line in shown.splitlines() if line.startswith("  ttpo ")]
+    command = typer.main.get_command(app_module.app)
+    assert len(examples) == 3
+    for words in examples:
+        name, inner, rest = command.resolve_command(typer.Context(command), words)
+        assert name == "restore" and inner.make_context(name, rest).params["photos"]
 
 
 @pytest.mark.parametrize("flag", ["--version", "-V"])

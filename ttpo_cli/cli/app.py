@@ -19,12 +19,15 @@ from ttpo_cli.cli.bench.inspect import bench_inspect
 from ttpo_cli.cli.bench.lfc import bench_lfc
 from ttpo_cli.cli.bench.lrpo import bench_lrpo
 from ttpo_cli.cli.bench.stages import bench
+from ttpo_cli.cli.config import config
 from ttpo_cli.cli.degrade import degrade
 from ttpo_cli.cli.doctor import doctor
 from ttpo_cli.cli.evaluate import evaluate
 from ttpo_cli.cli.inspect import inspect
 from ttpo_cli.cli.invert import invert
 from ttpo_cli.cli.models.command import models
+from ttpo_cli.cli.options.command import options
+from ttpo_cli.cli.options.help import SCREEN, ScreenHelp
 from ttpo_cli.cli.picks.command import picks
 from ttpo_cli.cli.picks.page import pick
 from ttpo_cli.cli.replay import replay
@@ -37,18 +40,27 @@ from ttpo_cli.cli.train.command import train
 from ttpo_cli.errors import TtpoError
 
 INTERRUPTED = 130
+_EXAMPLES = """Restore a photo, a folder, or choose the best of several versions yourself:
+
+  ttpo restore photo.jpg            writes photo_ttpo.jpg; the photo itself stays as it is
+  ttpo restore album --recursive    writes album_ttpo/; run it again to continue
+  ttpo restore photo.jpg --report before_after.html
+
+`ttpo restore --help` lists the options, `ttpo --help` the other commands."""
 TERMINATED = 143
 
 app = typer.Typer(
     name="ttpo",
     help="Restore photos with any checkpoint, then let preferences guide a diffusion prior towards what people like better.",
     epilog="Exit codes: 0 well, 1 a photo failed, 2 bad arguments, 3 weights missing, 4 no memory, 5 guard refused (--strict), 130 Ctrl-C.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _command in (restore, pick, report, replay, score, inspect, degrade, invert, doctor):
+app.command(cls=ScreenHelp, context_settings=SCREEN)(restore)
+for _command in (pick, report, replay, score, inspect, degrade, invert, config, doctor):
     app.command()(_command)
+app.command(context_settings={"ignore_unknown_options": True})(options)
 benches = typer.Typer(invoke_without_command=True, callback=bench)
 benches.command("lfc")(bench_lfc)
 benches.command("lrpo")(bench_lrpo)
@@ -69,11 +81,14 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _program(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", "-V", help="Print the version.", callback=_print_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error (so does TTPO_DEBUG=1).")] = False,
 ) -> None:
     if debug:
         os.environ["TTPO_DEBUG"] = "1"
+    if context.invoked_subcommand is None:
+        write_line(_EXAMPLES)
 
 
 def program(arguments: Sequence[str] | None = None) -> int:

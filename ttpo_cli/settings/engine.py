@@ -21,10 +21,14 @@ class EngineOptions:
         "auto: what the photo needs; or a name (bicubic, none, one of `ttpo models list`) or a checkpoint file. Several by commas: the "
         "first restores, the others make candidates.",
         panel=MODEL,
+        brief="auto, a name of `ttpo models list`, or a checkpoint file.",
     )
     prior: str = option(EMBEDDED, "The diffusion prior: a name, a folder in diffusers layout, a file of `ttpo train prior`.", panel=MODEL)
     metrics: tuple[str, ...] = option(
-        ("ranker", "niqe"), "Metrics that select, by commas; paper, paper-8bit, paper-4bit: the paper's three.", panel=MODEL
+        ("ranker", "niqe"),
+        "Metrics that select, by commas; paper, paper-8bit, paper-4bit: the paper's three.",
+        panel=MODEL,
+        paper="MUSIQ, MANIQA, Q-Align",
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps.", panel=COMPUTE)
     precision: str = "auto"

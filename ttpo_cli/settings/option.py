@@ -6,6 +6,7 @@ from typing import Any
 
 # Panels of --help for options that belong to no stage.
 MODEL, SIZE, FILES, COMPUTE = "What restores", "How large the result is", "Files", "How it computes"
+Limits = tuple[float | None, float | None]
 _KEY = "option"
 _ALWAYS = object()  # of an option that is as old as the records
 
@@ -21,7 +22,9 @@ class Option:
         aliases: former flags, which keep working and are hidden.
         recorded: the field's name in sidecars and journals where that is another.
         panel: where --help shows it; None: with its stage.
-        limits: the least and the greatest number allowed, None for none.
+        limits: the least and the greatest number allowed, None for none; of a list, for each of its numbers.
+        brief: the help in a few words, of a photographer's option; the others are left out of --help, and in --help-all.
+        paper: what a paper uses or says, in a few words; where the paper is another than TTPO's (arXiv 2511.19169), with its number.
         before: the value that says what was done before the option existed. It is not recorded, and read where a record lacks the field,
             so that old records and folders keep their meaning.
     """
@@ -31,7 +34,9 @@ class Option:
     aliases: tuple[str, ...] = ()
     recorded: str | None = None
     panel: str | None = None
-    limits: tuple[int | None, int | None] = (None, None)
+    limits: Limits = (None, None)
+    brief: str = ""
+    paper: str = ""
     before: Any = _ALWAYS
 
     @property
@@ -40,19 +45,12 @@ class Option:
         return self.before is not _ALWAYS
 
 
-def option(
-    default: Any,
-    help: str,
-    *,
-    flag: str | None = None,
-    aliases: tuple[str, ...] = (),
-    recorded: str | None = None,
-    panel: str | None = None,
-    limits: tuple[int | None, int | None] = (None, None),
-    before: Any = _ALWAYS,
-) -> Any:
-    """A dataclass field that the command line, --help and docs/reference/options.md know too. See Option for the arguments."""
-    metadata = {_KEY: Option(help, flag=flag, aliases=aliases, recorded=recorded, panel=panel, limits=limits, before=before)}
+def option(default: Any, help: str, **said: Any) -> Any:
+    """A dataclass field that the command line, --help and docs/reference/options.md know too.
+
+    said: further fields of Option.
+    """
+    metadata = {_KEY: Option(help, **said)}
     if isinstance(default, dict):
         return field(default_factory=lambda: dict(default), metadata=metadata)  # pyright: ignore[reportUnknownArgumentType]
     return field(default=default, metadata=metadata)

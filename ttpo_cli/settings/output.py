@@ -23,9 +23,11 @@ class Encoding:
         quality: 100 is lossless WebP.
     """
 
-    format: Literal["keep", "png", "jpeg", "tiff", "webp"] = option("keep", "Format of the output.", panel=FILES)
+    format: Literal["keep", "png", "jpeg", "tiff", "webp"] = option(
+        "keep", "Format of the output.", panel=FILES, brief="keep, png, jpeg, tiff or webp."
+    )
     bit_depth: Literal["keep", "8", "16"] = option("keep", "Bits per channel of the output.", panel=FILES)
-    quality: int = option(95, "Quality of JPEG and WebP.", panel=FILES, limits=(1, 100))
+    quality: int = option(95, "Quality of JPEG and WebP.", panel=FILES, limits=(1, 100), brief="Quality of JPEG and WebP, 1 to 100.")
     keep: frozenset[Metadata] = option(METADATA, "Metadata to keep: exif, icc, iptc, text, xmp by commas, all or none.", panel=FILES)
 
 
@@ -41,8 +43,13 @@ class Outputs:
     """How results are written, and what is written as well."""
 
     encoding: Encoding = Encoding()
-    overwrite: bool = option(False, "Replace outputs that exist.", flag="--overwrite", panel=FILES)
-    report: Path | None = option(None, "One HTML page to look at: before and after, candidates, scores.", panel=FILES)
+    overwrite: bool = option(False, "Replace outputs that exist.", flag="--overwrite", panel=FILES, brief="Replace outputs that exist.")
+    report: Path | None = option(
+        None,
+        "One HTML page to look at: before and after, candidates, scores.",
+        panel=FILES,
+        brief="One page to look at: before and after, candidates, scores.",
+    )
     candidates: Path | None = option(None, "Folder for every candidate as PNG, and a contact sheet.", flag="--keep-candidates", panel=FILES)
     latents: bool = option(
         True,

@@ -19,8 +19,9 @@ class PathOptions:
         "File, folder, or - for stdout. Without it: PHOTO_ttpo.EXT next to a file, FOLDER_ttpo/ next to a folder.",
         flag="--output -o",
         panel=FILES,
+        brief="File, folder, or - for stdout; else beside the photo.",
     )
-    recursive: bool = option(False, "Folders within folders too.", flag="--recursive -r", panel=FILES)
+    recursive: bool = option(False, "Folders within folders too.", flag="--recursive -r", panel=FILES, brief="Folders within folders too.")
     include: tuple[Glob, ...] = option((), "In folders, only photos that match, such as '*.jpg' or '2019/*'; repeatable.", panel=FILES)
     exclude: tuple[Glob, ...] = option((), "Leave out photos, or folders, that match; repeatable.", panel=FILES)
     files_from: str | None = option(None, "A list of photos, one per line; - reads it from stdin.", panel=FILES)
@@ -37,7 +38,12 @@ class Executor:
         address: None for RAY_ADDRESS or a cluster of this machine.
     """
 
-    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps. For folders also several, by commas, or `all` GPUs.", panel=COMPUTE)
+    device: str = option(
+        "auto",
+        "auto, cpu, cuda, cuda:N or mps. For folders also several, by commas, or `all` GPUs.",
+        panel=COMPUTE,
+        brief="auto, cpu, cuda, cuda:N or mps.",
+    )
     workers: int | None = option(
         None, "Processes that share a folder's photos; default: one per device named.", panel=COMPUTE, limits=(1, None)
     )
@@ -79,9 +85,18 @@ class RunOptions:
     )
     redo: bool = option(False, "Restore again what a folder's journal says is done.", flag="--redo", panel=FILES)
     select: Literal["metrics", "ask", "later"] = option(
-        "metrics", "Who chooses: metrics; a person here and now (ask), or after candidates are made (later).", panel=MODEL
+        "metrics",
+        "Who chooses: metrics; a person here and now (ask), or after candidates are made (later).",
+        panel=MODEL,
+        brief="Who chooses: metrics; you now (ask), or afterwards (later).",
     )
     damaged: bool = option(
         False, "Read what is left of JPEG and PNG files that are cut short or damaged, and say how much.", flag="--damaged", panel=FILES
     )
-    dry_run: bool = option(False, "Report what would be done, and write nothing.", flag="--dry-run", panel=FILES)
+    dry_run: bool = option(
+        False,
+        "Report what would be done, and write nothing.",
+        flag="--dry-run",
+        panel=FILES,
+        brief="Say what would be done, and how long it would take.",
+    )

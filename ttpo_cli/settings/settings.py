@@ -25,7 +25,13 @@ class Settings:
     """
 
     seed: int = option(0, "Each photo's seeds derive from this and its content.", panel=COMPUTE)
-    ttpo: bool = option(True, "Improve the restored image, or stop at it.", flag="--ttpo/--no-ttpo", panel=MODEL)
+    ttpo: bool = option(
+        True,
+        "Improve the restored image, or stop at it.",
+        flag="--ttpo/--no-ttpo",
+        panel=MODEL,
+        brief="Improve what the network made, or stop at it.",
+    )
     prior: PriorOptions = field(default_factory=PriorOptions)
     candidates: CandidateOptions = field(default_factory=CandidateOptions)
     selection: SelectionOptions = field(default_factory=SelectionOptions)

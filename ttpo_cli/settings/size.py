@@ -16,11 +16,26 @@ class SizeOptions:
     2 and 1 times that does.
     """
 
-    scale: float | None = option(None, "Times larger than the photo: any number above 0.", flag="--scale", panel=SIZE, before=None)
-    long_edge: int | None = option(
-        None, "Longer side of the result in pixels.", flag="--long-edge", panel=SIZE, limits=(1, None), before=None
+    scale: float | None = option(
+        None,
+        "Times larger than the photo: any number above 0.",
+        flag="--scale",
+        panel=SIZE,
+        brief="Times larger than the photo.",
+        before=None,
     )
-    megapixels: float | None = option(None, "Size of the result, megapixels.", flag="--megapixels", panel=SIZE, before=None)
+    long_edge: int | None = option(
+        None,
+        "Longer side of the result in pixels.",
+        flag="--long-edge",
+        panel=SIZE,
+        limits=(1, None),
+        brief="Longer side of the result in pixels.",
+        before=None,
+    )
+    megapixels: float | None = option(
+        None, "Size of the result, megapixels.", flag="--megapixels", panel=SIZE, brief="Megapixels of the result.", before=None
+    )
     shrink: Shrink = option(
         "auto",
         "Shrink the photo before it is restored; auto: one above 2 megapixels, to the resolution that its detail has or the result needs.",

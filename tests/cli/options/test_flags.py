@@ -98,13 +98,11 @@ def another(flag):
         return not flag.default
     if isinstance(flag.default, dict):
         return {"niqe": Path("file") if flag.name == "metric_files" else 2.0}
-    words = {"restore_precision": "bf16", "size_shrink": "0.5"}
-    if flag.name in words:
-        return words[flag.name]
-    if get_origin(flag.kind) is Literal:
-        return next(word for word in get_args(flag.kind) if word != flag.default)
+    words = [word for one in (flag.kind, *get_args(flag.kind)) if get_origin(one) is Literal for word in get_args(one)]
+    if words and int not in get_args(flag.kind):
+        return next(word for word in words if word != flag.default)
     kind = flag.kind if flag.kind in OTHER else next(one for one in get_args(flag.kind) if one in OTHER)
-    return OTHER[kind]
+    return OTHER[kind]  # within the limits of every number
 
 
 @pytest.mark.parametrize("part", [*PARTS, *RUN_PARTS])
@@ -221,7 +219,7 @@ def test_both_names_are_refused_even_where_the_present_one_is_given_its_default(
 @each_former
 def test_former_flags_are_hidden_from_help(former, present, text, path, value, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
-    assert program(["restore", "--help"]) == 0
+    assert program(["restore", "--help-all"]) == 0
     words = capsys.readouterr().out.split()
     assert present in words and former not in words
 
@@ -257,7 +255,7 @@ def test_a_line_in_the_outputs_adds_an_option_everywhere(copied):
     copy, run = copied
     with (copy / "settings" / "output.py").open("a") as file:
         file.write('    frame: int = option(2, "A frame around each picture, pixels.", panel=FILES, limits=(0, None))\n')
-    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
+    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help-all")
     assert "--frame" in shown and "A frame around each picture, pixels." in shown
     assert "| `--frame` | `2` | A frame around each picture, pixels. |" in run("-m", "ttpo_cli.cli.options.reference")
     reaching = program_that_shows("with_run", "asked.run().outputs.frame")
@@ -268,7 +266,7 @@ def test_a_line_in_a_stage_adds_an_option_everywhere(copied):
     copy, run = copied
     with (copy / "settings" / "candidates.py").open("a") as file:
         file.write('    novelty: float = option(0.5, "How new a candidate is.")\n')
-    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help")
+    shown = run("-c", "from ttpo_cli.cli.app import main; main()", "restore", "--help-all")
     assert "--candidates-novelty" in shown and "How new a candidate is." in shown
     assert "| `--candidates-novelty` | `0.5` | How new a candidate is. |" in run("-m", "ttpo_cli.cli.options.reference")
     reaching = program_that_shows("with_pipeline", "asked.build(Terminal())[1].candidates.novelty")

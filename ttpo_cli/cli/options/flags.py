@@ -73,24 +73,34 @@ class Flag:
         """As it is typed, the short form last where there is one."""
         return self.option.flag.split() if self.option.flag else ["--" + self.name.replace("_", "-")]
 
+    @property
+    def key(self) -> str:
+        """Its name in a settings file: as it is typed, without the dashes."""
+        return self.spelling.partition("/")[0].lstrip("-")
+
+    @cached_property
+    def choices(self) -> tuple[str, ...]:
+        """The words that it takes; () for one that takes other values."""
+        return _choices(self.kind)
+
     @cached_property
     def annotation(self) -> Any:
         """The parameter's type for Typer; what Typer has no type for is given as text."""
         if self.kind is bool:
             return bool if self.option.flag else Literal["on", "off"]
-        if _is_repeated(self.kind):
+        if is_repeated(self.kind):
             return list[str] | None
         choices = _choices(self.kind)
-        if get_origin(self.kind) in (tuple, frozenset) or _is_mapping(self.kind) or (choices and int in get_args(self.kind)):
+        if get_origin(self.kind) in (tuple, frozenset) or is_mapping(self.kind) or (choices and int in get_args(self.kind)):
             return str
         return Literal[choices] if choices else self.kind
 
     @property
     def metavar(self) -> str | None:
         """The shape of a text that holds several values."""
-        if _is_repeated(self.kind):
-            return "NAME=FILE" if _is_files(self.kind) else "GLOB"
-        return "A=1,B=2,.." if _is_mapping(self.kind) else "A,B,.." if get_origin(self.kind) is tuple else None
+        if is_repeated(self.kind):
+            return "NAME=FILE" if is_files(self.kind) else "GLOB"
+        return "A=1,B=2,.." if is_mapping(self.kind) else "A,B,.." if get_origin(self.kind) is tuple else None
 
     def typer_option(self, *spellings: str, hidden: bool = False) -> Any:
         """The Typer option. spellings: others than its own."""
@@ -141,7 +151,7 @@ def renamed(given: Mapping[str, Any], is_typed: Callable[[str], bool] = lambda n
     """The options given, with former flags under their present names; a line on standard error names the present flag.
 
     is_typed: whether a parameter stands on the command line, be it with its default.
-    Raises UsageError where both are given.
+    Raises UsageError where both are typed.
     """
     values = dict(given)
     for flag in (*FLAGS.values(), *RUN_FLAGS.values()):
@@ -149,7 +159,7 @@ def renamed(given: Mapping[str, Any], is_typed: Callable[[str], bool] = lambda n
             value = values.pop(_alias_name(alias), None)
             if value is None:
                 continue
-            if is_typed(flag.name) or values[flag.name] != as_text(flag.default, flag):
+            if is_typed(flag.name):
                 raise UsageError(f"{alias} is the former name of {flag.spelling}: give only {flag.spelling}")
             Terminal().warn(f"{alias} is now called {flag.spelling}")
             values[flag.name] = value
@@ -161,7 +171,7 @@ def parsed(given: Mapping[str, Any], flags: Mapping[str, Flag] = FLAGS) -> Value
     values: Values = {flag.part: {} for flag in flags.values()}
     for flag in flags.values():
         if flag.name in given:
-            values[flag.part][flag.field] = _parse(flag, given[flag.name])
+            values[flag.part][flag.field] = parse(flag, given[flag.name])
     return values
 
 
@@ -173,29 +183,29 @@ def as_text(value: Any, flag: Flag) -> Any:
         every = _choices(flag.kind)
         return "all" if value == {*every} else ",".join(word for word in every if word in value) or "none"
     if isinstance(value, tuple):
-        if _is_repeated(flag.kind):
+        if is_repeated(flag.kind):
             return list(value) or None  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
         return ",".join(str(entry) for entry in value)
     if isinstance(value, Mapping):
-        if _is_files(flag.kind):
+        if is_files(flag.kind):
             return [f"{name}={file}" for name, file in value.items()] or None
         return ",".join(f"{name}={number}" for name, number in value.items())
     return str(value) if flag.annotation is str else value
 
 
-def _parse(flag: Flag, given: Any) -> Any:
-    """The opposite of `as_text`."""
+def parse(flag: Flag, given: Any) -> Any:
+    """The opposite of `as_text`. Raises UsageError for text that is not a value of the field."""
     if flag.kind is bool:
         return given if flag.option.flag else given == "on"
-    if _is_files(flag.kind):
+    if is_files(flag.kind):
         return name_files(given, flag.spelling)
-    if _is_repeated(flag.kind):
+    if is_repeated(flag.kind):
         return tuple(given or ())
     if get_origin(flag.kind) is frozenset:
         return frozenset({"all": _choices(flag.kind), "none": ()}.get(given, names(given)))
     if get_origin(flag.kind) is tuple:
         return _list(flag, given, get_args(flag.kind)[0])
-    if _is_mapping(flag.kind):
+    if is_mapping(flag.kind):
         return _numbers(flag, given)
     choices = _choices(flag.kind)
     if not choices or flag.annotation is not str or given in choices:
@@ -233,17 +243,17 @@ def _numbers(flag: Flag, given: str) -> dict[str, float]:
         raise UsageError(f"{flag.spelling} '{given}': give names with numbers such as niqe=1,ranker=2") from error
 
 
-def _is_mapping(kind: Any) -> bool:
+def is_mapping(kind: Any) -> bool:
     return get_origin(kind) is not None and isinstance(get_origin(kind), type) and issubclass(get_origin(kind), Mapping)
 
 
-def _is_files(kind: Any) -> bool:
-    return _is_mapping(kind) and get_args(kind)[1] is Path
+def is_files(kind: Any) -> bool:
+    return is_mapping(kind) and get_args(kind)[1] is Path
 
 
-def _is_repeated(kind: Any) -> bool:
+def is_repeated(kind: Any) -> bool:
     """Whether the flag is given once for each value, as these may hold commas."""
-    return _is_files(kind) or get_args(kind)[:1] == (Glob,)
+    return is_files(kind) or get_args(kind)[:1] == (Glob,)
 
 
 def _choices(kind: Any) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from ttpo_cli.cli.options import shared as options
+from ttpo_cli.cli.options.defaults import Config
+from ttpo_cli.cli.options.help import HelpAll
 from ttpo_cli.cli.options.pipeline import Asked, with_run
 from ttpo_cli.cli.terminal.console import Json, NoColor, Quiet, Terminal, Verbose
 
@@ -17,6 +19,8 @@ def restore(
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_color: NoColor = False,
+    config: Config = None,
+    help_all: HelpAll = False,
     *,
     asked: Asked,
 ) -> None:
