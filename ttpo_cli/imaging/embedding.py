@@ -40,9 +40,9 @@ def jpeg_header(encoded: bytes, metadata: Metadata, resolution: tuple[float, flo
 
 
 def _embed_in_png(encoded: bytes, metadata: Metadata) -> bytes:
-    """An eXIf chunk after IHDR (PNG third edition, 11.3.4.6), and texts."""
+    """An eXIf chunk after IHDR (PNG third edition, 11.3.4.6), colours by numbers, and texts."""
     chunks = [] if metadata.exif is None else [("eXIf", metadata.exif)]
-    return with_chunks(encoded, [*chunks, *png_chunks_of(metadata.text)])
+    return with_chunks(encoded, [*metadata.colour_chunks, *chunks, *png_chunks_of(metadata.text)])
 
 
 def _embed_in_webp(encoded: bytes, metadata: Metadata) -> bytes:

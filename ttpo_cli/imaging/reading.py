@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,9 @@ from ttpo_cli.imaging.float_range import to_unit_range
 from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, format_of_name, sniff_format, written_format
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.metadata.carried import Metadata, true_for
+from ttpo_cli.imaging.metadata.colour import Colour
 from ttpo_cli.imaging.metadata.finding import Found, find_metadata, orientation_of
+from ttpo_cli.imaging.metadata.profile import stated_colour, usable_profile
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.pillow_decoding import as_png, header_size
 from ttpo_cli.imaging.salvage import open_damaged
@@ -85,15 +87,17 @@ def read_photo(
     tensor, float_notes = _tensor(upright, label)
     planes, extra = tensor.split([tensor.shape[1] - samples.extra, samples.extra], dim=1)
     colours = 3 if planes.shape[1] >= 3 else 1
+    colour = stated_colour(data, kind, samples.icc is not None, grey=colours == 1)
+    pixels = torch.from_numpy(colour.applied(planes[:, :colours].numpy(), _DEPTHS[str(image.format)]).astype(np.float32))
     height, width = upright.shape[:2]
     photo_name = name or (source.name if isinstance(source, Path) else "stdin")
     return Photo(
-        pixels=planes[:, :colours].expand(-1, 3, -1, -1).contiguous(),
+        pixels=pixels.expand(-1, 3, -1, -1).contiguous(),
         alpha=planes[:, colours:].contiguous() if planes.shape[1] > colours else None,
         grey=colours == 1,
         bit_depth=_DEPTHS[str(image.format)],
         format=format,
-        metadata=_metadata(image, found, samples.icc, width, height),
+        metadata=_metadata(image, found, colour if colour.overrides else replace(colour, icc=colour.icc or samples.icc), width, height),
         content_hash=content_hash,
         name=photo_name,
         notes=_kind_notes(photo_name, kind)
@@ -174,8 +178,8 @@ def _check_header(image: pyvips.Image, label: str, max_pixels: int) -> None:
 
 def _decode(image: pyvips.Image, data: bytes, kind: str, label: str) -> _Samples:
     """Decode to grey or RGB, perhaps with alpha; CMYK goes to sRGB through its profile."""
-    icc = _blob(image, "icc-profile-data")
-    space, bands, notes = image.interpretation, image.bands, ()
+    space, bands = image.interpretation, image.bands
+    icc, notes = usable_profile(data, kind, image, "CMYK" if space == "cmyk" else "GRAY" if bands < 3 else "RGB")
     colours, others = 4 if space == "cmyk" else 3 if bands >= 3 else 1, 0
     if kind == "tiff" and bands > colours:
         order, others = channel_order(data, bands, colours)
@@ -184,23 +188,15 @@ def _decode(image: pyvips.Image, data: bytes, kind: str, label: str) -> _Samples
             image, others, notes = image[0 : bands - others].copy(interpretation=space), 0, (LEFT_OUT,)
         bands = image.bands
     if space == "cmyk" and bands in (4, 5):
-        embedded = _profile_space(icc) == "CMYK"
+        embedded = icc is not None
         depth = 16 if image.format == "ushort" else 8
         image = image.icc_transform("srgb", embedded=embedded, input_profile="cmyk", depth=depth, black_point_compensation=True)
         icc = _blob(image, "icc-profile-data")
         notes += (f"CMYK converted to sRGB with {'its own profile' if embedded else 'a general CMYK profile, since it has none'}",)
     elif space not in ("b-w", "grey16", "srgb", "rgb16", "rgb", "scrgb") or bands - others > 4:
         raise TtpoError(f"'{label}' holds {bands} channels of colour space '{space}': convert it to RGB, grey or CMYK")
-    elif icc is not None and _profile_space(icc) != (expected := "GRAY" if bands < 3 else "RGB"):
-        notes += (f"its colour profile is for {_profile_space(icc)} and not for {expected}, and was left out",)
-        icc = None
     values = image.numpy()
     return _Samples(values=values[..., None] if values.ndim == 2 else values, icc=icc, extra=others, notes=notes)
-
-
-def _profile_space(icc: bytes | None) -> str | None:
-    """The colour space in an ICC profile's header: RGB, GRAY, CMYK (ICC.1:2022, 7.2.6)."""
-    return None if icc is None else icc[16:20].decode("latin-1").strip()
 
 
 def _tensor(values: np.ndarray, label: str) -> tuple[Tensor, tuple[str, ...]]:
@@ -216,13 +212,14 @@ def _tensor(values: np.ndarray, label: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], notes
 
 
-def _metadata(image: pyvips.Image, found: Found, icc: bytes | None, width: int, height: int) -> Metadata:
+def _metadata(image: pyvips.Image, found: Found, colour: Colour, width: int, height: int) -> Metadata:
     """What the file says besides pixels, made to fit the upright picture."""
     exif = found.exif
     known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
     stated = Metadata(
         exif=exif_bytes(exif) if exif is not None and (exif.root.entries or exif.root.children) else None,
-        icc=icc,
+        icc=colour.icc,
+        colour_chunks=colour.chunks,
         xmp=found.xmp,
         resolution=(image.xres, image.yres) if known else None,
         text=tuple(found.texts),

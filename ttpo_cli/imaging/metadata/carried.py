@@ -19,6 +19,7 @@ class Metadata:
         resolution: horizontal and vertical pixels a millimetre, None where the file says nothing.
         text: PNG's texts by keyword, and comments of JPEG and GIF.
         iptc: IPTC-IIM, its datasets without the resource of Photoshop around them.
+        colour_chunks: chunks that say in a PNG what no profile says, such as that values are HDR.
         dropped: what else the file held and no output can have, in words.
     """
 
@@ -28,6 +29,7 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     text: tuple[Text, ...] = ()
     iptc: bytes | None = None
+    colour_chunks: tuple[tuple[str, bytes], ...] = ()
     dropped: tuple[str, ...] = field(default=(), compare=False)
 
 

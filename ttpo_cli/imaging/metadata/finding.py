@@ -24,6 +24,7 @@ _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LONGEST_EXIF = 2**26
 # PNG's chunks that are carried on or that say how the pixels are stored; of WebP the same.
 _PNG_KNOWN = frozenset(("IHDR", "PLTE", "IDAT", "IEND", "tRNS", "sBIT", "hIST", "pHYs", "eXIf", "iCCP", "sRGB", "gAMA", "cHRM", "cICP"))
+_HDR_CHUNKS = frozenset(("mDCV", "cLLI"))  # carried with the cICP of HDR
 _PNG_KNOWN |= CHUNKS | {"acTL", "fcTL", "fdAT"}  # frames are counted with the pages
 _WEBP_KNOWN = frozenset(("VP8 ", "VP8L", "VP8X", "ALPH", "ANIM", "ANMF", "EXIF", "XMP ", "ICCP"))
 _CREDENTIALS = {"caBX": "its content credentials (C2PA)", "C2PA": "its content credentials (C2PA)"}
@@ -115,7 +116,7 @@ def _in_png(data: bytes, found: Found) -> None:
     for part in chunks:
         if part.name == "eXIf":
             found.take_exif(part.data)
-        elif part.name not in _PNG_KNOWN:
+        elif part.name not in _PNG_KNOWN and not (part.name in _HDR_CHUNKS and any(other.name == "cICP" for other in chunks)):
             found.dropped.append(_CREDENTIALS.get(part.name, f"the chunk {part.name}"))
     for text in texts.texts:
         if text.keyword == XMP_KEYWORD:

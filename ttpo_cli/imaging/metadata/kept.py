@@ -50,6 +50,7 @@ def _wanted(metadata: Metadata, keep: frozenset[str]) -> Metadata:
         metadata,
         exif=metadata.exif if "exif" in keep else None,
         icc=metadata.icc if "icc" in keep else None,
+        colour_chunks=metadata.colour_chunks if "icc" in keep else (),
         xmp=metadata.xmp if "xmp" in keep else None,
         text=metadata.text if "text" in keep else (),
         iptc=metadata.iptc if "iptc" in keep else None,

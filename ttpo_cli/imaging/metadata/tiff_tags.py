@@ -11,12 +11,14 @@ from ttpo_cli.imaging.tiff_directory import Directory, read_directory
 _IPTC = 33723
 _PHOTOSHOP, _SUBFILE_TYPE, _SUB_DIRECTORIES = 34377, 254, 330
 # Tags of the storage (TIFF 6.0), and those that are carried on in another way.
-_STORAGE = frozenset((*range(254, 270), *range(273, 305), *range(317, 348), 512, 513, 514, 515, 517, 518, 519, 520, 521, *range(529, 533)))
+_STORAGE = frozenset((*range(254, 270), *range(273, 305), *range(317, 348), 512, 513, 514, 515, 517, 518, 519, 520, 521, *range(529, 532)))
+_STORAGE -= {301, 318, 319}
 _CARRIED = DESCRIPTIVE_TAGS | {700, _IPTC, _PHOTOSHOP, 34665, 34853, 34675, 40965, 274, 32995, 32996, 32997, 32998}
 _NAMED = {
     37724: "Photoshop's layers",
     330: "its further pictures (SubIFDs)",
     **dict.fromkeys((33550, 33920, 33922, 34264, 34735, 34736, 34737, 42112, 42113), "its GeoTIFF tags"),
+    **dict.fromkeys((301, 318, 319, 532), "its colorimetry tags"),
     **dict.fromkeys((50838, 50839), "ImageJ's metadata"),
 }
 
