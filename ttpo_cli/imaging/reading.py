@@ -91,6 +91,7 @@ def read_photo(
     pixels = torch.from_numpy(colour.applied(planes[:, :colours].numpy(), _DEPTHS[str(image.format)]).astype(np.float32))
     height, width = upright.shape[:2]
     photo_name = name or (source.name if isinstance(source, Path) else "stdin")
+    notes = (*_kind_notes(photo_name, kind), *kind_notes, *_frame_notes(image, data, kind))
     return Photo(
         pixels=pixels.expand(-1, 3, -1, -1).contiguous(),
         alpha=planes[:, colours:].contiguous() if planes.shape[1] > colours else None,
@@ -100,12 +101,7 @@ def read_photo(
         metadata=_metadata(image, found, colour if colour.overrides else replace(colour, icc=colour.icc or samples.icc), width, height),
         content_hash=content_hash,
         name=photo_name,
-        notes=_kind_notes(photo_name, kind)
-        + kind_notes
-        + _frame_notes(image, data, kind)
-        + samples.notes
-        + tuple(found.notes)
-        + float_notes,
+        notes=(*notes, *samples.notes, *found.notes, *float_notes, *colour.notes),
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
         extra=extra.contiguous() if samples.extra else None,
     )
@@ -185,7 +181,7 @@ def _decode(image: pyvips.Image, data: bytes, kind: str, label: str) -> _Samples
         order, others = channel_order(data, bands, colours)
         image = image[order[0]].bandjoin([image[band] for band in order[1:]]).copy(interpretation=space)
         if others and space == "cmyk":
-            image, others, notes = image[0 : bands - others].copy(interpretation=space), 0, (LEFT_OUT,)
+            image, others, notes = image[0 : bands - others].copy(interpretation=space), 0, (*notes, LEFT_OUT)
         bands = image.bands
     if space == "cmyk" and bands in (4, 5):
         embedded = icc is not None

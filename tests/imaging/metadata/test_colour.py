@@ -18,8 +18,8 @@ from ttpo_cli.imaging.reading import read_photo
 from ttpo_cli.imaging.writing import write_photo
 from ttpo_cli.settings.output import Encoding
 
-GRADIENT = np.stack(np.meshgrid(np.linspace(0, 1, 16), np.linspace(0, 1, 12), [0.1, 0.5, 0.9])[0:3], axis=-1)[:, :, 0]
-VALUES = np.round(GRADIENT * 65535).astype(np.uint16)
+# Every step of 8 bits lies on one of 16, so that a profile can be tried with 8.
+VALUES = np.random.default_rng(2).integers(0, 256, (32, 32, 3)).astype(np.uint16) * 257
 # Display P3 and BT.2020 to sRGB in linear light, as CSS Color 4 publishes them by way of XYZ (rounded).
 P3_TO_SRGB = np.array([[1.2249, -0.2247, 0.0], [-0.0421, 1.0421, 0.0], [-0.0196, -0.0786, 1.0979]])
 REC2020_TO_SRGB = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
@@ -36,12 +36,16 @@ def chrm(primaries, white=D65) -> tuple[bytes, bytes]:
 
 
 def shown(data: bytes) -> np.ndarray:
-    """What a viewer with colour management shows of a file, in sRGB's values: libvips with its profile, or as it is without."""
+    """What a viewer with colour management shows of a file, in sRGB's values: its 16 bits where it has no profile, else 8 through lcms."""
     image = pyvips.Image.new_from_buffer(data, "")
-    if image.get_typeof("icc-profile-data"):
-        image = image.icc_transform("srgb", embedded=True, depth=16, intent="relative")
     values = image.numpy()
-    return values[..., :3].astype(float) / np.iinfo(values.dtype).max
+    values = values.astype(float) / np.iinfo(values.dtype).max
+    if not image.get_typeof("icc-profile-data"):
+        return values
+    eight = Image.fromarray(np.round(values * 255).astype(np.uint8))
+    profiles = io.BytesIO(image.get("icc-profile-data")), ImageCms.createProfile("sRGB")
+    seen = ImageCms.profileToProfile(eight, *profiles, renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC)
+    return np.asarray(seen) / 255
 
 
 def written(photo: Photo, format: str = "png", **options) -> bytes:
@@ -87,7 +91,7 @@ def test_a_gamma_of_a_screen_stays_and_becomes_a_profile_in_every_format(gamma: 
     photo = read_photo(png16_with(VALUES, gama(gamma)))
     np.testing.assert_allclose(photo.pixels[0].permute(1, 2, 0).numpy(), VALUES / 65535, atol=1e-6)
     for format in ("png", "tiff"):
-        np.testing.assert_allclose(shown(written(photo, format)), expected((VALUES / 65535) ** exponent), atol=1.5e-3)
+        np.testing.assert_allclose(shown(written(photo, format)), expected((VALUES / 65535) ** exponent), atol=1.1 / 255)
     for format in ("jpeg", "webp"):
         image = pyvips.Image.new_from_buffer(written(photo, format), "")
         assert image.get("icc-profile-data") == photo.metadata.icc
@@ -110,10 +114,12 @@ def test_a_gamma_of_a_screen_stays_and_becomes_a_profile_in_every_format(gamma: 
 def test_wide_primaries_look_as_they_did(chunks, matrix, light) -> None:
     photo = read_photo(png16_with(VALUES, *chunks))
     assert photo.metadata.icc is not None and is_usable(photo.metadata.icc)
-    wanted = expected(np.clip(light(VALUES / 65535), 0, 1), matrix)
-    inside = ((light(VALUES / 65535) @ matrix.T > 0.002) & (light(VALUES / 65535) @ matrix.T < 0.998)).all(axis=-1)
-    assert inside.sum() > 40
-    np.testing.assert_allclose(shown(written(photo))[inside], wanted[inside], atol=4e-3)
+    linear = light(VALUES / 65535)
+    inside = ((linear @ matrix.T > 0.04) & (linear @ matrix.T < 0.99)).all(axis=-1)  # of sRGB
+    assert inside.sum() > 100
+    np.testing.assert_allclose(shown(written(photo))[inside], expected(linear, matrix)[inside], atol=3 / 255)
+    ignored = np.abs(expected(linear, matrix) - VALUES / 65535)[inside].max()
+    assert ignored > 10 / 255  # so much it would differ
 
 
 def test_cicp_goes_before_a_profile_and_a_profile_before_the_other_chunks() -> None:
@@ -127,7 +133,7 @@ def test_cicp_goes_before_a_profile_and_a_profile_before_the_other_chunks() -> N
 def test_a_grey_picture_has_its_gamma_applied_so_that_every_format_holds_it() -> None:
     photo = read_photo(png16_with(VALUES[..., 1], gama(1.0), chrm(P3)))
     assert photo.grey and photo.metadata.icc is None
-    np.testing.assert_allclose(shown(written(photo))[..., 0], expected(VALUES[..., 1] / 65535), atol=2e-4)
+    np.testing.assert_allclose(shown(written(photo)), expected(VALUES[..., 1] / 65535), atol=2e-4)
     assert read_photo(written(photo, "webp")).metadata.icc is None
 
 
@@ -173,9 +179,7 @@ def test_numbers_that_are_not_known_are_carried_on_and_said() -> None:
     assert photo.metadata.colour_chunks == (("cICP", bytes((9, 10, 0, 1))),)
 
 
-@pytest.mark.parametrize(
-    "primaries", [((0.3, 0.3),) * 3, ((0.64, 0.0), (0.3, 0.6), (0.15, 0.06)), ((30.0, 30.0), (0.3, 0.6), (0.15, 0.06))]
-)
+@pytest.mark.parametrize("primaries", [((0.3, 0.3),) * 3, ((0.64, 0.0), *REC709[1:3]), ((30.0, 30.0), *REC709[1:3])])
 def test_primaries_that_cannot_be_are_left_out_and_said(primaries) -> None:
     photo = read_photo(png16_with(VALUES, chrm(primaries)))
     assert photo.metadata.icc is None
@@ -184,8 +188,8 @@ def test_primaries_that_cannot_be_are_left_out_and_said(primaries) -> None:
 
 def test_the_matrices_of_known_primaries_are_the_published_ones() -> None:
     back = np.linalg.inv(to_xyz(REC709))
-    np.testing.assert_allclose(back @ to_xyz(PRIMARIES[12]), P3_TO_SRGB, atol=2e-4)
-    np.testing.assert_allclose(back @ to_xyz(PRIMARIES[9]), REC2020_TO_SRGB, atol=2e-4)
+    np.testing.assert_allclose(back @ to_xyz(PRIMARIES[12]), P3_TO_SRGB, atol=4e-4)
+    np.testing.assert_allclose(back @ to_xyz(PRIMARIES[9]), REC2020_TO_SRGB, atol=4e-4)
     for primaries in PRIMARIES.values():
         assert is_usable(matrix_profile("any", primaries, SRGB))
 
@@ -259,4 +263,4 @@ def test_a_profile_of_ours_is_one_to_lcms() -> None:
     assert ImageCms.getProfileDescription(profile).strip() == "P3"
     known = ImageCms.ImageCmsProfile(io.BytesIO(pyvips.Image.profile_load("p3"))).profile
     for name in ("red_colorant", "green_colorant", "blue_colorant"):
-        np.testing.assert_allclose(getattr(profile.profile, name)[0], getattr(known, name)[0], atol=5e-4)
+        np.testing.assert_allclose(getattr(profile.profile, name)[0], getattr(known, name)[0], atol=2e-3)

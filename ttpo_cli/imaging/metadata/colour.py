@@ -78,7 +78,7 @@ class Colour:
 def png_colour(chunks: Mapping[str, bytes], has_profile: bool, grey: bool) -> Colour | None:
     """What the chunks cICP, sRGB, cHRM and gAMA say, the first of each kind; None where that changes nothing.
 
-    Of several, cICP goes before a profile, a profile before sRGB, and sRGB before cHRM and gAMA. has_profile: there is one, and it can be used.
+    Of several, cICP goes before a profile, a profile before sRGB, and sRGB before cHRM and gAMA. has_profile: one can be used.
     """
     numbers = chunks.get("cICP", b"")
     if len(numbers) == 4 and numbers[2] == 0 and numbers[0] != _UNSPECIFIED and numbers[1] != _UNSPECIFIED:
