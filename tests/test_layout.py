@@ -45,7 +45,7 @@ OUT = {
     "wish": "request",
     "wishes": "requests",
 }
-MIRRORS_NOTHING = {"helpers", "fixtures", "compatibility"}
+MIRRORS_NOTHING = {"helpers", "fixtures", "compatibility", "fuzz"}
 
 
 def relative(path):

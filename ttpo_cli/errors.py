@@ -35,6 +35,16 @@ class GuardRejected(TtpoError):
 
 
 MANY = 30
+_LONGEST_VALUE = 80
+
+
+def shown(value: object) -> str:
+    """A value out of a file, for a message: as Python writes it, at most 80 letters of it."""
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, a list in a list in a list
+        return f"a value of type {type(value).__name__} that is too large to be shown"
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "ttpo models list") -> UsageError:
@@ -48,4 +58,5 @@ def unknown_name(kind: str, name: str, known: Iterable[str], listed_by: str = "t
     near = [by_lower[match] for match in difflib.get_close_matches(name.lower(), by_lower, n=3, cutoff=0.5)]
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     listed = ", ".join(names) if len(names) <= MANY else f"{len(names)} names, which `{listed_by}` shows"
-    return UsageError(f"unknown {kind} '{name}': {hint}known: {listed}")
+    asked = name if len(name) <= _LONGEST_VALUE else f"{name[: _LONGEST_VALUE - 3]}..."
+    return UsageError(f"unknown {kind} '{asked}': {hint}known: {listed}")

@@ -1,6 +1,7 @@
 """ONNX checkpoints as a Backbone, computed by onnxruntime (microsoft/onnxruntime): scale and size rules are found by trying them."""
 
 import importlib.util
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,7 @@ def onnx_backbone(path: Path) -> Backbone:
 
 
 def _session(file: OnnxFile, device: torch.device) -> Any:
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read on import: else it reports sessions, and models by name, to its maker
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

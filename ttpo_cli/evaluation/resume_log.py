@@ -25,9 +25,11 @@ def open_journal(path: Path, settings: Mapping[str, Any]) -> dict[str, dict[str,
             path.write_text("".join(whole), "utf-8")
     except OSError as error:
         raise TtpoError(f"--resume '{path}' cannot be used ({error.strerror}): give a file in a folder you may write to") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"--resume '{path}' is not a journal of an evaluation: give another file name") from error
     _compare(path, entries[0], wanted)
+    if not all(isinstance(entry, dict) and isinstance(entry.get("name"), str) for entry in entries[1:]):
+        raise UsageError(f"--resume '{path}' holds a line that is no record: take it out, or give another file name")
     return {entry["name"]: entry for entry in entries[1:]}
 
 

@@ -5,6 +5,7 @@ picture is renamed into its place, with the sha256 that the file will have, so t
 that did not.
 """
 
+import json
 import secrets
 import sqlite3
 import threading
@@ -13,10 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any, get_type_hints
 
 from filelock import FileLock, Timeout
 
 from ttpo_cli.errors import TtpoError, UsageError
+from ttpo_cli.settings.value_type import fits
 
 FOLDER = ".ttpo"
 NAME = "journal.sqlite"
@@ -61,6 +64,7 @@ class Row:
 
 
 _COLUMNS = ", ".join(field.name for field in fields(Row))
+_HINTS = get_type_hints(Row)
 
 
 def stamp(path: Path) -> str:
@@ -82,11 +86,11 @@ class FolderJournal:
     def row(self, target: str) -> Row | None:
         """What is known of a photo, None for one that no run has begun."""
         found = self._ask(f"SELECT {_COLUMNS} FROM photo WHERE target = ?", target)
-        return Row(*found[0]) if found else None
+        return self._checked(found[0]) if found else None
 
     def rows(self) -> list[Row]:
         """Every photo that a run has begun, by target."""
-        return [Row(*values) for values in self._ask(f"SELECT {_COLUMNS} FROM photo ORDER BY target")]
+        return [self._checked(values) for values in self._ask(f"SELECT {_COLUMNS} FROM photo ORDER BY target")]
 
     def proposals(self) -> list[tuple[str, str, bool]]:
         """(target, content, True) of every photo whose candidates wait for a person, by target, and (.., .., False) of those that a run
@@ -153,12 +157,21 @@ class FolderJournal:
             "UPDATE photo SET source = ?, source_stamp = ?, output_stamp = ? WHERE target = ?", source, source_stamp, output_stamp, target
         )
 
+    def _checked(self, values: tuple) -> Row:
+        """The row, if it is one: SQLite holds anything in any column, and a bit that a disk turned is not noticed by it."""
+        wrong = [name for (name, hint), value in zip(_HINTS.items(), values, strict=True) if not fits(value, hint)]
+        if wrong:
+            raise JournalError(f"'{self._path}' is damaged (a row's {wrong[0]}): move it away to begin anew")
+        return Row(*values)
+
     def _ask(self, statement: str, *values: object) -> list[tuple]:
         try:
             with self._turn, self._connection:
                 return self._connection.execute(statement, values).fetchall()
         except sqlite3.Error as error:
-            raise JournalError(f"'{self._path}' cannot be used ({error}): free some space, or move it away to begin anew") from error
+            raise JournalError(
+                f"'{self._path}' cannot be used ({_words(error)}): free some space, or move it away to begin anew"
+            ) from error
 
 
 @contextmanager
@@ -184,6 +197,17 @@ def open_folder_journal(root: Path) -> Iterator[FolderJournal]:
             connection.close()
     finally:
         lock.release()
+
+
+def record_of(row: Row) -> dict[str, Any]:
+    """What the sidecar of a photo that is done says. Raises JournalError for a damaged row."""
+    try:
+        record = json.loads(row.record or "")
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise JournalError(f"the journal holds a damaged record of '{row.target}': remove that picture, and run `ttpo restore` again")
+    return record
 
 
 def has_journal(root: Path) -> bool:
@@ -218,6 +242,11 @@ def _reading(root: Path) -> Iterator[FolderJournal]:
         connection.close()
 
 
+def _words(error: Exception) -> str:
+    """What SQLite says, which may quote what a damaged file holds."""
+    return "".join(letter for letter in str(error) if letter.isprintable() and letter != "\ufffd")[:120]
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     """The open file with its tables; half-made tables cannot be, since they come in one transaction."""
     connection = sqlite3.connect(path, timeout=30, isolation_level="IMMEDIATE", check_same_thread=False)
@@ -228,7 +257,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         (version,) = connection.execute("SELECT version FROM journal").fetchone()
     except (sqlite3.Error, TypeError) as error:
         connection.close()
-        raise JournalError(f"'{path}' is not a journal of ttpo ({error}): move it away to begin anew") from error
+        raise JournalError(f"'{path}' is not a journal of ttpo ({_words(error)}): move it away to begin anew") from error
     if version != _VERSION:
         connection.close()
         raise JournalError(

@@ -42,7 +42,7 @@ def read_proposal(root: Path, target: str) -> Proposal | None:
         return None
     try:
         return proposal_of(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise TtpoError(f"'{path}' does not say what the candidates are: delete its folder, and run `ttpo restore` again") from error
 
 
@@ -56,7 +56,7 @@ def read_folder_picks(root: Path) -> Picks:
     path = picks_path(root)
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         return read_picks(stream, str(path))
 
 
@@ -94,10 +94,16 @@ def _append_line(stream: FileIO, line: bytes) -> None:
 
 
 def picked_pairs(root: Path) -> Iterator[tuple[Pick, Proposal]]:
-    """Every pick that holds, with the candidates it was made among; one whose candidates are gone, or are others now, is left out."""
+    """Every pick that holds, with the candidates it was made among; one whose candidates are gone, or are others now, is left out.
+
+    Raises TtpoError for one that names a candidate beyond them.
+    """
     for pick in read_folder_picks(root).values():
         proposal = read_proposal(root, pick.target)
         if proposal is not None and (proposal.target, proposal.content_sha256, proposal.made_with) == pick.key:
+            if max(pick.preferred or 0, pick.dispreferred or 0) >= len(proposal.labels):
+                count = len(proposal.labels)
+                raise TtpoError(f"'{picks_path(root)}' has a pick of '{pick.target}' beyond its {count} candidates: take that line out")
             yield pick, proposal
 
 

@@ -1,13 +1,12 @@
 """The report page of output folders, written from their journals: which pictures it needs, and what it says of each photo."""
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.folder.journal import Row, read_rows
+from ttpo_cli.folder.journal import Row, read_rows, record_of
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.file_name import derived_name
 from ttpo_cli.progress import OnStep
@@ -39,7 +38,11 @@ def write_report(roots: Sequence[Path], page: Path, overwrite: bool, on_step: On
     named = len(roots) > 1
     photos = [_card(root, row, files, page, f"{root.name}/{row.target}" if named else row.target, failed) for root, row in rows]
     title = f"ttpo: {', '.join(root.resolve().name for root in roots)}"
-    atomic_write(page, folder_page(photos, title).encode(), overwrite or _is_report(page))
+    try:
+        document = folder_page(photos, title)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise TtpoError(f"a journal of {title} holds a damaged record ({type(error).__name__}): --redo makes it anew") from error
+    atomic_write(page, document.encode(), overwrite or _is_report(page))
 
 
 def _is_report(page: Path) -> bool:
@@ -69,7 +72,7 @@ def _card(root: Path, row: Row, files: Path, page: Path, name: str, failed: set[
 
     return FolderPhoto(
         name,
-        json.loads(row.record),
+        record_of(row),
         seconds=row.seconds,
         thumbnail=address(row.output_sha256, THUMBNAIL),
         before=address(row.content_sha256, VIEW),

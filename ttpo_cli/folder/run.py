@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.folder.decision import Decision
-from ttpo_cli.folder.journal import FolderJournal, JournalError, stamp
+from ttpo_cli.folder.journal import FolderJournal, JournalError, record_of, stamp
 from ttpo_cli.folder.overlap import Ended, overlapped, spread
 from ttpo_cli.imaging.atomic import atomic_write, check_target
 from ttpo_cli.imaging.photo import Photo
@@ -184,7 +184,7 @@ def _complete(decision: Decision, journal: FolderJournal, small_files: SmallFile
     """What was left to do when a kill came between the picture and its last word in the journal."""
     row, target = journal.row(decision.target), decision.job.target
     assert row is not None and row.record is not None and target is not None  # `decide` read them
-    record = json.loads(row.record)
+    record = record_of(row)
     for path, data in small_files(target, record).items():
         atomic_write(path, data, overwrite=True, mark=journal.mark)
     journal.done(decision.target, stamp(target))

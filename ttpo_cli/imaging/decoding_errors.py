@@ -20,6 +20,11 @@ def undecodable(label: str, data: bytes, format: str) -> TtpoError:
     return TtpoError(f"'{label}' cannot be decoded: this {title} is cut short, damaged or of a rare kind; copy it again, or convert it")
 
 
+def too_many_pixels(label: str, width: int, height: int, limit: int) -> TtpoError:
+    """The error for a file whose header states more pixels than are read."""
+    return TtpoError(f"'{label}' says it has {width}x{height} pixels, over the limit of {limit}: raise the limit if that is right")
+
+
 def wrong_checksum(data: bytes) -> str | None:
     """The name of the first chunk of a PNG whose CRC is wrong; None where all that are whole are right."""
     at = 8
@@ -29,6 +34,7 @@ def wrong_checksum(data: bytes) -> str | None:
         if end + 4 > len(data):
             return None
         if zlib.crc32(data[at + 4 : end]) != struct.unpack_from(">I", data, end)[0]:
-            return data[at + 4 : at + 8].decode("latin-1")
+            name = data[at + 4 : at + 8]
+            return name.decode("ascii") if name.isalpha() else "damaged"
         at = end + 4
     return None

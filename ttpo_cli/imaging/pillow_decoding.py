@@ -8,10 +8,11 @@ from pathlib import Path
 from PIL import Image
 
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.decoding_errors import too_many_pixels
 
 _FORMATS = ("BMP", "DIB", "JPEG2000")
 _KEPT_MODES = ("L", "LA", "RGB", "RGBA", "I;16")
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, Image.DecompressionBombError)
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, LookupError, MemoryError, struct.error, Image.DecompressionBombError)
 
 
 def as_png(data: bytes, label: str, max_pixels: int) -> bytes:
@@ -21,8 +22,7 @@ def as_png(data: bytes, label: str, max_pixels: int) -> bytes:
     """
     with _opened(io.BytesIO(data), label) as image:
         if image.width * image.height > max_pixels:
-            size = f"{image.width}x{image.height} pixels"
-            raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if that is right")
+            raise too_many_pixels(label, image.width, image.height, max_pixels)
         try:
             upright = image if image.mode in _KEPT_MODES else image.convert(_mode_for(image))
             stream = io.BytesIO()
@@ -35,11 +35,11 @@ def as_png(data: bytes, label: str, max_pixels: int) -> bytes:
 
 def header_size(path: Path) -> tuple[int, int]:
     """Width and height, from the header. Raises TtpoError where there is none."""
-    with _opened(path, str(path)) as image:
+    with _opened(io.BytesIO(path.read_bytes()), str(path)) as image:  # bytes: of a file, Pillow asks for as many as a box claims
         return image.size
 
 
-def _opened(source: io.BytesIO | Path, label: str) -> Image.Image:
+def _opened(source: io.BytesIO, label: str) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit is the caller's

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.errors import TtpoError
-from ttpo_cli.imaging.decoding_errors import undecodable
+from ttpo_cli.imaging.avif_size import check_stated_size
+from ttpo_cli.imaging.decoding_errors import too_many_pixels, undecodable
 from ttpo_cli.imaging.exif import exif_bytes
 from ttpo_cli.imaging.float_range import to_unit_range
 from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, format_of_name, sniff_format, written_format
@@ -113,8 +114,11 @@ def photo_size(source: Path) -> tuple[int, int]:
     Raises TtpoError where there is no header that `read_photo` would accept.
     """
     label = str(source)
-    if _check_file(source, label) in _BY_PILLOW:
+    kind = _check_file(source, label)
+    if kind in _BY_PILLOW:
         return header_size(source)
+    if kind == "avif":
+        check_stated_size(source.read_bytes(), label, MAX_PIXELS)
     try:
         image = pyvips.Image.new_from_file(str(source), access="sequential")
     except pyvips.Error as error:
@@ -159,15 +163,15 @@ def _opened(data: bytes, kind: str, label: str, max_pixels: int) -> tuple[pyvips
     """The picture, its pixels not decoded yet where libvips decodes them, and notes."""
     if kind == "tiff":
         return open_tiff(data, label, max_pixels)
+    if kind == "avif":
+        check_stated_size(data, label, max_pixels)
     return pyvips.Image.new_from_buffer(data, "", access="sequential", fail_on="error"), ()
 
 
 def _check_header(image: pyvips.Image, label: str, max_pixels: int) -> None:
     """Refuse, before anything is decoded, what is too large to be a photo."""
-    pixels = image.width * image.height
-    if pixels > max_pixels:
-        size = f"{image.width}x{image.height} pixels"
-        raise TtpoError(f"'{label}' says it has {size}, over the limit of {max_pixels}: raise the limit if that is right")
+    if image.width * image.height > max_pixels:
+        raise too_many_pixels(label, image.width, image.height, max_pixels)
     if str(image.format) not in _DEPTHS:
         raise TtpoError(f"'{label}' holds {image.format} samples: convert it to 8 or 16 bit integers")
 

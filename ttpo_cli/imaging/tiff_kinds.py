@@ -72,7 +72,9 @@ def _by_us(data: bytes, directory: Directory, label: str, bits: int) -> tuple[py
         raise TtpoError(f"'{label}' is cut short or damaged ({error}): copy it again from where it came") from error
     grey = samples.shape[2] < 3
     if directory.number(_SAMPLE_FORMAT, 1) == _FLOAT:
-        image = pyvips.Image.new_from_array(samples.astype(np.float32), interpretation="b-w" if grey else "scrgb")
+        with np.errstate(over="ignore"):  # beyond float32 it is infinite, which is refused
+            narrow = samples.astype(np.float32)
+        image = pyvips.Image.new_from_array(narrow, interpretation="b-w" if grey else "scrgb")
         return _described(image, directory), ()
     peak = (1 << bits) - 1
     if directory.number(_PHOTOMETRIC, 1) == 0:

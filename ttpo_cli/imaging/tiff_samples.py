@@ -10,6 +10,7 @@ import numpy as np
 from ttpo_cli.imaging.tiff_directory import Directory
 
 _FLOAT = 3
+_MOST_BANDS = 64
 
 
 def _of_zstd(raw: bytes, length: int) -> bytes:
@@ -45,7 +46,8 @@ def tiff_samples(data: bytes, directory: Directory) -> np.ndarray:
     tiled = 322 in directory.values
     piece_width, piece_height = (directory.number(322, 0), directory.number(323, 0)) if tiled else (width, directory.number(278, height))
     offsets, lengths = (directory.values.get(tag, ()) for tag in ((324, 325) if tiled else (273, 279)))
-    if not (width and height and piece_width and piece_height) or len(offsets) != len(lengths):
+    known = min(width, height, piece_width, piece_height, bands, directory.number(258, 1)) > 0
+    if not known or bands > _MOST_BANDS or len(offsets) != len(lengths):
         raise ValueError("its directory lacks sizes or places")
     piece_height = min(piece_height, height) if not tiled else piece_height
     across, down = -(-width // piece_width), -(-height // piece_height)

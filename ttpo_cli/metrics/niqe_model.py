@@ -13,6 +13,7 @@ from torch import Tensor
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.metrics.niqe import NiqeModel
 from ttpo_cli.weights.checkpoint import load_checkpoint
+from ttpo_cli.weights.pickled import DAMAGE
 
 FEATURES = 36
 
@@ -37,8 +38,8 @@ def load_niqe_model(path: Path) -> NiqeFile:
         model = NiqeModel(state["mean"].double().flatten(), state["covariance"].double())
     except OSError as error:
         raise WeightsError(f"{path} cannot be read ({error.strerror or error}): check the path") from error
-    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path.name} is not a readable NIQE model ({error}): download it again") from error
+    except (zipfile.BadZipFile, *DAMAGE) as error:
+        raise WeightsError(f"{path.name} is not a readable NIQE model ({type(error).__name__}): download it again") from error
     if model.mean.shape != (FEATURES,) or model.covariance.shape != (FEATURES, FEATURES):
         raise WeightsError(
             f"{path.name} holds a mean of {tuple(model.mean.shape)} and a covariance of {tuple(model.covariance.shape)}, "

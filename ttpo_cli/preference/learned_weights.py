@@ -13,6 +13,7 @@ from ttpo_cli.preference.pick import Pick, Proposal
 from ttpo_cli.preference.selection import cap_at_pristine, oriented, z_scores
 
 LEARNED_WEIGHTS_SCHEMA = 1
+_LARGEST = 1e9  # of a weight; what is beyond, or not a number, nobody learned
 # With fewer, learned weights predict an unsteady person no better than equal ones do: the table in docs/guide/picking.md.
 LEAST_PICKS, PICKS_A_METRIC = 20, 10
 
@@ -104,6 +105,6 @@ def learned_of(values: Any) -> Learned:
     if not isinstance(values, dict) or values.get("schema_version") != LEARNED_WEIGHTS_SCHEMA or not wanted <= values.keys():
         raise TtpoError("these are not weights of `ttpo picks fit`")
     numbers = values["weights"].values() if isinstance(values["weights"], dict) else ()
-    if not numbers or not all(isinstance(value, (int, float)) for value in numbers):
+    if not numbers or not all(isinstance(value, (int, float)) and abs(value) < _LARGEST for value in numbers):
         raise TtpoError("these are not weights of `ttpo picks fit`")
     return Learned(**{name: values[name] for name in wanted})

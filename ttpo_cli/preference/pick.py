@@ -50,17 +50,18 @@ def pick_line(pick: Pick) -> str:
     return json.dumps({"schema_version": PICK_SCHEMA, **asdict(pick)}, ensure_ascii=False) + "\n"
 
 
-def read_picks(lines: Iterable[str], name: str) -> dict[tuple[str, str, str], Pick]:
+def read_picks(lines: Iterable[str | bytes], name: str) -> dict[tuple[str, str, str], Pick]:
     """The picks that hold, by what they hold for: the last line counts. A last line cut short by a kill is left out.
 
     Raises TtpoError, naming the line, for one that is not a pick.
     """
     picks: dict[tuple[str, str, str], Pick] = {}
-    for number, line in enumerate((line for line in lines if line.endswith("\n")), 1):
+    for number, line in enumerate((line for line in lines if line[-1:] in ("\n", b"\n")), 1):
         try:
             pick = _pick(json.loads(line))
-        except (ValueError, TypeError, LookupError) as error:
-            raise TtpoError(f"'{name}', line {number}, is not a pick ({error}): take the line out, or move the file away") from error
+        except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+            reason = " ".join(str(error).split())[:80]
+            raise TtpoError(f"'{name}', line {number}, is not a pick ({reason}): take the line out, or move the file away") from error
         picks.pop(pick.key, None)
         if pick.preferred is not None:
             picks[pick.key] = pick
@@ -82,9 +83,18 @@ def agreement(pairs: Iterable[tuple[Pick, Proposal]]) -> dict[str, tuple[int, in
 
 
 def proposal_of(values: Mapping[str, Any]) -> Proposal:
-    """From what JSON made of one. Raises TypeError for another shape."""
+    """From what JSON made of one. Raises TypeError, ValueError or KeyError for another shape."""
     known = {entry.name: values[entry.name] for entry in fields(Proposal) if entry.name in values}
-    return Proposal(**{**known, "labels": tuple(known["labels"]), "images": tuple(known["images"])})
+    proposal = Proposal(**{**known, "labels": tuple(known["labels"]), "images": tuple(known["images"])})
+    texts = (proposal.target, proposal.content_sha256, proposal.made_with, *proposal.labels, *proposal.images)
+    if not all(isinstance(text, str) for text in texts) or len(proposal.images) != len(proposal.labels):
+        raise ValueError("its labels and images are not those of one list")
+    if not set(proposal.scores) <= set(proposal.lower_is_better) or not isinstance(proposal.pristine, Mapping):
+        raise ValueError("a metric has no direction")
+    for scores in proposal.scores.values():
+        if len(scores) != len(proposal.labels) or not all(score is None or isinstance(score, (int, float)) for score in scores):
+            raise ValueError("a metric has not one score for each candidate")
+    return proposal
 
 
 def _pick(values: Any) -> Pick:

@@ -7,15 +7,16 @@ import platform
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from ttpo_cli.backbones.automatic import AUTO
 from ttpo_cli.backbones.catalog import backbone_names
-from ttpo_cli.errors import TtpoError
+from ttpo_cli.errors import TtpoError, shown
 from ttpo_cli.report.record import jsonable, versions
 from ttpo_cli.settings.engine import EngineOptions
 from ttpo_cli.settings.option import recorded_name, recorded_values, values_before
 from ttpo_cli.settings.settings import Settings
+from ttpo_cli.settings.value_type import fits
 
 if TYPE_CHECKING:
     import torch
@@ -87,6 +88,10 @@ def _rebuilt(kind: type[Options], values: Mapping[str, Any]) -> Options:
         raise TtpoError(
             f"this record names options that this ttpo does not know ({', '.join(strange)}): repeat it with the one that wrote it"
         )
+    hints = get_type_hints(kind)
+    wrong = sorted(name for name, value in values.items() if not fits(value, hints[known[name].name]))
+    if wrong:
+        raise TtpoError(f"this record has {wrong[0]}: {shown(values[wrong[0]])}, which cannot be: it was changed or damaged since")
     given = {known[name].name: _value(known[name], value) for name, value in values.items()}
     stages = {entry.name: _value(entry, {}) for name, entry in known.items() if name not in values and is_dataclass(_default(entry))}
     return kind(**{**values_before(kind), **stages, **given})
@@ -99,6 +104,8 @@ def _default(entry: Field[Any]) -> Any:
 def _value(entry: Field[Any], value: Any) -> Any:
     default = _default(entry)
     if is_dataclass(default) and not isinstance(default, type):
+        if not isinstance(value, Mapping):
+            raise TtpoError(f"this record has {entry.name}: {shown(value)}, which is no group of options: it was changed or damaged since")
         return _rebuilt(type(default), value)
     return tuple(value) if isinstance(default, tuple) else value
 

@@ -1,9 +1,10 @@
 """A recorded restoration done again: the photo it came from, the engine it names, and how the new pixels compare with the old."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from torch import Tensor
 
@@ -18,8 +19,22 @@ from ttpo_cli.report.output import mark_of
 from ttpo_cli.report.provenance import describe_machine, differences, engine_options, settings_of
 from ttpo_cli.report.record import weights_of
 from ttpo_cli.settings.output import Encoding
+from ttpo_cli.settings.value_type import fits
 from ttpo_cli.weights.sha256 import file_sha256
 from ttpo_cli.weights.store import Store
+
+# What a repetition reads of a record, apart from settings and engine.
+_FIELDS: dict[str, Any] = {
+    "source": Mapping[str, Any],
+    "device": str,
+    "machine": Mapping[str, Any],
+    "weights": tuple[Mapping[str, str | bool | float | None], ...],
+    "versions": Mapping[str, str | None],
+    "output_options": Mapping[str, Any],
+    "output": str | None,
+    "output_sha256": str | None,
+    "pixels_sha256": str,
+}
 
 
 @dataclass(frozen=True)
@@ -61,12 +76,19 @@ def read_record(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise TtpoError(f"'{path}' cannot be read ({error.strerror}): give the OUTPUT.ttpo.json next to a picture") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TtpoError(f"'{path}' is not a record of ttpo: give the OUTPUT.ttpo.json next to a picture") from error
     wanted = {"source", "settings", "engine", "device", "machine", "weights", "versions", "output_options", "pixels_sha256"}
     missing = sorted(wanted - record.keys()) if isinstance(record, dict) else sorted(wanted)
     if missing:
         raise TtpoError(f"'{path}' does not say enough to repeat it ({', '.join(missing)}): it is not a record, or one of an older ttpo")
+    wrong = sorted(name for name, hint in _FIELDS.items() if name in record and not fits(record[name], hint))
+    if not wrong and not all(fits(record["output_options"].get(name), hint) for name, hint in get_type_hints(Encoding).items()):
+        wrong = ["output_options"]
+    if not wrong and not isinstance(record["source"].get("sha256"), str):
+        wrong = ["source"]
+    if wrong:
+        raise TtpoError(f"'{path}' has a '{wrong[0]}' that cannot be: it was changed or damaged since it was written")
     engine_options(record)
     settings_of(record)  # both raise where they are of another ttpo
     return record
@@ -90,7 +112,7 @@ def source_of(record: dict[str, Any], given: Path | None, sidecar: Path) -> Phot
 def _encode(source: Photo, pixels: Tensor, chosen: str, record: dict[str, Any]) -> Encoded:
     """The picture's file as it was requested then."""
     options = dict(record["output_options"])
-    mark = mark_of({**record, "chosen": chosen}) if options.pop("mark") else None
+    mark = mark_of({**record, "chosen": chosen}) if options.pop("mark", False) else None
     encoding = Encoding(**{**options, "keep": frozenset(options["keep"])})
     target = None if record.get("output") is None else Path(record["output"])
     return encode_photo(target, with_pixels(source, pixels), encoding, mark)

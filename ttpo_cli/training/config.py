@@ -8,7 +8,7 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import yaml
 
-from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.errors import UsageError, shown, unknown_name
 
 Options = TypeVar("Options")
 
@@ -18,7 +18,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         content = _toml(text) if path.suffix.lower() == ".toml" else yaml.load(text, _Loader)
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"the configuration {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise UsageError(f"the configuration {path} holds no options: write them as name = value")
@@ -51,7 +51,7 @@ def read_setting(text: str) -> dict[str, Any]:
         raise UsageError(f"--set {text}: write it as name=value, for example --set admm.rho=0.1")
     try:
         nested: Any = yaml.safe_load(value)
-    except yaml.YAMLError as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"--set {text}: the value cannot be read ({' '.join(str(error).split())})") from error
     for part in reversed(name.strip().split(".")):
         nested = {part: nested}
@@ -97,14 +97,17 @@ def converted(value: Any, kind: Any, name: str) -> Any:
     """A value of a file as the type of its field: int, float, str, bool or a tuple of one of them. Raises UsageError otherwise."""
     if get_origin(kind) is tuple:
         if not isinstance(value, (list, tuple)):
-            raise UsageError(f"{name} is a list, got {value!r}: write [a, b]")
+            raise UsageError(f"{name} is a list, got {shown(value)}: write [a, b]")
         return tuple(converted(item, get_args(kind)[0], name) for item in value)
     if kind is float and isinstance(value, str):
         value = _number(value)  # YAML 1.1 reads 1e-4 as text
     right = isinstance(value, (int, float) if kind is float else kind) and (kind is bool or not isinstance(value, bool))
     if not right:
-        raise UsageError(f"{name} is of type {kind.__name__}, got {value!r}")
-    return kind(value)
+        raise UsageError(f"{name} is of type {kind.__name__}, got {shown(value)}: give one of that type")
+    try:
+        return kind(value)
+    except OverflowError as error:
+        raise UsageError(f"{name} is {shown(value)}: give a number that a computer can hold") from error
 
 
 def _number(text: str) -> float | str:

@@ -139,7 +139,7 @@ def read_records(log_file: Path) -> list[Record]:
     for number, line in enumerate(lines):
         try:
             records.append(json.loads(line))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             if number + 1 < len(lines):
                 raise TtpoError(f"{log_file}, line {number + 1}, is not a record ({error}): take the line out") from error
     return records

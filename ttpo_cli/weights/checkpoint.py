@@ -78,7 +78,7 @@ def _encode(value: Any) -> str:
 def _decode(text: str) -> Any:
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

@@ -35,7 +35,7 @@ def flaw(path: Path) -> str | None:
         try:
             header = json.loads(stream.read(length)) if 8 + length <= size else {}
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             ends = []
     whole = bool(ends) and 8 + length + max(ends) == size
     return None if whole else "is cut short or damaged: its header and its length do not fit each other"

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
-from ttpo_cli.errors import WeightsError
+from ttpo_cli.errors import WeightsError, shown
 
 Role = Literal["backbone", "prior", "metric", "face"]
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
@@ -159,7 +159,7 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
         raise WeightsError(f"{where} has missing or unknown fields: {', '.join(sorted(wrong))}")
     for key, kinds in _TYPES.items():
         if key in values and type(values[key]) not in kinds:
-            raise WeightsError(f"{where} has {key}: {values[key]!r}, which is not of type {kinds[0].__name__}")
+            raise WeightsError(f"{where} has {key}: {shown(values[key])}, which is not of type {kinds[0].__name__}")
     lists = {key: _strings(where, key, values[key]) for key in _LISTS if key in values}
     entry = ManifestEntry(
         **{
@@ -176,7 +176,7 @@ def read_entry(manifest: str, name: Any, values: Any) -> ManifestEntry:
 
 def _strings(where: str, key: str, values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) and value for value in values):
-        raise WeightsError(f"{where} has {key}: {values!r}, which is not a list of words")
+        raise WeightsError(f"{where} has {key}: {shown(values)}, which is not a list of words")
     return tuple(values)
 
 
@@ -188,17 +188,17 @@ def _sources(where: str, values: Any) -> tuple[HubSource, ...]:
 def _source(where: str, values: Any) -> HubSource:
     known = {field.name for field in fields(HubSource)}
     if not isinstance(values, Mapping) or "repo" not in values or not set(values) <= known:
-        raise WeightsError(f"{where} has hub: {values!r}; give repo, and where needed revision, file, allow_patterns")
+        raise WeightsError(f"{where} has hub: {shown(values)}; give repo, and where needed revision, file, allow_patterns")
     given = dict(values)
     given["revision"] = given.get("revision") or "main"
     given["allow_patterns"] = _strings(where, "allow_patterns", given.get("allow_patterns") or [])
     source = HubSource(**given)
     if not isinstance(source.repo, str) or not _REPOSITORY.fullmatch(source.repo):
-        raise WeightsError(f"{where} has hub repo: {source.repo!r}, which is not of the form OWNER/NAME")
+        raise WeightsError(f"{where} has hub repo: {shown(source.repo)}, which is not of the form OWNER/NAME")
     if not isinstance(source.revision, str) or ".." in source.revision:
-        raise WeightsError(f"{where} has hub revision: {source.revision!r}, which is not a branch, tag or commit")
+        raise WeightsError(f"{where} has hub revision: {shown(source.revision)}, which is not a branch, tag or commit")
     if source.file is not None and not _is_inside(source.file):
-        raise WeightsError(f"{where} has hub file: {source.file!r}, which is not a path inside a repository")
+        raise WeightsError(f"{where} has hub file: {shown(source.file)}, which is not a path inside a repository")
     return source
 
 
@@ -208,27 +208,27 @@ def _package(where: str, values: Any) -> PackageSource | None:
         return None
     known = {field.name for field in fields(PackageSource)}
     if not isinstance(values, Mapping) or not known - {"extra"} <= set(values) <= known:
-        raise WeightsError(f"{where} has package: {values!r}; give distribution, version, files, and where needed extra")
+        raise WeightsError(f"{where} has package: {shown(values)}; give distribution, version, files, and where needed extra")
     distribution, version, extra = values["distribution"], values["version"], values.get("extra")
     for key, name in (("distribution", distribution), ("extra", extra)):
         if not (key == "extra" and name is None) and not (isinstance(name, str) and _DISTRIBUTION.fullmatch(name)):
-            raise WeightsError(f"{where} has package {key}: {name!r}, which is no name of one")
+            raise WeightsError(f"{where} has package {key}: {shown(name)}, which is no name of one")
     try:
         if not isinstance(version, str) or not SpecifierSet(version):
             raise InvalidSpecifier
     except InvalidSpecifier as error:
-        raise WeightsError(f"{where} has package version: {version!r}, which is no range such as '>=1.0,<2'") from error
+        raise WeightsError(f"{where} has package version: {shown(version)}, which is no range such as '>=1.0,<2'") from error
     return PackageSource(distribution=distribution, version=version, files=_packaged_files(where, values["files"]), extra=extra)
 
 
 def _packaged_files(where: str, values: Any) -> tuple[PackagedFile, ...]:
     if not isinstance(values, Mapping) or not values:
-        raise WeightsError(f"{where} has package files: {values!r}; give each path with its sha256")
+        raise WeightsError(f"{where} has package files: {shown(values)}; give each path with its sha256")
     for path, sha256 in values.items():
         if not _is_inside(path) or "\\" in path:
-            raise WeightsError(f"{where} has package file: {path!r}, which is no path inside a package")
+            raise WeightsError(f"{where} has package file: {shown(path)}, which is no path inside a package")
         if not isinstance(sha256, str) or not _SHA256.fullmatch(sha256):
-            raise WeightsError(f"{where} has package file {path}: {sha256!r}, which is not 64 hexadecimal digits")
+            raise WeightsError(f"{where} has package file {path}: {shown(sha256)}, which is not 64 hexadecimal digits")
     if len({PurePosixPath(path).name for path in values}) < len(values):
         raise WeightsError(f"{where} has package files of the same name in two folders: {', '.join(values)}")
     return tuple(PackagedFile(path, sha256) for path, sha256 in values.items())
@@ -241,7 +241,7 @@ def _is_inside(path: Any) -> bool:
 def _check(where: str, entry: ManifestEntry) -> None:
     """What types alone cannot say."""
     if entry.role not in get_args(Role):
-        raise WeightsError(f"{where} has role: {entry.role!r}; known: {', '.join(get_args(Role))}")
+        raise WeightsError(f"{where} has role: {shown(entry.role)}; known: {', '.join(get_args(Role))}")
     if sum(map(bool, (entry.file, entry.urls, entry.hub, entry.package))) != 1:
         raise WeightsError(f"{where} must have exactly one of file, urls, hub and package")
     if not 1 <= entry.scale <= 16:
@@ -249,13 +249,15 @@ def _check(where: str, entry: ManifestEntry) -> None:
     if entry.bytes is not None and entry.bytes < 1:
         raise WeightsError(f"{where} has bytes: {entry.bytes}, which is not the size of a file")
     if entry.sha256 is not None and not _SHA256.fullmatch(entry.sha256):
-        raise WeightsError(f"{where} has sha256: {entry.sha256!r}, which is not 64 hexadecimal digits")
+        raise WeightsError(f"{where} has sha256: {shown(entry.sha256)}, which is not 64 hexadecimal digits")
     if entry.file is not None and (PurePosixPath(entry.file).name != entry.file or "\\" in entry.file):
-        raise WeightsError(f"{where} has file: {entry.file!r}, which is not a plain file name")
+        raise WeightsError(f"{where} has file: {shown(entry.file)}, which is not a plain file name")
     if entry.file is not None and (entry.bytes is None or entry.sha256 is None):
         raise WeightsError(f"{where} is embedded, so bytes and sha256 are known: give them")
     if entry.package is not None and entry.sha256 is not None:
-        raise WeightsError(f"{where} has sha256: {entry.sha256!r}, but each file of its package has one of its own: leave this one empty")
+        raise WeightsError(
+            f"{where} has sha256: {shown(entry.sha256)}, but each file of its package has one of its own: leave this one empty"
+        )
     for url in entry.urls:
         _check_url(where, url, entry.sha256)
 
@@ -263,9 +265,9 @@ def _check(where: str, entry: ManifestEntry) -> None:
 def _check_url(where: str, url: str, sha256: str | None) -> None:
     """HTTPS; plain HTTP only on this machine, or where a hash says what must arrive."""
     if not url.isascii() or any(letter <= " " for letter in url):
-        raise WeightsError(f"{where} has url: {url!r}; write spaces and letters beyond ASCII as %20 and the like")
+        raise WeightsError(f"{where} has url: {shown(url)}; write spaces and letters beyond ASCII as %20 and the like")
     parts = urlsplit(url)
     if parts.scheme not in ("https", "http") or not parts.hostname:
-        raise WeightsError(f"{where} has url: {url!r}; give an address that begins with https://")
+        raise WeightsError(f"{where} has url: {shown(url)}; give an address that begins with https://")
     if parts.scheme == "http" and sha256 is None and parts.hostname not in LOOPBACK:
-        raise WeightsError(f"{where} has url: {url!r}: without a sha256 it must begin with https://")
+        raise WeightsError(f"{where} has url: {shown(url)}: without a sha256 it must begin with https://")

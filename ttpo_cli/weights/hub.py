@@ -52,6 +52,7 @@ def fetch_repository(source: HubSource, cache: Path, revision: str, endpoint: st
 
     Raises WeightsError for a repository that is missing, gated or out of reach, and where nothing in it is wanted.
     """
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # read on import: progress is the caller's to show
     import huggingface_hub
 

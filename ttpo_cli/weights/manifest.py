@@ -59,7 +59,7 @@ def _entries(path: Path, stamp: tuple[int, int], repair: str) -> dict[str, Manif
     """The entries of a file as it stood at `stamp`, (modified, bytes): a command asks for the same manifest several times."""
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise WeightsError(f"{path.name} cannot be read ({' '.join(str(error).split())}): {repair}") from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path.name} does not hold a mapping of names to entries: {repair}")

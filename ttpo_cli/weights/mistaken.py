@@ -99,7 +99,7 @@ def _message(text: str) -> str:
     """What an answer in JSON says went wrong, else its beginning."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     found = [answer[key] for key in ("message", "error", "detail") if key in answer] if isinstance(answer, dict) else []
     return str(found[0]) if found else text

@@ -60,7 +60,7 @@ def read_receipt(folder: Path) -> Receipt | None:
             name: Arrived(int(file["bytes"]), str(file["sha256"]), bool(file["published"])) for name, file in stored.pop("files").items()
         }
         return Receipt(files=files, **stored)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise WeightsError(f"'{path}' is damaged: `ttpo models fetch {folder.name}` fetches its weights and makes a new one") from error
 
 

@@ -48,7 +48,7 @@ class Part:
         """The strong validator of `url` that the bytes so far belong to."""
         try:
             note = json.loads(self.note.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return note.get("validator") if isinstance(note, dict) and note.get("url") == url else None
 

@@ -42,7 +42,7 @@ def _from_picks(given: Mapping[str, Any], picks_in: Sequence[Path]) -> Learned:
 def _from_file(path: Path, given: Mapping[str, Any]) -> Learned:
     try:
         learned = learned_of(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TtpoError) as error:
+    except (OSError, ValueError, RecursionError, TtpoError) as error:
         raise TtpoError(f"'{path}' has no weights that can be read ({error}): `ttpo picks fit OUT -o FILE.json` writes them") from error
     if learned.ceiling != (given["selection_ceiling"] == "on"):
         fitted = "on" if learned.ceiling else "off"

@@ -1,6 +1,5 @@
 """`--dry-run`: what would be done with a photo, and with a folder, and what that would take."""
 
-import json
 import math
 import shutil
 import time
@@ -16,7 +15,7 @@ from ttpo_cli.cli.terminal.console import counted
 from ttpo_cli.errors import TtpoError
 from ttpo_cli.folder.decision import Decision, FolderRequest
 from ttpo_cli.folder.estimate import Estimate, Sample, estimate
-from ttpo_cli.folder.journal import Row
+from ttpo_cli.folder.journal import Row, record_of
 from ttpo_cli.folder.plan import Job
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.reading import photo_size, read_photo
@@ -134,7 +133,7 @@ def _sample_of(row: Row, request: FolderRequest) -> Sample | None:
         return None
     if row.settings_sha256 != request.with_pick(row.target, row.content_sha256 or "", request.settings[ending]):
         return None
-    record = json.loads(row.record)
+    record = record_of(row)
     pixels = record["size"]["width"] * record["size"]["height"]
     file_bytes = int(row.output_stamp.split("-")[0])
     memory = record["peak_memory"].get("all", {})

@@ -265,7 +265,7 @@ def offload_layers(module: Any, device: torch.device) -> None:
 def _json(path: Path, otherwise: str) -> dict[str, Any]:
     try:
         return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise WeightsError(f"{otherwise}: {path.name} is missing or damaged") from error
 
 
