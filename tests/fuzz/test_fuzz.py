@@ -70,7 +70,7 @@ def test_what_a_fork_does_not_survive_is_a_fault_and_the_others_go_on(tmp_path, 
         1: lambda: [][0],
         2: lambda: os.write(2, b"libpng warning"),
         3: lambda: (tmp_path / "work" / "left").write_text(""),
-        4: lambda: os.abort(),
+        4: lambda: os._exit(7),
         5: lambda: [None for _ in iter(int, 1)],
         6: lambda: b"x" * (judge.MEMORY + 2**26),
     }
@@ -83,7 +83,7 @@ def test_what_a_fork_does_not_survive_is_a_fault_and_the_others_go_on(tmp_path, 
     while done < len(every):
         done += campaign._group(0, every[done:], tmp_path)
     outcomes = [line for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
-    wanted = ["", "IndexError", "said aloud", "left behind: left", "ended (-6)", "of the processor", "MiB"]
+    wanted = ["", "IndexError", "said aloud", "left behind: left", "ended (7)", "of the processor", "MiB"]
     assert len(outcomes) == len(wanted)
     assert '"read"' in outcomes[0]
     for line, words in zip(outcomes[1:], wanted[1:], strict=True):
