@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 _JPEG_BARE = {0x01, *range(0xD0, 0xDA)}
@@ -49,7 +50,9 @@ def _places(data: bytes, name: str) -> tuple[list[int], list[Number]]:
         return [found.end() for found in re.finditer(rb"[\n,:{\[]", data)], []
     if reader is None:
         return [], []
-    found = list(reader(data))
+    found: list[int | Number] = []
+    with suppress(struct.error, IndexError):  # of a file that is damaged already, the parts up to there
+        found.extend(reader(data))
     return [place for place in found if isinstance(place, int)], [place for place in found if isinstance(place, Number)]
 
 
