@@ -14,11 +14,13 @@ from ttpo_cli.errors import UsageError
 from ttpo_cli.imaging.wavelets import haar_dwt
 from ttpo_cli.metrics.high_band import WINDOW, high_band_textured
 from ttpo_cli.progress import OnTrainingStep
+from ttpo_cli.settings.training import PriorTrainingOptions
 from ttpo_cli.training.cache import file_fingerprints
 from ttpo_cli.training.crop_bank import Bank, BankOptions, Restorer, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import hold_back, step_generator, to_float
 from ttpo_cli.training.degraded_bank import DegradedBank, draw_degraded, load_or_make_degraded, ways_of
 from ttpo_cli.training.loop import Method, Pace, descent, train
+from ttpo_cli.training.precision import autocast, check_precision
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
@@ -31,36 +33,26 @@ HELD_CROPS = 24
 Draw = Callable[[int, torch.Generator], tuple[Tensor, Tensor]]
 
 
-@dataclass(frozen=True)
-class PriorTrainingOptions:
-    """What a training depends on. sigma is drawn log-normally: ln sigma ~ N(p_mean, p_std^2), on images in [-1, 1].
+def size_of(options: PriorTrainingOptions) -> UNetSize:
+    """The network's shape."""
+    return UNetSize(channels=options.channels, layers=options.layers, transforms=options.transforms, sees_photo=options.sees_photo)
 
-    transforms: Haar transforms of the image. sees_photo: the second generation, whose condition holds the photo and its degradation, and
-    whose photos are degraded as real ones are.
-    """
 
-    channels: tuple[int, ...] = (48, 96, 128)
-    layers: int = 1
-    steps: int = 9000
-    batch: int = 16
-    crop: int = 64
-    learning_rate: float = 4e-4
-    final_learning_rate: float = 1e-6
-    ema: float = 0.999
-    condition_dropout: float = 0.15
-    p_mean: float = -2.0
-    p_std: float = 1.2
-    bank: int = 2400
-    side: int = 192
-    seed: int = 0
-    precision: str = "bf16"
-    transforms: int = 1
-    sees_photo: bool = False
-
-    @property
-    def size(self) -> UNetSize:
-        """The network's shape."""
-        return UNetSize(channels=self.channels, layers=self.layers, transforms=self.transforms, sees_photo=self.sees_photo)
+def check(options: PriorTrainingOptions) -> None:
+    """Raises UsageError for invalid values, before anything is made."""
+    check_precision(options.precision)
+    groups = size_of(options).groups
+    if not options.channels or any(width < 1 or width % groups for width in options.channels):
+        widths = ",".join(str(width) for width in options.channels)
+        raise UsageError(f"channels {widths}: the width of each level is a multiple of {groups}")
+    if options.crop % size_of(options).multiple or options.crop > options.side:
+        raise UsageError(
+            f"crops of {options.crop} pixels: choose a multiple of {size_of(options).multiple}, at most the side of {options.side}"
+        )
+    if min(options.bank, options.batch, options.steps) < 1:
+        raise UsageError("bank, batch and steps must be 1 or more")
+    if not 0 <= options.condition_dropout < 1 or options.p_std < 0:
+        raise UsageError("condition_dropout is a share from 0 to below 1, and p_std must not be negative")
 
 
 @dataclass(frozen=True)
@@ -96,20 +88,17 @@ def train_prior(
     Writes `haar-prior.safetensors` (the moving average) into `folder`. Every tenth photo is held back for validation.
     Raises UsageError for a run that exists or differs in options or photos, TtpoError for a loss that is not finite.
     """
+    check(options)
     run = RunFolder(folder, options)
     state = run.prepare(resume)
     fingerprints = file_fingerprints(photos)
     run.check_photos(state, fingerprints)
-    if options.crop % options.size.multiple or options.crop > options.side:
-        raise UsageError(
-            f"crops of {options.crop} pixels: choose a multiple of {options.size.multiple}, at most the side of {options.side}"
-        )
     if options.sees_photo:
         examples = degraded_examples(photos, fingerprints, backbones, folder, options, device)
     else:
         examples = restored_examples(photos, fingerprints, restorers(backbones, device), folder, options, resumed=state is not None)
     torch.manual_seed(options.seed)
-    denoiser = channels_last(HaarDenoiser(options.size, examples.deviations).to(device))
+    denoiser = channels_last(HaarDenoiser(size_of(options), examples.deviations).to(device))
     optimizer = torch.optim.Adam(denoiser.parameters(), lr=options.learning_rate)
     pace = Pace(
         steps=options.steps, start=options.learning_rate, end=options.final_learning_rate, warm_up=200, ema=options.ema, every=every
@@ -154,7 +143,7 @@ def restored_examples(
     return Examples(
         draw=draw,
         held=(to_signed(to_float(other.restored[:HELD_CROPS])), to_signed(to_float(other.truth[:HELD_CROPS]))),
-        deviations=band_deviations(bank, options.size),
+        deviations=band_deviations(bank, size_of(options)),
         kinds=tuple(way.name for way in ways),
     )
 
@@ -180,13 +169,13 @@ def degraded_examples(
         photo, restored, truth, numbers = draw_degraded(bank, batch, options.crop, 2**options.transforms, generator)
         return join_condition(to_signed(restored), to_signed(photo), numbers), to_signed(truth)
 
-    middle = (options.side - options.crop) // 2 // options.size.multiple * options.size.multiple
+    middle = (options.side - options.crop) // 2 // size_of(options).multiple * size_of(options).multiple
     window = (slice(HELD_CROPS), ..., slice(middle, middle + options.crop), slice(middle, middle + options.crop))
     photo, restored, truth = (to_signed(to_float(crops[window])) for crops in (other.photo, other.restored, other.truth))
     return Examples(
         draw=draw,
         held=(join_condition(restored, photo, other.numbers[:HELD_CROPS]), truth),
-        deviations=band_deviations(bank, options.size),
+        deviations=band_deviations(bank, size_of(options)),
         kinds=tuple(way.name for way in ways),
     )
 
@@ -217,7 +206,7 @@ def denoising_loss(denoiser: HaarDenoiser, draw: Draw, options: PriorTrainingOpt
     kept = torch.rand(options.batch, generator=generator) >= options.condition_dropout
     noise = torch.randn(truth.shape, generator=generator)
     condition, truth, sigma, kept, noise = (tensor.to(device) for tensor in (condition, truth, sigma, kept, noise))
-    with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+    with autocast(device, options.precision):
         x0_hat = denoiser(truth + sigma[:, None, None, None] * noise, sigma, condition, kept)
     return weighted_error(denoiser, x0_hat, truth, sigma, kept).mean()
 
@@ -241,14 +230,14 @@ def validate(denoiser: HaarDenoiser, held: tuple[Tensor, Tensor], options: Prior
     record: Record = {}
     for level in VALIDATION_SIGMAS:
         sigma = torch.full((len(truth),), level, device=device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+        with autocast(device, options.precision):
             x0_hat = denoiser(truth + level * noise, sigma, condition, kept)
         record[f"held_loss_{level}"] = float(weighted_error(denoiser, x0_hat, truth, sigma, kept).mean())
     if options.crop < 2 * WINDOW:
         return record
 
     def denoise(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+        with autocast(device, options.precision):
             return denoiser(x, sigma, condition)
 
     restored = condition[:, :3]

@@ -9,39 +9,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ttpo_cli.diffusion.denoiser import Prior
+from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
 from ttpo_cli.preference.candidates import Seeds, generate
 from ttpo_cli.preference.guard import keep_low_band
 from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
+from ttpo_cli.settings.training import RankerOptions
 from ttpo_cli.training.cache import checksum, read_cached, write_cached
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
 from ttpo_cli.training.haar_similarity import haar_similarity
 from ttpo_cli.training.loop import Method, Pace, descent, train
+from ttpo_cli.training.precision import autocast, check_precision
 from ttpo_cli.training.run import Record, RunFolder, channels_last
 from ttpo_cli.weights.checkpoint import save_checkpoint
 
 
-@dataclass(frozen=True)
-class RankerOptions:
-    """What a training depends on. sharpness: how decided the reference score's order counts, target = sigmoid(sharpness * difference)."""
-
-    width: int = 32
-    crops: int = 400
-    strengths: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4)
-    denoising_steps: int = 5
-    steps: int = 3000
-    batch: int = 6
-    crop: int = 64
-    learning_rate: float = 3e-4
-    final_learning_rate: float = 1e-6
-    ema: float = 0.998
-    sharpness: float = 25.0
-    seed: int = 0
-    precision: str = "bf16"
+def check(options: RankerOptions) -> None:
+    """Raises UsageError for invalid values, before anything is made."""
+    check_precision(options.precision)
+    if min(options.width, options.crops, options.steps, options.batch) < 1:
+        raise UsageError("width, crops, steps and batch must be 1 or more")
 
 
 @dataclass(frozen=True)
@@ -76,6 +67,7 @@ def train_ranker(
     Writes `ranker.safetensors` into `folder`. Raises UsageError for a run that exists or differs in options or crops, TtpoError for a
     loss that is not finite.
     """
+    check(options)
     run = RunFolder(folder, options)
     state = run.prepare(resume)
     run.check_photos(state, [bank_fingerprint("bank", data.bank), bank_fingerprint("held", data.held)])
@@ -185,7 +177,7 @@ def _synthetic(truth: Tensor, restored: Tensor, proposals: Tensor, names: list[s
 
 def ranking_loss(ranker: nn.Module, versions: Tensor, quality: Tensor, options: RankerOptions) -> Tensor:
     """Bradley-Terry cross entropy over every pair of versions of one crop, targets soft in the difference of the reference scores."""
-    with torch.autocast(versions.device.type, torch.bfloat16, enabled=options.precision == "bf16"):
+    with autocast(versions.device, options.precision):
         maps = ranker(versions.flatten(0, 1).contiguous(memory_format=torch.channels_last))
     scores = maps.float().mean(dim=(1, 2, 3)).view(quality.shape)
     first, second = torch.triu_indices(quality.shape[1], quality.shape[1], offset=1, device=quality.device)

@@ -1,5 +1,6 @@
 """Crops and candidates that `ttpo train prior` and `ttpo train ranker` make once: used again by the same run, refused to another."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,9 +24,12 @@ def train(photo_folder, tmp_path, monkeypatch, capsys):
     Path("photos").mkdir()
     for path in photo_folder.iterdir():
         Path("photos", path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(
-        ranker, "RankerOptions", lambda *given, **options: SMALL(*given, **options, crop=32, denoising_steps=1, strengths=(0.1,))
-    )
+    real = ranker.train_ranker
+
+    def small(data, folder, options, *rest, **named):
+        return real(data, folder, replace(options, crop=32, denoising_steps=1, strengths=(0.1,)), *rest, **named)
+
+    monkeypatch.setattr(ranker, "train_ranker", small)
 
     def run(line):
         capsys.readouterr()
@@ -35,7 +39,11 @@ def train(photo_folder, tmp_path, monkeypatch, capsys):
     return run
 
 
-SMALL = ranker.RankerOptions
+def killed_before_its_first_state(train, line, folder):
+    """Run one step, and leave of it what a run has made before its first state: its cached crops."""
+    assert train(f"{line} --steps 1")[0] == 0
+    for path in [path for path in Path(folder).rglob("*") if path.is_file() and path.stem not in ("bank", "held", "candidates")]:
+        path.unlink()
 
 
 def without_facts(path):
@@ -52,20 +60,20 @@ def same(path, tensors):
 
 
 def test_a_run_killed_before_its_first_state_starts_again_with_the_same_options_only(train):
-    assert train(f"prior photos -o run {PRIOR} --steps 0")[0] == 2  # the bank is made, no step is taken
+    killed_before_its_first_state(train, f"prior photos -o run {PRIOR}", "run")
     made = load_file("run/bank.safetensors")
     code, error = train(f"prior photos -o run {PRIOR} --steps 1 --side 64")
     assert code == 2 and "side: 48 -> 64" in error and "delete that file" in error.replace("\n", " ")
     assert train(f"prior photos -o run {PRIOR} --steps 1")[0] == 0
     assert same("run/bank.safetensors", made)
-    assert train(f"ranker run -o ranked {RANKER} --steps 0")[0] == 2
+    killed_before_its_first_state(train, f"ranker run -o ranked {RANKER}", "ranked")
     code, error = train(f"ranker run -o ranked {RANKER} --steps 1 --seed 1")
     assert code == 2 and "seed: 0 -> 1" in error and not Path("ranked/state.pt").exists()
     assert train(f"ranker run -o ranked {RANKER} --steps 1")[0] == 0
 
 
 def test_crops_of_other_photos_are_refused_before_the_first_state(train):
-    assert train(f"prior photos -o run {PRIOR} --steps 0")[0] == 2
+    killed_before_its_first_state(train, f"prior photos -o run {PRIOR}", "run")
     Path("photos/0.png").unlink()
     code, error = train(f"prior photos -o run {PRIOR} --steps 1")
     assert code == 2 and "other options or photos" in error.replace("\n", " ")
@@ -90,7 +98,7 @@ def test_crops_without_facts_are_read_by_a_run_that_goes_on_and_made_again_by_a_
     Path("run/state.pt").unlink()
     assert train(f"prior photos -o run {PRIOR} --steps 1")[0] == 0
     assert not same("run/bank.safetensors", old)
-    assert train(f"ranker run -o ranked {RANKER} --steps 0")[0] == 2
+    killed_before_its_first_state(train, f"ranker run -o ranked {RANKER}", "ranked")
     old = without_facts(Path("ranked/candidates.safetensors"))
     assert train(f"ranker run -o ranked {RANKER} --steps 1")[0] == 0
     assert not same("ranked/candidates.safetensors", old)
@@ -112,5 +120,5 @@ def test_the_low_band_of_candidates_is_that_of_the_restorers_real_scale(train, s
         return true_one(image, restored, factor, options)
 
     monkeypatch.setattr(ranker, "keep_low_band", noted)
-    assert train(f"ranker run -o ranked {RANKER} --steps 0")[0] == 2
+    killed_before_its_first_state(train, f"ranker run -o ranked {RANKER}", "ranked")
     assert given[0] == scale and set(given) == {scale, 2, 4, 1}

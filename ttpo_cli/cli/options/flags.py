@@ -107,7 +107,7 @@ class Flag:
         return typer.Option(
             *(spellings or self.spellings),
             help=self.option.help,
-            rich_help_panel=self.option.panel or f"Stage: {self.part}",
+            rich_help_panel=self.option.panel or (f"Stage: {self.part}" if self.part in STAGES else None),
             metavar=self.metavar,
             min=self.option.limits[0],
             max=self.option.limits[1],
@@ -126,7 +126,7 @@ class Flag:
         return [_keyword(_alias_name(alias), None, Annotated[kind, self.typer_option(alias, hidden=True)]) for alias in self.option.aliases]
 
 
-def _flags(parts: Mapping[str, type]) -> dict[str, Flag]:
+def flags_of(parts: Mapping[str, type]) -> dict[str, Flag]:
     """Every option that a dataclass of these parts declares, in their order, by the name of its parameter."""
     found: list[Flag] = []
     for part, options in parts.items():
@@ -138,8 +138,8 @@ def _flags(parts: Mapping[str, type]) -> dict[str, Flag]:
     return {flag.name: flag for flag in found}
 
 
-FLAGS = _flags(PARTS)
-RUN_FLAGS = _flags(RUN_PARTS)
+FLAGS = flags_of(PARTS)
+RUN_FLAGS = flags_of(RUN_PARTS)
 
 
 def parameters(flags: Sequence[Flag]) -> list[Parameter]:

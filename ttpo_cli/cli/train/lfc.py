@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ttpo_cli.cli.train.options import Config, Device, Precision, Resume, Show
+from ttpo_cli.cli.train.options import Config, Device, Every, Output, Photos, Precision, Resume, Seed, Show
 
 CURVES = {
     "psnr_y": ("psnr_y_objective", "psnr_y_perceptual"),
@@ -20,8 +20,8 @@ PLANE = {stage: (f"psnr_y_{stage}", f"niqe_{stage}") for stage in ("objective", 
 
 
 def lfc(
-    photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos; every tenth photo is held back for validation.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: weights, state, records, images.")],
+    photos: Photos,
+    output: Output,
     config: Config = None,
     settings: Annotated[
         list[str] | None,
@@ -34,11 +34,11 @@ def lfc(
     start: Annotated[
         Path | None, typer.Option(help="Checkpoint of this command to begin with; --steps 0 then leaves pretraining out.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the crops and of the initial weights.")] = None,
+    seed: Seed = None,
     precision: Precision = None,
     device: Device = "auto",
     resume: Resume = False,
-    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints and validations.")] = 250,
+    every: Every = 250,
     show: Show = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw curves and the perception-distortion plane into the folder.")] = False,
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ttpo_cli.cli.options.shared import Offline
-from ttpo_cli.cli.train.options import Config, Device, Precision, Resume, Show
+from ttpo_cli.cli.train.options import Config, Device, Every, Output, Photos, Precision, Resume, Seed, Show
 
 CURVES = {
     "reward": ("held_reward", "reward"),
@@ -20,8 +20,8 @@ CURVES = {
 
 
 def lrpo(
-    photos: Annotated[list[Path], typer.Argument(help="Folders of high-quality photos or faces; every tenth is held back for validation.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run: priors, state, records, images.")],
+    photos: Photos,
+    output: Output,
     config: Config = None,
     settings: Annotated[
         list[str] | None,
@@ -34,12 +34,12 @@ def lrpo(
     lq: Annotated[Path | None, typer.Option(help="Folder of low-quality partners by name, instead of degrading on the fly.")] = None,
     objective: Annotated[str | None, typer.Option(help="lrpo, nft, or finetune: the denoising loss at the same budget.")] = None,
     steps: Annotated[int | None, typer.Option(help="Roll-outs, each followed by its updates.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn.")] = None,
+    seed: Seed = None,
     precision: Precision = None,
     device: Device = "auto",
     offline: Offline = False,
     resume: Resume = False,
-    every: Annotated[int, typer.Option(min=1, help="Steps between records, checkpoints, validations and looks at the alarm.")] = 10,
+    every: Every = 10,
     show: Show = False,
     plot: Annotated[bool, typer.Option("--plot", help="Draw the curves of the run's records into its folder afterwards.")] = False,
 ) -> None:

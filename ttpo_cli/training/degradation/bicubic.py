@@ -1,7 +1,6 @@
 """How a good photo becomes a poor one: blur, bicubic shrinking, noise, JPEG: the order of the classical model (Elad and Feuer 1997)."""
 
 import io
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
@@ -9,16 +8,7 @@ from torch import Tensor
 
 from ttpo_cli.imaging.filters import gaussian_blur
 from ttpo_cli.imaging.resize import imresize
-
-
-@dataclass(frozen=True)
-class DegradeOptions:
-    """scale: shrinking factor; blur: deviation in pixels of the input; noise: deviation out of 255; jpeg: quality or None."""
-
-    scale: int = 4
-    blur: float = 0.0
-    noise: float = 0.0
-    jpeg: int | None = None
+from ttpo_cli.settings.degradation import DegradeOptions
 
 
 def degrade(image: Tensor, options: DegradeOptions, generator: torch.Generator) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.optim import Adam, Optimizer
 
 from ttpo_cli.backbones.lfc_sr import LFCSR, build_lfc_sr
-from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.errors import UsageError
 from ttpo_cli.progress import SILENT, TrainingObserver
 from ttpo_cli.training.data import Crops, Pair, draw_crops, draw_from_bank, fingerprints, step_generator, to_float
 from ttpo_cli.training.distributed import Processes, launched
@@ -25,10 +25,9 @@ from ttpo_cli.training.lfc.dual import Dual
 from ttpo_cli.training.lfc.low_pass import GAUSSIAN, LOW_PASSES
 from ttpo_cli.training.lfc.validation import validate
 from ttpo_cli.training.loop import Method, Pace, set_rate, train
+from ttpo_cli.training.precision import autocast, check_precision
 from ttpo_cli.training.run import Images, Record, RunFolder, channels_last, cosine, flat, stop_if_not_finite
 from ttpo_cli.weights.checkpoint import save_checkpoint
-
-PRECISIONS = ("fp32", "bf16")
 
 # With the seed, the keys of a step's draws: the bank and its rounds must not repeat the pretraining's crops, nor the grid them.
 _BANK = 0x5EED
@@ -115,8 +114,7 @@ def check_options(options: LfcOptions) -> None:
     """Raise UsageError for invalid values, before anything is read or written."""
     check(options.admm)
     size = options.crop * options.scale
-    if options.precision not in PRECISIONS:
-        raise unknown_name("precision", options.precision, PRECISIONS)
+    check_precision(options.precision)
     if min(options.batch, options.crop) < 1 or min(options.steps, options.admm.steps, options.admm.crops) < 0:
         raise UsageError("batch and crop must be 1 or more, steps and admm.crops 0 or more")
     if size % 2:
@@ -237,7 +235,7 @@ class Phases:
         return [to_float(self.processes.part(part)).to(device, memory_format=torch.channels_last) for part in parts]
 
     def predict(self, network: nn.Module, image: Tensor) -> Tensor:
-        with torch.autocast(self.processes.device.type, torch.bfloat16, enabled=self.options.precision == "bf16"):
+        with autocast(self.processes.device, self.options.precision):
             return network(image).float()
 
     def update(self, loss: Tensor, optimizers: Iterable[Optimizer], norm: float = 0.0) -> None:

@@ -16,6 +16,7 @@ from ttpo_cli.diffusion.priors.latent import Parts, build_prior, load_parts
 from ttpo_cli.diffusion.priors.lora import KIND
 from ttpo_cli.errors import UsageError
 from ttpo_cli.settings.prior import PriorOptions
+from ttpo_cli.training.precision import autocast
 from ttpo_cli.training.rl.lora import Adapter, inject
 from ttpo_cli.training.rl.policy import Policy, PolicyOptions
 from ttpo_cli.weights.checkpoint import save_checkpoint
@@ -43,7 +44,7 @@ def latent_policy(parts: Parts, options: PolicyOptions, device: torch.device) ->
             network.enable_gradient_checkpointing()
     prior = build_prior(parts, device, dtype, PriorOptions(), gradients=True)
     trained = _trained(parts, options)
-    denoise = autocast(prior.denoise, device, options.precision == "bf16")
+    denoise = under_autocast(prior.denoise, device, options.precision)
 
     def write(run: Path, stem: str, facts: Mapping[str, Any]) -> Path:
         if isinstance(trained, Adapter):
@@ -70,11 +71,11 @@ def with_controlnet(parts: Parts) -> Parts:
     return replace(parts, controlnet=controlnet_of(parts.network, (16, 32, 96, 256)[: halvings + 1]))
 
 
-def autocast(denoise: Denoise, device: torch.device, enabled: bool) -> Denoise:
-    """The same denoiser under bf16 autocast."""
+def under_autocast(denoise: Denoise, device: torch.device, precision: str) -> Denoise:
+    """The same denoiser in the precision of a training."""
 
     def called(x: Tensor, sigma: Tensor, condition: Tensor | None) -> Tensor:
-        with torch.autocast(device.type, torch.bfloat16, enabled=enabled):
+        with autocast(device, precision):
             return denoise(x, sigma, condition).float()
 
     return called

@@ -10,6 +10,7 @@ from torch import nn
 
 from ttpo_cli.diffusion.denoiser import Prior
 from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.training.precision import check_precision
 
 KINDS = ("all", "lora", "controlnet")
 
@@ -70,7 +71,6 @@ def check(options: PolicyOptions) -> None:
     """Raises UsageError for invalid values."""
     if options.train not in KINDS:
         raise unknown_name("way to train", options.train, KINDS)
-    if options.precision not in ("fp32", "bf16"):
-        raise unknown_name("precision", options.precision, ("fp32", "bf16"))
+    check_precision(options.precision)
     if options.rank < 1:
         raise UsageError(f"policy.rank must be 1 or more, got {options.rank}")
