@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ttpo_cli.imaging.containers.png import with_chunks
 from ttpo_cli.imaging.exif import Directory, Entry, append_directory, in_byte_order, read_exif
 from ttpo_cli.imaging.metadata.carried import Metadata
+from ttpo_cli.imaging.metadata.extended_xmp import xmp_payloads
 from ttpo_cli.imaging.metadata.iptc import app13
 from ttpo_cli.imaging.metadata.text import comments, png_chunks_of
 
@@ -17,7 +18,7 @@ from ttpo_cli.imaging.metadata.text import comments, png_chunks_of
 DESCRIPTIVE_TAGS = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 0x4746, 0x4749, *range(0x9C9B, 0x9CA0)})
 JPEG_SEGMENT = 65533  # bytes of payload that one JPEG segment holds
 _IPTC_TAG, _UNDEFINED = 33723, 7
-EXIF_MARKER, XMP_MARKER = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+EXIF_MARKER = b"Exif\0\0"
 
 
 def jpeg_header(encoded: bytes, metadata: Metadata, resolution: tuple[float, float]) -> bytes:
@@ -29,8 +30,7 @@ def jpeg_header(encoded: bytes, metadata: Metadata, resolution: tuple[float, flo
     segments = [(0xE0, b"JFIF\0" + struct.pack(">HBHHBB", 0x0101, 1, *density, 0, 0))]
     if metadata.exif is not None:
         segments.append((0xE1, EXIF_MARKER + metadata.exif))
-    if metadata.xmp is not None:
-        segments.append((0xE1, XMP_MARKER + metadata.xmp))
+    segments += [(0xE1, payload) for payload in (() if metadata.xmp is None else xmp_payloads(metadata.xmp) or ())]
     segments += [(0xED, payload) for payload in (() if metadata.iptc is None else app13(metadata.iptc))]
     segments += [(0xFE, comment) for comment in comments(metadata.text)]
     if any(len(payload) > JPEG_SEGMENT for _, payload in segments):

@@ -1,4 +1,4 @@
-"""EXIF as it is stored, a TIFF structure of directories: read, made to fit upright pixels, written back (CIPA DC-008, TIFF 6.0).
+"""EXIF as it is stored, a TIFF structure of directories: read, and written back (CIPA DC-008, TIFF 6.0).
 
 Every tag is kept as bytes, known or not, and a maker note stays at the offset it had, since makers count offsets from the EXIF's start.
 """
@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass, field
 
 ORIENTATION, EXIF_DIRECTORY, GPS_DIRECTORY, INTEROPERABILITY_DIRECTORY, MAKER_NOTE = 0x0112, 0x8769, 0x8825, 0xA005, 0x927C
-_ROOT, _SHORT, _LONG = 0, 3, 4
+_ROOT, _LONG = 0, 4
 _NESTED = {_ROOT: (EXIF_DIRECTORY, GPS_DIRECTORY), EXIF_DIRECTORY: (INTEROPERABILITY_DIRECTORY,)}
 # kind of value -> (bytes a value, bytes that change places with the byte order)
 _KINDS = {1: (1, 1), 2: (1, 1), 3: (2, 2), 4: (4, 4), 5: (8, 4), 6: (1, 1), 7: (1, 1), 8: (2, 2), 9: (4, 4), 10: (8, 4), 11: (4, 4)}
@@ -159,18 +159,6 @@ def _append(output: bytearray, block: bytes, reserved: range) -> int:
     output.extend(bytes(offset - len(output)))
     output.extend(block)
     return offset
-
-
-def settle(exif: Exif, width: int, height: int) -> None:
-    """Make the EXIF describe an upright picture of this size: orientation 1, and the size set wherever it is stated."""
-    if ORIENTATION in exif.root.entries:
-        exif.root.entries[ORIENTATION] = Entry(_SHORT, 1, struct.pack(exif.order + "H", 1))
-    photo = exif.root.children.get(EXIF_DIRECTORY, Directory())
-    related = photo.children.get(INTEROPERABILITY_DIRECTORY, Directory())
-    for directory, width_tag, height_tag in ((exif.root, 0x0100, 0x0101), (photo, 0xA002, 0xA003), (related, 0x1001, 0x1002)):
-        for tag, side in ((width_tag, width), (height_tag, height)):
-            if tag in directory.entries:
-                directory.entries[tag] = Entry(_LONG, 1, struct.pack(exif.order + "I", side))
 
 
 def in_byte_order(directory: Directory, old: str, new: str) -> Directory:

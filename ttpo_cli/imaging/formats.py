@@ -8,7 +8,7 @@ from ttpo_cli.errors import TtpoError, UsageError, unknown_name
 
 @dataclass(frozen=True)
 class Format:
-    """suffixes: of file names, the usual one first; largest_side: in pixels, what the encoder accepts."""
+    """suffixes: of file names, the usual one first; largest_side: in pixels, what the encoder accepts; media_type: RFC 6838's name."""
 
     title: str
     suffixes: tuple[str, ...]
@@ -17,11 +17,19 @@ class Format:
     sixteen_bit: bool
     alpha: bool
     grey: bool
+    media_type: str
 
 
 FORMATS = {
     "png": Format(
-        title="PNG", suffixes=(".png",), signatures=(b"\x89PNG\r\n\x1a\n",), largest_side=2**31 - 1, sixteen_bit=True, alpha=True, grey=True
+        title="PNG",
+        suffixes=(".png",),
+        signatures=(b"\x89PNG\r\n\x1a\n",),
+        largest_side=2**31 - 1,
+        sixteen_bit=True,
+        alpha=True,
+        grey=True,
+        media_type="image/png",
     ),
     "jpeg": Format(
         title="JPEG",
@@ -31,6 +39,7 @@ FORMATS = {
         sixteen_bit=False,
         alpha=False,
         grey=True,
+        media_type="image/jpeg",
     ),
     "tiff": Format(
         title="TIFF",
@@ -40,8 +49,18 @@ FORMATS = {
         sixteen_bit=True,
         alpha=True,
         grey=True,
+        media_type="image/tiff",
     ),
-    "webp": Format(title="WebP", suffixes=(".webp",), signatures=(b"RIFF",), largest_side=16383, sixteen_bit=False, alpha=True, grey=False),
+    "webp": Format(
+        title="WebP",
+        suffixes=(".webp",),
+        signatures=(b"RIFF",),
+        largest_side=16383,
+        sixteen_bit=False,
+        alpha=True,
+        grey=False,
+        media_type="image/webp",
+    ),
 }
 
 

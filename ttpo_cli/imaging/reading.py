@@ -18,6 +18,7 @@ from ttpo_cli.imaging.float_range import to_unit_range
 from ttpo_cli.imaging.formats import FORMATS, INPUT_FORMATS, format_of_name, sniff_format, written_format
 from ttpo_cli.imaging.jpeg_tables import luminance_table
 from ttpo_cli.imaging.metadata.carried import Metadata, true_for
+from ttpo_cli.imaging.metadata.change import Change
 from ttpo_cli.imaging.metadata.colour import Colour
 from ttpo_cli.imaging.metadata.finding import Found, find_metadata, orientation_of
 from ttpo_cli.imaging.metadata.profile import stated_colour, usable_profile
@@ -84,7 +85,8 @@ def read_photo(
             samples = _decode(image, data, kind, label)
     except pyvips.Error as error:
         raise undecodable(label, data, kind) from error
-    upright = _UPRIGHT.get(_orientation(image, found, kind), _UPRIGHT[1])(samples.values)
+    orientation = _orientation(image, found, kind)
+    upright = _UPRIGHT[orientation](samples.values)
     tensor, float_notes = _tensor(upright, label)
     planes, extra = tensor.split([tensor.shape[1] - samples.extra, samples.extra], dim=1)
     colours = 3 if planes.shape[1] >= 3 else 1
@@ -92,6 +94,9 @@ def read_photo(
     pixels = torch.from_numpy(colour.applied(planes[:, :colours].numpy(), _DEPTHS[str(image.format)]).astype(np.float32))
     height, width = upright.shape[:2]
     photo_name = name or (source.name if isinstance(source, Path) else "stdin")
+    change = Change(before=samples.values.shape[1::-1], after=(width, height), orientation=orientation)
+    final = colour if colour.overrides else replace(colour, icc=colour.icc or samples.icc)
+    metadata = _metadata(image, found, final, change)
     notes = (*_kind_notes(photo_name, kind), *kind_notes, *_frame_notes(image, data, kind))
     return Photo(
         pixels=pixels.expand(-1, 3, -1, -1).contiguous(),
@@ -99,10 +104,10 @@ def read_photo(
         grey=colours == 1,
         bit_depth=_DEPTHS[str(image.format)],
         format=format,
-        metadata=_metadata(image, found, colour if colour.overrides else replace(colour, icc=colour.icc or samples.icc), width, height),
+        metadata=metadata,
         content_hash=content_hash,
         name=photo_name,
-        notes=(*notes, *samples.notes, *found.notes, *float_notes, *colour.notes),
+        notes=(*notes, *samples.notes, *found.notes, *metadata.damage, *float_notes, *colour.notes),
         jpeg_table=luminance_table(data) if format == "jpeg" else None,
         extra=extra.contiguous() if samples.extra else None,
     )
@@ -212,26 +217,27 @@ def _tensor(values: np.ndarray, label: str) -> tuple[Tensor, tuple[str, ...]]:
     return torch.from_numpy(np.ascontiguousarray(planes, np.float32))[None], notes
 
 
-def _metadata(image: pyvips.Image, found: Found, colour: Colour, width: int, height: int) -> Metadata:
-    """What the file says besides pixels, made to fit the upright picture."""
+def _metadata(image: pyvips.Image, found: Found, colour: Colour, change: Change) -> Metadata:
+    """What the file says besides pixels, made true for the upright picture."""
     exif = found.exif
     known = image.xres != 1.0 or image.yres != 1.0  # libvips' value for a file that says nothing
     stated = Metadata(
         exif=exif_bytes(exif) if exif is not None and (exif.root.entries or exif.root.children) else None,
         icc=colour.icc,
-        colour_chunks=colour.chunks,
         xmp=found.xmp,
         resolution=(image.xres, image.yres) if known else None,
         text=tuple(found.texts),
         iptc=found.iptc,
+        colour_chunks=colour.chunks,
         dropped=tuple(found.dropped),
     )
-    return true_for(stated, width, height)
+    return true_for(stated, change)
 
 
 def _orientation(image: pyvips.Image, found: Found, kind: str) -> int:
     """EXIF's, which libvips does not read behind the pixels of a PNG; its own of an AVIF is applied when that is decoded."""
-    return (None if kind == "avif" else orientation_of(found.exif)) or _number(image, "orientation")
+    stated = (None if kind == "avif" else orientation_of(found.exif)) or _number(image, "orientation")
+    return stated if stated in _UPRIGHT else 1
 
 
 def _kind_notes(name: str, format: str) -> tuple[str, ...]:

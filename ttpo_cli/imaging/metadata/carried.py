@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field, replace
 
-from ttpo_cli.imaging.exif import exif_bytes, read_exif, settle
+from ttpo_cli.imaging.exif import exif_bytes, read_exif
+from ttpo_cli.imaging.metadata.change import Change, Size
 from ttpo_cli.imaging.metadata.iptc import true_iptc
-from ttpo_cli.imaging.metadata.text import Text
-from ttpo_cli.imaging.xmp import settle_xmp
+from ttpo_cli.imaging.metadata.text import Text, true_texts
+from ttpo_cli.imaging.metadata.true_exif import make_true
+from ttpo_cli.imaging.metadata.true_xmp import TrueXmp, true_xmp
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,9 @@ class Metadata:
         text: PNG's texts by keyword, and comments of JPEG and GIF.
         iptc: IPTC-IIM, its datasets without the resource of Photoshop around them.
         colour_chunks: chunks that say in a PNG what no profile says, such as that values are HDR.
+        size: width and height of the picture that the rest describes, None where nobody said.
         dropped: what else the file held and no output can have, in words.
+        damage: what could not be made true, in words.
     """
 
     exif: bytes | None = None
@@ -30,19 +34,31 @@ class Metadata:
     text: tuple[Text, ...] = ()
     iptc: bytes | None = None
     colour_chunks: tuple[tuple[str, bytes], ...] = ()
+    size: Size | None = field(default=None, compare=False)
     dropped: tuple[str, ...] = field(default=(), compare=False)
+    damage: tuple[str, ...] = field(default=(), compare=False)
 
 
-def true_for(metadata: Metadata, width: int, height: int) -> Metadata:
-    """The same, true for an upright picture of this size: every field that states a size is set."""
+def true_for(metadata: Metadata, change: Change, media_type: str | None = None) -> Metadata:
+    """The same, true for the picture after the change: every field that speaks of size, place, storage or contents.
+
+    media_type: of the file that it goes into, None for not yet known. What goes with the fields joins `dropped`.
+    """
     exif, xmp, iptc = metadata.exif, metadata.xmp, metadata.iptc
     if exif is not None:
         parsed = read_exif(exif)
-        settle(parsed, width, height)
+        make_true(parsed, change)
         exif = exif_bytes(parsed)
+    described = TrueXmp(None) if xmp is None else true_xmp(xmp, change, media_type)
+    resolution = metadata.resolution
     return replace(
         metadata,
         exif=exif,
-        xmp=None if xmp is None else settle_xmp(xmp, width, height),
-        iptc=None if iptc is None else true_iptc(iptc, width, height),
+        xmp=described.packet,
+        iptc=None if iptc is None else true_iptc(iptc, *change.after),
+        text=true_texts(metadata.text),
+        resolution=resolution[::-1] if resolution is not None and change.sideways else resolution,
+        size=change.after,
+        dropped=tuple(dict.fromkeys((*metadata.dropped, *described.dropped))),
+        damage=(*metadata.damage, *described.notes),
     )

@@ -13,15 +13,17 @@ from ttpo_cli.imaging.containers.jpeg import jpeg_segments
 from ttpo_cli.imaging.containers.part import Part
 from ttpo_cli.imaging.containers.png import png_chunks
 from ttpo_cli.imaging.containers.webp import webp_chunks
-from ttpo_cli.imaging.embedding import EXIF_MARKER, XMP_MARKER
+from ttpo_cli.imaging.embedding import EXIF_MARKER
 from ttpo_cli.imaging.exif import Exif, read_exif
 from ttpo_cli.imaging.metadata import iptc as iim
+from ttpo_cli.imaging.metadata.extended_xmp import EXTENSION, STANDARD, joined
 from ttpo_cli.imaging.metadata.jpeg_extras import THUMBNAIL, jpeg_extras
 from ttpo_cli.imaging.metadata.text import CHUNKS, COMMENT, LONGEST, RAW_PROFILE, XMP_KEYWORD, Text, decoded, png_texts, raw_profile
 from ttpo_cli.imaging.metadata.tiff_tags import tiff_exif, tiff_extras, tiff_iptc
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LONGEST_EXIF = 2**26
+_XMP_TAG, _IPTC_TAG = 700, 33723  # some programs put copies into EXIF
 # PNG's chunks that are carried on or that say how the pixels are stored; of WebP the same.
 _PNG_KNOWN = frozenset(("IHDR", "PLTE", "IDAT", "IEND", "tRNS", "sBIT", "hIST", "pHYs", "eXIf", "iCCP", "sRGB", "gAMA", "cHRM", "cICP"))
 _HDR_CHUNKS = frozenset(("mDCV", "cLLI"))  # carried with the cICP of HDR
@@ -54,6 +56,9 @@ class Found:
             self.notes.append(f"{self.exif.damaged} damaged entries of its EXIF were left out")
         if self.exif.has_thumbnail:
             self.dropped.append(THUMBNAIL)
+        copies = self.exif.root.entries
+        self.xmp = self.xmp or (copies[_XMP_TAG].data if _XMP_TAG in copies else None)
+        self.iptc = self.iptc or (copies[_IPTC_TAG].data if _IPTC_TAG in copies else None)
 
     def take_resources(self, block: bytes) -> None:
         """What Photoshop's image resources hold."""
@@ -97,8 +102,8 @@ def _in_jpeg(data: bytes, found: Found) -> None:
     for part in segments:
         if part.name == "APP1" and part.data.startswith(b"Exif\0"):
             found.take_exif(part.data[len(EXIF_MARKER) :])
-        elif part.name == "APP1" and part.data.startswith(XMP_MARKER):
-            found.xmp = found.xmp or part.data[len(XMP_MARKER) :]
+        elif part.name == "APP1" and part.data.startswith(STANDARD):
+            found.xmp = found.xmp or part.data[len(STANDARD) :]
         elif part.name == "APP13" and part.data.startswith(iim.PHOTOSHOP):
             resources += part.data[len(iim.PHOTOSHOP) :]
         elif part.name == "APP13":
@@ -106,6 +111,9 @@ def _in_jpeg(data: bytes, found: Found) -> None:
         elif part.name == "COM":
             found.texts.append(Text(COMMENT, decoded(part.data)))
     found.take_resources(resources)
+    extensions = [part.data[len(EXTENSION) :] for part in segments if part.name == "APP1" and part.data.startswith(EXTENSION)]
+    found.xmp, notes = joined(found.xmp, extensions)
+    found.notes += notes
 
 
 def _in_png(data: bytes, found: Found) -> None:
@@ -134,8 +142,8 @@ def _take_raw_profile(text: Text, found: Found) -> None:
         found.notes.append(f"its raw profile '{kind}' is damaged and was left out")
     elif kind in ("exif", "app1") and content.startswith(EXIF_MARKER):
         found.take_exif(content)
-    elif kind == "xmp" or (kind == "app1" and content.startswith(XMP_MARKER)):
-        found.xmp = found.xmp or content.removeprefix(XMP_MARKER)
+    elif kind == "xmp" or (kind == "app1" and content.startswith(STANDARD)):
+        found.xmp = found.xmp or content.removeprefix(STANDARD)
     elif kind in ("iptc", "8bim"):
         found.take_resources(content.removeprefix(iim.PHOTOSHOP))
     elif kind not in ("icc", "icm"):

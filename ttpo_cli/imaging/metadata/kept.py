@@ -3,9 +3,11 @@
 from dataclasses import dataclass, replace
 
 from ttpo_cli.errors import unknown_name
-from ttpo_cli.imaging.embedding import EXIF_MARKER, JPEG_SEGMENT, XMP_MARKER
+from ttpo_cli.imaging.embedding import EXIF_MARKER, JPEG_SEGMENT
 from ttpo_cli.imaging.formats import FORMATS
 from ttpo_cli.imaging.metadata.carried import Metadata, true_for
+from ttpo_cli.imaging.metadata.change import Change
+from ttpo_cli.imaging.metadata.extended_xmp import xmp_payloads
 from ttpo_cli.imaging.metadata.text import is_comment, keywords
 from ttpo_cli.imaging.photo import Photo
 from ttpo_cli.imaging.xmp_mark import Mark, mark_xmp
@@ -37,7 +39,8 @@ def kept_metadata(photo: Photo, format: str, keep: frozenset[str], mark: Mark | 
     for name in keep - METADATA:
         raise unknown_name("metadata", name, METADATA)
     height, width = photo.pixels.shape[-2:]
-    wanted = true_for(_wanted(photo.metadata, keep), width, height)
+    before = photo.metadata.size or (width, height)
+    wanted = true_for(_wanted(photo.metadata, keep), Change(before=before, after=(width, height)), FORMATS[format].media_type)
     marked = wanted.xmp if mark is None else mark_xmp(wanted.xmp, mark) or wanted.xmp
     fitting, too_much = _fitting(replace(wanted, xmp=marked), format, photo.grey)
     if fitting.xmp is None and wanted.xmp is not None and marked != wanted.xmp:  # without the mark it may fit
@@ -66,7 +69,7 @@ def _fitting(metadata: Metadata, format: str, grey: bool) -> tuple[Metadata, tup
         without.append(("icc", "a profile of grey values"))  # means nothing to three channels
     if metadata.iptc is not None and format not in _HOLD_IPTC:
         without.append(("iptc", "IPTC"))
-    if format == "jpeg" and metadata.xmp is not None and len(XMP_MARKER + metadata.xmp) > JPEG_SEGMENT:
+    if format == "jpeg" and metadata.xmp is not None and xmp_payloads(metadata.xmp) is None:
         without.append(("xmp", "XMP of more than 64 KB"))
     held = tuple(text for text in metadata.text if format == "png" or (format == "jpeg" and is_comment(text)))
     others = [text for text in metadata.text if text not in held]

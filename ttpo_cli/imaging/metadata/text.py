@@ -1,5 +1,6 @@
 """Texts by keyword: PNG's tEXt, zTXt and iTXt chunks, and the comments of JPEG and GIF (PNG, third edition, 11.3.3)."""
 
+import re
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,10 @@ XMP_KEYWORD, RAW_PROFILE = "XML:com.adobe.xmp", "Raw profile type "
 LONGEST = 2**23  # bytes that all texts of a file may unpack to
 CHUNKS = frozenset({"tEXt", "zTXt", "iTXt"})
 _COMMENT_SEGMENT = 65533
+_STORED = re.compile(
+    r"thumb::|png:|jpeg:|(exif|tiff):(orientation|image(width|length|height)|pixel[xy]dimension|exifimage(width|length|height)|thumbnail)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,11 @@ def comments(texts: Iterable[Text]) -> list[bytes]:
 def is_comment(text: Text) -> bool:
     """Whether it is a comment without a language, which JPEG holds as well."""
     return text.keyword.lower() == COMMENT.lower()
+
+
+def true_texts(texts: Sequence[Text]) -> tuple[Text, ...]:
+    """The texts without those that describe the stored picture, as ImageMagick and makers of thumbnails write them."""
+    return tuple(text for text in texts if not _STORED.match(text.keyword))
 
 
 def keywords(texts: Sequence[Text]) -> str:
