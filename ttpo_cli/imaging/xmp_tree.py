@@ -76,7 +76,9 @@ class Element:
 
 def in_utf8(packet: bytes) -> bytes:
     """The packet in UTF-8, without padding of nulls around it: XMP may be in UTF-16 or UTF-32, and is in Latin-1 where programs err."""
-    begins = packet.removeprefix(b"\xfe\xff").removeprefix(b"\xff\xfe")
+    begins = packet
+    for byte_order_mark in (b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xfe\xff", b"\xff\xfe"):
+        begins = begins.removeprefix(byte_order_mark)
     for encoding, mark in (("utf-32-be", b"\0\0\0<"), ("utf-32-le", b"<\0\0\0"), ("utf-16-be", b"\0<"), ("utf-16-le", b"<\0")):
         if begins.startswith(mark):
             try:
@@ -106,7 +108,7 @@ def read_tree(packet: bytes) -> Element | None:
             raise ValueError("an element that cannot be edited")
         scope = {**(stack[-1].namespaces if stack else {}), **declared}
         declared.clear()
-        element = Element(name, (at, found.end()), (found.end(), found.end()), scope)
+        element = Element(name=name, whole=(at, found.end()), inside=(found.end(), found.end()), namespaces=scope)
         element.attributes = list(_attributes(packet, element.whole, values))
         (stack[-1].children if stack else roots).append(element)
         stack.append(element)
