@@ -46,7 +46,7 @@ def pictures(folder: str) -> list[Path]:
 
 
 def main() -> None:
-    detector = load_mtcnn(open_store(), torch.device("cpu"))
+    detector = load_mtcnn(open_store().find, torch.device("cpu"))
     portraits = [pixels(Image.open(path)) for path in pictures(sys.argv[1])]
     truth = [next(iter(find_faces(image, detector)), None) for image in portraits]
     print(f"at full size: {sum(face is not None for face in truth)} of {len(portraits)}")

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("pyiqa")
 from ttpo_cli.cli.app import program
-from ttpo_cli.metrics.catalog import METRICS
+from ttpo_cli.metrics.catalog import METRICS, STORED
 from ttpo_cli.metrics.large_models import MEMORY
 from ttpo_cli.metrics.pyiqa_metrics import UNSUPPORTED, pyiqa_names
 
@@ -29,7 +29,7 @@ def test_every_metric_is_listed_once_whether_ours_or_pyiqas(capsys):
     listed = [metric["name"] for metric in json.loads(shown(capsys, "--json"))["metrics"]]
     bare = {name.removeprefix("pyiqa:") for name in listed}
     assert len(listed) == len(set(listed))
-    assert bare == set(METRICS) | set(pyiqa_names()) - set(UNSUPPORTED)
+    assert bare == set(METRICS) | set(STORED) | set(pyiqa_names()) - set(UNSUPPORTED)
     assert {name for name in listed if name in METRICS} == set(METRICS)
 
 

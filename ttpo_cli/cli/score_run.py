@@ -14,7 +14,7 @@ from ttpo_cli.errors import TtpoError, UsageError
 from ttpo_cli.evaluation.dataset import find_reference
 from ttpo_cli.evaluation.evaluation import mean_rows
 from ttpo_cli.imaging.reading import read_photo
-from ttpo_cli.metrics.catalog import load_metrics
+from ttpo_cli.metrics.catalog import FACE_IDENTITY, load_metrics
 from ttpo_cli.metrics.listing import COLUMNS, list_metrics
 from ttpo_cli.metrics.metric import Metric, describe
 from ttpo_cli.metrics.metric import score as score_of
@@ -68,6 +68,8 @@ def _why_undefined(metric: Metric, value: float) -> str:
     """Why a metric has no number for a photo."""
     if math.isinf(value):
         return f"as good as {metric.name} can say: the photo is its reference"
+    if metric.name == FACE_IDENTITY:
+        return "no face was found in the reference"
     flat = "the reference" if metric.needs_reference else "the photo"
     return f"{flat} is too flat for {metric.name}, which measures texture"
 

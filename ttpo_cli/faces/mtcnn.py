@@ -3,7 +3,7 @@
 The weights were made for images with x and y exchanged. Here their kernels are transposed instead, so that images stay as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.weights.onnx_file import read_initialisers
-from ttpo_cli.weights.store import Store
 
 ENTRY = "mtcnn"
 # Each file's names of the weights of each layer.
@@ -117,9 +116,10 @@ class Mtcnn:
         return self.proposal.score.weight.device
 
 
-def load_mtcnn(store: Store, device: torch.device) -> Mtcnn:
-    """The detector on `device`. Raises WeightsError, with what to install, where its package is missing."""
-    folder = store.find(ENTRY).parent
+def load_mtcnn(find: Callable[[str], Path], device: torch.device) -> Mtcnn:
+    """The detector on `device`. find: an entry's name -> its file (`Store.find`). Raises WeightsError, with what to install, where its
+    package is missing."""
+    folder = find(ENTRY).parent
     proposal = ProposalNetwork()
     refinement = WindowNetwork((28, 48, 64), (3, 3), (3, 3, 2), 128, points=False)
     output = WindowNetwork((32, 64, 64, 128), (3, 3, 2), (3, 3, 3, 2), 256, points=True)

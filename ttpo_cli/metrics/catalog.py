@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from ttpo_cli.errors import UsageError, unknown_name
+from ttpo_cli.metrics.face_identity import NAME as FACE_IDENTITY
+from ttpo_cli.metrics.face_identity import face_identity_metric
 from ttpo_cli.metrics.high_band import WINDOW, high_band, high_band_smooth, high_band_textured
 from ttpo_cli.metrics.large_models import check_memory
 from ttpo_cli.metrics.metric import Metric
@@ -23,22 +25,26 @@ from ttpo_cli.weights.manifest import embedded_path
 
 OWN_LICENCE = "Apache-2.0"
 Loader = Callable[[torch.device, Path | None], Metric]
+# Those of ours whose weights come in packages of their own.
+STORED: dict[str, Callable[[torch.device, Path | None, FindWeights], Metric]] = {FACE_IDENTITY: face_identity_metric}
 
 
 def load_metric(name: str, device: torch.device, weights: Path | None = None, find: FindWeights = not_stored) -> Metric:
     """A metric ready to score on `device`. `pyiqa:NAME` asks for pyiqa's own where both have one.
 
     weights: in place of a metric's own file: NIQE's pristine model, the ranker, or a file of pyiqa's as it is published.
-    find: where files of pyiqa's metrics come from. Raises UsageError for an unknown name, WeightsError for weights that are missing
+    find: where files of metrics come from. Raises UsageError for an unknown name, WeightsError for weights that are missing
     or not to be had, MemoryExhausted for a metric that the device cannot hold.
     """
     if name in METRICS:
         return METRICS[name](device, weights)
+    if name in STORED:
+        return STORED[name](device, weights, find)
     from ttpo_cli.metrics.pyiqa_metrics import known_to_pyiqa
 
     bare = name.removeprefix("pyiqa:")
     if known_to_pyiqa(bare) != [bare]:
-        raise unknown_name("metric", name, {*METRICS, *known_to_pyiqa(bare)})
+        raise unknown_name("metric", name, {*METRICS, *STORED, *known_to_pyiqa(bare)})
     from ttpo_cli.metrics.pyiqa_metrics import load_pyiqa
 
     return load_pyiqa(bare, device, weights, find)

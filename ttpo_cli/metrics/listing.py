@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from ttpo_cli.metrics.catalog import METRICS, load_metric
+from ttpo_cli.metrics import face_identity
+from ttpo_cli.metrics.catalog import METRICS, STORED, load_metric
 from ttpo_cli.metrics.pyiqa_metrics import LICENCE, UNSUPPORTED, facts_of, large_photos_of, pyiqa_names
 from ttpo_cli.metrics.weight_files import entries_of
 
@@ -37,14 +38,15 @@ _BOTH = ("niqe", "piqe", "psnr", "msswd")
 def list_metrics() -> list[Listed]:
     """ttpo's own, then every one of pyiqa's that scores one photo; `pyiqa:NAME` where ttpo has one of that name itself."""
     own = [name for name in METRICS if name not in pyiqa_names() or name in _BOTH]
-    return [*map(_own, own), *(_of_pyiqa(name, own) for name in pyiqa_names() if name not in UNSUPPORTED)]
+    return [*map(_own, [*own, *STORED]), *(_of_pyiqa(name, own) for name in pyiqa_names() if name not in UNSUPPORTED)]
 
 
 def _own(name: str) -> Listed:
-    metric = load_metric(name, torch.device("cpu"))
+    stored = name in STORED  # listed also where its packages are not installed
+    metric = face_identity.described(face_identity.face_identity) if stored else load_metric(name, torch.device("cpu"))
     better = f"{metric.target:g}" if metric.target is not None else "lower" if metric.lower_is_better else "higher"
     least, greatest = ("" if end is None else f"{end:g}" for end in metric.range)
-    files = {"niqe": ("niqe-pristine",), "ranker": ("ranker",)}.get(name, ())
+    files = {"niqe": ("niqe-pristine",), "ranker": ("ranker",), face_identity.NAME: face_identity.FILES}.get(name, ())
     return Listed(
         name=name,
         reference=metric.needs_reference,

@@ -58,10 +58,11 @@ def common_deviation(rewards: Tensor) -> Tensor:
 
 
 # name -> weight. paper: 0.3 Face + 0.3 (1 - LPIPS) + 0.1 CLIPIQA + 0.3 low band; its face model is not to be had for one photo without a
-# caption, and topiq_nr-face stands in.
+# caption, and topiq_nr-face stands in. faces: the same shares without a download, the face term being the distance of identities.
 PRESETS: dict[str, dict[str, float]] = {
     "embedded": {"ranker": 0.1, "bands": 0.6, "low_band": 0.3},
     "paper": {"topiq_nr-face": 0.3, "lpips-vgg": 0.3, "clipiqa": 0.1, "low_band": 0.3},
+    "faces": {"face_identity": 0.3, "bands": 0.3, "ranker": 0.1, "low_band": 0.3},
 }
 
 # Scores that earn 0 and 1, where neither the metric's own range nor its pristine level says it.
@@ -71,6 +72,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "lpips-vgg": (1.0, 0.0),
     "clipiqa": (0.0, 1.0),
     "topiq_nr-face": (0.0, 1.0),
+    "face_identity": (0.8, 0.0),  # 0.8: the median between two people
     "gmsd": (0.35, 0.0),
     "fsim": (0.0, 1.0),
     "vif": (0.0, 1.0),
@@ -88,7 +90,7 @@ class RewardOptions:
     """What samples earn.
 
     Attributes:
-        preset: embedded, paper or none.
+        preset: embedded, paper, faces or none.
         weights: Over the preset's, further terms too; 0 leaves a term out.
         only: One term alone.
         worst: The scores of a term that earn 0, in place of the known ones.
