@@ -30,6 +30,10 @@ def figures(path):
     return told
 
 
+# Shares of a few crops, which move in steps of a twelfth.
+COUNTED = ("truth_first", "accuracy")
+
+
 @pytest.mark.parametrize("name", TRAININGS)
 def test_a_run_that_was_killed_goes_on_to_the_numbers_it_would_have_had(name, wave, expected):
     then = expected[name]
@@ -40,7 +44,8 @@ def test_a_run_that_was_killed_goes_on_to_the_numbers_it_would_have_had(name, wa
     for record, before in zip(now, then["records"], strict=True):
         assert record.keys() >= before.keys()
         numbers = {key: value for key, value in before.items() if key != "seconds"}
-        assert {key: record[key] for key in numbers} == (numbers if exact else pytest.approx(numbers, rel=0.05, abs=0.05))
+        near = {key: pytest.approx(value, rel=0.05, abs=0.1 if key.startswith(COUNTED) else 0.05) for key, value in numbers.items()}
+        assert {key: record[key] for key in numbers} == (numbers if exact else near)
     for stem, before in then["weights"].items():
         after = figures(f"runs/{name}/{stem}.safetensors")
         assert after.keys() == before["tensors"].keys()
