@@ -20,7 +20,7 @@ from ttpo_cli.errors import TtpoError
 MEMORY = 2**30  # bytes that reading one may take beyond what the process holds
 COMMANDS_EVERY = 25  # of so many cases one goes through a whole command
 LONGEST = 700  # letters of a clear line
-_LIBRARY_WORDS = re.compile(r"Vips\w*:|unable to (call|load|read|write)|Traceback|0x[0-9a-f]{10}|<class '|object at 0|not foreseen")
+_LIBRARY_WORDS = re.compile(r"Vips\w*:|unable to (call|load|read|write)|Traceback|\b0x[0-9a-f]{10}|<class '|object at 0|not foreseen")
 
 
 @dataclass(frozen=True)

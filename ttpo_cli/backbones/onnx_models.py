@@ -107,7 +107,7 @@ def _session(file: OnnxFile, device: torch.device) -> Any:
     if device.type == "cuda" and CUDA in onnxruntime.get_available_providers():
         providers.insert(0, (CUDA, {"device_id": device.index or 0, "use_tf32": 0}))
     try:
-        return onnxruntime.InferenceSession(file.source, options, providers=providers)
+        return onnxruntime.InferenceSession(file.source, options, providers=providers, enable_fallback=0)  # which prints
     except Exception as error:
         if not _is_runtimes(error):
             raise

@@ -30,7 +30,7 @@ class Finished:
 
     Attributes:
         encode: returns the picture's file, and its record as the sidecar will hold it. None where only candidates were made, to be picked.
-        extra_files: further files of a record, made once the picture stands.
+        extra_files: further files of a record; those that a picture alone cannot bring back are written before it.
         scores: JSON-able, for the journal.
         seconds: of the network's part.
         content_sha256: of the photo's file.
@@ -121,7 +121,7 @@ def run_folder(
                 journal.seen_again(decision.target, *decision.moved)
             yield Report(decision, _IDLE[decision.act])
     todo = [decision for decision in decisions if decision.act == "restore"]
-    with closing(_stages(todo, journal, restore, damaged)) as stages:
+    with closing(_stages(todo, journal, restore, small_files, damaged)) as stages:
         for ended in stages:
             if ended.error is None:
                 yield ended.value
@@ -133,12 +133,12 @@ def run_folder(
 
 
 def _stages(
-    todo: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer, damaged: bool
+    todo: Sequence[Decision], journal: FolderJournal, restore: Restore | RemoteRestorer, small_files: SmallFiles, damaged: bool
 ) -> Generator[Ended[Decision], None, None]:
     if isinstance(restore, RemoteRestorer):
         reading, work = _reader(journal, photo_bytes), _worker(restore.restore)
-        return spread(todo, reading, work, _writer(journal), restore.workers, restore.stop)
-    return overlapped(todo, _reader(journal, partial(read_photo, damaged=damaged)), _worker(restore), _writer(journal))
+        return spread(todo, reading, work, _writer(journal, small_files), restore.workers, restore.stop)
+    return overlapped(todo, _reader(journal, partial(read_photo, damaged=damaged)), _worker(restore), _writer(journal, small_files))
 
 
 def _reader(journal: FolderJournal, load: Callable[[Path], Any]) -> Callable[[Decision], Any]:
@@ -159,7 +159,7 @@ def _worker(restore: Callable[[Any, Decision], Finished]) -> Callable[[Decision,
     return work
 
 
-def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
+def _writer(journal: FolderJournal, small_files: SmallFiles) -> Callable[[Decision, Finished], Report]:
     def write(decision: Decision, finished: Finished) -> Report:
         target, name = decision.job.target, decision.target
         assert target is not None  # `decide` looked
@@ -170,10 +170,14 @@ def _writer(journal: FolderJournal) -> Callable[[Decision, Finished], Report]:
             return Report(decision, "proposed", seconds=finished.seconds)
         encoded, record = finished.encode()
         facts = (finished.content_sha256, finished.settings_sha256, hashlib.sha256(encoded).hexdigest())
+        small, others = small_files(target, record), finished.extra_files(record)
+        for path, data in others.items():  # before the picture: what a kill leaves without one is made again, and these with it
+            if path not in small:
+                atomic_write(path, data, overwrite=True, mark=journal.mark)
         journal.writing(name, *facts, json.dumps(finished.scores), finished.seconds, json.dumps(record, ensure_ascii=False))
         atomic_write(target, encoded, decision.replace, journal.mark)
-        for path, data in finished.extra_files(record).items():
-            atomic_write(path, data, overwrite=True, mark=journal.mark)
+        for path in small.keys() & others.keys():
+            atomic_write(path, others[path], overwrite=True, mark=journal.mark)
         journal.done(name, stamp(target))
         return Report(decision, "restored", record=record, seconds=finished.seconds)
 
