@@ -29,15 +29,15 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @contextmanager
 def runs(album, out, log):
     """run(moment) -> (exit status, moments that passed, 0 where it was killed)."""
-    command = [sys.executable, str(HELPERS / "killed_runs.py"), str(album), str(out), str(log)]
+    command = [sys.executable, str(HELPERS / "killed_runs.py"), str(log)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(HELPERS), str(HELPERS.parents[1]))), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdin is not None and process.stdout is not None
 
         def run(moment):
-            process.stdin.write(f"{moment}\n")
+            process.stdin.write(json.dumps({"album": str(album), "out": str(out), "moment": moment}) + "\n")
             process.stdin.flush()
-            status, moments = process.stdout.readline().split()
+            status, moments = process.stdout.readline().split()[:2]
             return int(status), int(moments)
 
         yield run

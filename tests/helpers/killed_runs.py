@@ -1,12 +1,13 @@
 """Runs of `ttpo restore ALBUM -o OUT` with the tiny engine, each in a fork to which something happens at a given moment.
 
-python killed_runs.py ALBUM OUT LOG [FLAG...] reads lines `MOMENT [DEED]` from stdin and answers each with the exit status, the number of
+python killed_runs.py LOG reads lines of JSON, {album, out, flags, moment, deed}, and answers each with the exit status, the number of
 moments that passed, and the run's last line on standard error. A moment is a step towards a file under OUT or ALBUM: one opened, made,
 renamed, removed, a statement of the journal begun or ended, a photo begun. Moment 0 never comes. The deeds are in DEEDS; the first is
 SIGKILL.
 """
 
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -32,12 +33,12 @@ def killed(album, out, flags):
 
 def moved_out(album, out, flags):
     """Somebody renames the output folder."""
-    os.rename(out, f"{out} moved")
+    Path(out).rename(f"{out} moved")
 
 
 def moved_album(album, out, flags):
     """Somebody renames the folder of photos."""
-    os.rename(album, f"{album} moved")
+    Path(album).rename(f"{album} moved")
 
 
 def replaced(album, out, flags):
@@ -105,11 +106,9 @@ def counted(folders, fatal, deed):
     return last, moment
 
 
-def run(album, out, log, flags, line):
+def run(log, album, out, flags=(), moment=0, deed="killed"):
     """One run in this process; the photos that reach the network are lines of the log."""
-    moment, _, deed = line.strip().partition(" ")
-    happens = DEEDS[deed or "killed"]
-    last, reached = counted((out, album), int(moment), lambda: happens(album, out, flags))
+    last, reached = counted((out, album), moment, lambda: DEEDS[deed](album, out, flags))
     restore = pipeline.restore_photo
 
     def logged(photo, *arguments):
@@ -125,7 +124,7 @@ def run(album, out, log, flags, line):
 
 
 def main():
-    album, out, log, *flags = sys.argv[1:]
+    log = sys.argv[1]
     for line in sys.stdin:
         reading, writing = os.pipe()
         said = tempfile.TemporaryFile()  # noqa: SIM115 - a fork's standard error, read when it has ended
@@ -133,7 +132,7 @@ def main():
         if child == 0:
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             os.dup2(said.fileno(), 2)
-            code, moments = run(album, out, log, flags, line)
+            code, moments = run(log, **json.loads(line))
             os.write(writing, str(moments).encode())
             os._exit(code)
         os.close(writing)

@@ -83,6 +83,11 @@ class FolderJournal:
         self._connection, self._path, self._turn = connection, path, threading.Lock()
         self.mark = self._ask("SELECT mark FROM journal")[0][0]
 
+    @property
+    def root(self) -> Path:
+        """The output folder."""
+        return self._path.parent.parent
+
     def row(self, target: str) -> Row | None:
         """What is known of a photo, None for one that no run has begun."""
         found = self._ask(f"SELECT {_COLUMNS} FROM photo WHERE target = ?", target)
@@ -165,6 +170,8 @@ class FolderJournal:
         return Row(*values)
 
     def _ask(self, statement: str, *values: object) -> list[tuple]:
+        if not self._path.exists():  # SQLite would go on writing into a file that has another name, or none
+            raise JournalError(f"'{self.root}' was renamed or removed while this run was at work: run it again, with its new name")
         try:
             with self._turn, self._connection:
                 return self._connection.execute(statement, values).fetchall()

@@ -165,7 +165,7 @@ def _writer(journal: FolderJournal, small_files: SmallFiles) -> Callable[[Decisi
         assert target is not None  # `decide` looked
         if finished.encode is None:
             for path, data in finished.extra_files({}).items():
-                atomic_write(path, data, overwrite=True, mark=journal.mark)
+                atomic_write(path, data, overwrite=True, mark=journal.mark, root=journal.root)
             journal.proposed(name, finished.content_sha256, finished.settings_sha256)
             return Report(decision, "proposed", seconds=finished.seconds)
         encoded, record = finished.encode()
@@ -173,11 +173,11 @@ def _writer(journal: FolderJournal, small_files: SmallFiles) -> Callable[[Decisi
         small, others = small_files(target, record), finished.extra_files(record)
         for path, data in others.items():  # before the picture: what a kill leaves without one is made again, and these with it
             if path not in small:
-                atomic_write(path, data, overwrite=True, mark=journal.mark)
+                atomic_write(path, data, overwrite=True, mark=journal.mark, root=journal.root)
         journal.writing(name, *facts, json.dumps(finished.scores), finished.seconds, json.dumps(record, ensure_ascii=False))
-        atomic_write(target, encoded, decision.replace, journal.mark)
+        atomic_write(target, encoded, decision.replace, mark=journal.mark, root=journal.root)
         for path in small.keys() & others.keys():
-            atomic_write(path, others[path], overwrite=True, mark=journal.mark)
+            atomic_write(path, others[path], overwrite=True, mark=journal.mark, root=journal.root)
         journal.done(name, stamp(target))
         return Report(decision, "restored", record=record, seconds=finished.seconds)
 
@@ -190,7 +190,7 @@ def _complete(decision: Decision, journal: FolderJournal, small_files: SmallFile
     assert row is not None and row.record is not None and target is not None  # `decide` read them
     record = record_of(row)
     for path, data in small_files(target, record).items():
-        atomic_write(path, data, overwrite=True, mark=journal.mark)
+        atomic_write(path, data, overwrite=True, mark=journal.mark, root=journal.root)
     journal.done(decision.target, stamp(target))
     return Report(decision, "completed", record=record, seconds=row.seconds or 0.0)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from ttpo_cli.errors import TtpoError
 
 _REMEDIES = {
+    errno.ENOENT: "its folder was renamed or removed meanwhile, name it as it is called now",
     errno.ENAMETOOLONG: "choose a shorter name with -o",
     errno.ENOSPC: "free some space, or choose another disk",
     errno.EDQUOT: "free some space of your quota, or choose another disk",
@@ -36,16 +37,18 @@ def check_target(path: Path, *, source: Path | None = None, overwrite: bool = Fa
         raise _unwritable(path, error) from error
 
 
-def atomic_write(path: Path, data: bytes, overwrite: bool = False, mark: str = "") -> Path:
+def atomic_write(path: Path, data: bytes, overwrite: bool = False, mark: str = "", root: Path | None = None) -> Path:
     """Write a file whole or not at all: a temporary file in the same folder, flushed to disk, then renamed. Missing folders are made.
 
     mark: a word for the temporary file's name, by which what a killed process left can be found.
+    root: a folder that is there since the work began. Only folders below it are made: where somebody renames it meanwhile, it is not made
+    again under its old name.
     Raises TtpoError where it exists and `overwrite` is not given, or where the system refuses; nothing is left behind then.
     """
     check_target(path, overwrite=overwrite)
     temporary = path.with_name(f".ttpo-{f'{mark}-' if mark else ''}{secrets.token_hex(8)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent, root)
         with temporary.open("xb") as stream:
             stream.write(data)
             stream.flush()
@@ -56,6 +59,16 @@ def atomic_write(path: Path, data: bytes, overwrite: bool = False, mark: str = "
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def _make_folder(folder: Path, root: Path | None) -> None:
+    """The folder and those that lead to it, as far as they lie below the root. Raises FileNotFoundError where the root is gone."""
+    if root is None or not folder.is_relative_to(root):
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    for part in reversed([folder, *folder.parents]):
+        if part.is_relative_to(root) and part != root:
+            part.mkdir(exist_ok=True)
 
 
 def _unwritable(path: Path, error: OSError) -> TtpoError:

@@ -87,6 +87,8 @@ def read_record(path: Path) -> dict[str, Any]:
         wrong = ["output_options"]
     if not wrong and not isinstance(record["source"].get("sha256"), str):
         wrong = ["source"]
+    if not wrong and not all({"role", "name", "sha256"} <= entry.keys() for entry in record["weights"]):
+        wrong = ["weights"]
     if wrong:
         raise TtpoError(f"'{path}' has a '{wrong[0]}' that cannot be: it was changed or damaged since it was written")
     engine_options(record)
