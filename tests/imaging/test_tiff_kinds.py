@@ -1,5 +1,8 @@
 """What TIFF channels mean: Lab, transparency, and channels of another meaning, which a TIFF keeps."""
 
+import struct
+import tracemalloc
+
 import numpy as np
 import pytest
 from tiff_files import plain_tags, tiff
@@ -87,3 +90,13 @@ def test_lab_is_converted_to_srgb(colour, expected, kind):
     photo = read_photo(data)
     np.testing.assert_allclose(photo.pixels[0, :, 4, 4].numpy() * 255, expected, atol=12 if "8" in kind else 4)
     assert any("converted to sRGB" in note for note in photo.notes)
+
+
+def test_a_tag_that_claims_millions_of_values_takes_no_memory_for_them():
+    """A count of 2**26 rationals in a file of some bytes: the format of struct was that long, and struct keeps formats."""
+    claimed = struct.pack("<4sIH", b"II*\0", 8, 1) + struct.pack("<HHII", 282, 5, 2**26, 8) + bytes(4)
+    tracemalloc.start()
+    assert read_directory(claimed) is None
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2**20

@@ -73,11 +73,12 @@ def _entry(data: bytes, at: int, order: str, big: bool) -> tuple[int, tuple[int 
     """(tag, values, where they lie); None for a type or a length that is not to be read. Raises struct.error beyond the end."""
     tag, kind = struct.unpack_from(f"{order}HH", data, at)
     (count,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, at + 4)
-    letter = "II" if kind in _RATIONAL else _TYPES.get(kind)
+    letter = "I" if kind in _RATIONAL else _TYPES.get(kind)
     if letter is None or count > _LONGEST_VALUE:
         return None
-    size = count * struct.calcsize(f"={letter}")
+    numbers = 2 * count if kind in _RATIONAL else count
+    size = numbers * struct.calcsize(f"={letter}")
     place = at + (12 if big else 8)
     if size > (8 if big else 4):
         (place,) = struct.unpack_from(f"{order}{'Q' if big else 'I'}", data, place)
-    return tag, struct.unpack_from(f"{order}{letter * count if kind in _RATIONAL else f'{count}{letter}'}", data, place), place
+    return tag, struct.unpack_from(f"{order}{numbers}{letter}", data, place), place
