@@ -7,8 +7,8 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
-_TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
-_ATTRIBUTE = re.compile(rb"\s+([^\s=]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
+_TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=/<>]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*/?>")
+_ATTRIBUTE = re.compile(rb"\s+([^\s=/<>]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
 _DEEPEST = 200
 _DECLARATION = re.compile(r"^\s*<\?xml\s[^>]*\?>")
 
@@ -57,6 +57,11 @@ class Element:
             element = waiting.pop()
             yield element
             waiting.extend(reversed(element.children))
+
+    @property
+    def has_end_tag(self) -> bool:
+        """Whether something can stand within it as it is written."""
+        return self.inside[1] < self.whole[1]
 
     @property
     def slot(self) -> Slot | None:
@@ -141,12 +146,9 @@ def read_tree(packet: bytes) -> Element | None:
 
 def _attributes(packet: bytes, tag: Span, values: list[str]) -> Iterator[Attribute]:
     """The attributes of a tag that are no declarations of namespaces; values: names and values in turn, as expat gives them."""
-    names = iter(zip(values[::2], values[1::2], strict=True))
-    for found in _ATTRIBUTE.finditer(packet, *tag):
-        if found[1] != b"xmlns" and not found[1].startswith(b"xmlns:"):
-            name, value = next(names)
-            group = 2 if found[2] is not None else 3
-            yield Attribute(name, Slot(value, found.span(group)), found.span())
+    every = (found for found in _ATTRIBUTE.finditer(packet, *tag) if found[1] != b"xmlns" and not found[1].startswith(b"xmlns:"))
+    for found, name, value in zip(every, values[::2], values[1::2], strict=True):
+        yield Attribute(name, Slot(value, found.span(2 if found[2] is not None else 3)), found.span())
 
 
 def rdf_of(root: Element) -> Element | None:

@@ -23,7 +23,7 @@ def joined(standard: bytes | None, extensions: Iterable[bytes]) -> tuple[bytes |
     main = in_utf8(standard)
     root = read_tree(main)
     rdf = None if root is None else rdf_of(root)
-    if root is None or rdf is None or rdf.inside == (rdf.whole[1], rdf.whole[1]):
+    if root is None or rdf is None or not rdf.has_end_tag:
         return standard, (INCOMPLETE,)
     name = next((value for description in rdf.children for value in _names(description)), "")
     extended = _assembled(name.encode("latin-1", "replace"), pieces)
