@@ -206,17 +206,18 @@ def _update(
         x0, level = samples.x0[which], sigma[part]
         x = x0 + level[:, None, None, None] * noise[part]
         condition = None if samples.condition is None else samples.condition[which]
-        with torch.no_grad():
-            with with_weights(policy.network, networks.old):
-                old = denoise(x, level, condition)
-            with with_weights(policy.network, networks.reference):
-                reference = denoise(x, level, condition) if options.reference else old
+        with torch.no_grad(), with_weights(policy.network, networks.old):
+            old = denoise(x, level, condition)
         x0_hat = denoise(x, level, condition)
-        away = reference_distance(x0_hat, reference, level)
-        loss = nft_loss(x0_hat, old, x0, level, optimal[which], options) + options.reference * away
+        loss = nft_loss(x0_hat, old, x0, level, optimal[which], options)
         seen["moved"].append(_mean((x0_hat.detach() - old).abs()))
-        seen["from_reference"].append(away.detach())
+        if options.reference:
+            with torch.no_grad(), with_weights(policy.network, networks.reference):
+                reference = denoise(x, level, condition)
+            away = reference_distance(x0_hat, reference, level)
+            loss = loss + options.reference * away
+            seen["from_reference"].append(away.detach())
         return torch.where(kept[which], loss, torch.zeros_like(loss)).float()
 
     values = updater.descend(losses, len(of_sample), number)
-    return values | {name: float(torch.cat(drawn).mean()) for name, drawn in seen.items()}
+    return values | {name: float(torch.cat(drawn).mean()) for name, drawn in seen.items() if drawn}
