@@ -1,5 +1,6 @@
 """An option declared in one line of a dataclass: its default, its help, and what else its flag needs. Imports no torch and no Typer."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import Field, dataclass, field, fields, is_dataclass
 from typing import Any
@@ -59,6 +60,12 @@ def option(default: Any, help: str, **said: Any) -> Any:
 def option_of(entry: Field[Any]) -> Option | None:
     """What a field says of its flag; None for a field without one."""
     return entry.metadata.get(_KEY)
+
+
+def within(number: float, limits: Limits) -> bool:
+    """Whether a number is one, and lies within limits."""
+    least, most = limits
+    return math.isfinite(number) and (least is None or number >= least) and (most is None or number <= most)
 
 
 def recorded_name(entry: Field[Any]) -> str:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 import yaml
 
 from ttpo_cli.errors import UsageError, shown, unknown_name
+from ttpo_cli.settings.option import option_of, within
+from ttpo_cli.settings.toml import read_toml
 
 Options = TypeVar("Options")
 
@@ -17,7 +19,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """The nested values of a .toml, .yaml, .yml or .json file. Raises UsageError for one that cannot be read as such."""
     try:
         text = path.read_text(encoding="utf-8")
-        content = _toml(text) if path.suffix.lower() == ".toml" else yaml.load(text, _Loader)
+        content = read_toml(text) if path.suffix.lower() == ".toml" else yaml.load(text, _Loader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UsageError(f"the configuration {path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
@@ -34,14 +36,6 @@ class _Loader(yaml.SafeLoader):
         if twice is not None:
             raise yaml.YAMLError(f"'{twice}' is given twice, line {node.start_mark.line + 1} on")
         return super().construct_mapping(node, deep)
-
-
-def _toml(text: str) -> dict[str, Any]:
-    try:
-        import tomllib  # Python 3.11 and later
-    except ModuleNotFoundError:
-        import tomli as tomllib  # pyright: ignore[reportMissingImports]
-    return tomllib.loads(text)
 
 
 def read_setting(text: str) -> dict[str, Any]:
@@ -115,3 +109,13 @@ def _number(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
+
+
+def check_limits(options: Any) -> None:
+    """Raises UsageError for a number of a dataclass that is outside the limits of its option."""
+    for entry in fields(options):
+        described, value = option_of(entry), getattr(options, entry.name)
+        if described is not None and isinstance(value, (int, float)) and not within(value, described.limits):
+            least, most = described.limits
+            bounds = (f" from {least}" if least is not None else "") + (f" to {most}" if most is not None else "")
+            raise UsageError(f"{entry.name} is {value}: give a number{bounds}")

@@ -16,6 +16,7 @@ from ttpo_cli.metrics.high_band import WINDOW, high_band_textured
 from ttpo_cli.progress import OnTrainingStep
 from ttpo_cli.settings.training import PriorTrainingOptions
 from ttpo_cli.training.cache import file_fingerprints
+from ttpo_cli.training.config import check_limits
 from ttpo_cli.training.crop_bank import Bank, BankOptions, Restorer, draw_bank_crops, load_or_make_bank, restorers
 from ttpo_cli.training.data import hold_back, step_generator, to_float
 from ttpo_cli.training.degraded_bank import DegradedBank, draw_degraded, load_or_make_degraded, ways_of
@@ -41,6 +42,7 @@ def size_of(options: PriorTrainingOptions) -> UNetSize:
 def check(options: PriorTrainingOptions) -> None:
     """Raises UsageError for invalid values, before anything is made."""
     check_precision(options.precision)
+    check_limits(options)
     groups = size_of(options).groups
     if not options.channels or any(width < 1 or width % groups for width in options.channels):
         widths = ",".join(str(width) for width in options.channels)
@@ -49,8 +51,6 @@ def check(options: PriorTrainingOptions) -> None:
         raise UsageError(
             f"crops of {options.crop} pixels: choose a multiple of {size_of(options).multiple}, at most the side of {options.side}"
         )
-    if min(options.bank, options.batch, options.steps) < 1:
-        raise UsageError("bank, batch and steps must be 1 or more")
     if not 0 <= options.condition_dropout < 1 or options.p_std < 0:
         raise UsageError("condition_dropout is a share from 0 to below 1, and p_std must not be negative")
 

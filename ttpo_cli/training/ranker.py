@@ -9,7 +9,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ttpo_cli.diffusion.denoiser import Prior
-from ttpo_cli.errors import UsageError
 from ttpo_cli.metrics.ranker import Ranker, ranker_metadata
 from ttpo_cli.preference.candidates import Seeds, generate
 from ttpo_cli.preference.guard import keep_low_band
@@ -18,6 +17,7 @@ from ttpo_cli.settings.candidates import CandidateOptions
 from ttpo_cli.settings.guard import GuardOptions
 from ttpo_cli.settings.training import RankerOptions
 from ttpo_cli.training.cache import checksum, read_cached, write_cached
+from ttpo_cli.training.config import check_limits
 from ttpo_cli.training.crop_bank import Bank
 from ttpo_cli.training.data import dihedral, step_generator, to_float, to_uint8
 from ttpo_cli.training.degradation.distortions import FAULTS, HELD_BACK_FAULT, draw_fault
@@ -31,8 +31,7 @@ from ttpo_cli.weights.checkpoint import save_checkpoint
 def check(options: RankerOptions) -> None:
     """Raises UsageError for invalid values, before anything is made."""
     check_precision(options.precision)
-    if min(options.width, options.crops, options.steps, options.batch) < 1:
-        raise UsageError("width, crops, steps and batch must be 1 or more")
+    check_limits(options)
 
 
 @dataclass(frozen=True)

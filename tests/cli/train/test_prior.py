@@ -47,3 +47,9 @@ def test_bad_values_are_refused_and_nothing_is_made(arguments, word, tmp_path, p
 def test_a_precision_that_is_none_is_refused_below_the_command_line_too():
     with pytest.raises(UsageError, match="did you mean"):
         check(PriorTrainingOptions(precision="bf61"))
+
+
+@pytest.mark.parametrize(("options", "word"), [(PriorTrainingOptions(bank=0), "bank is 0"), (PriorTrainingOptions(steps=0), "steps is 0")])
+def test_a_number_outside_the_limits_of_its_option_is_refused_below_the_command_line_too(options, word):
+    with pytest.raises(UsageError, match=f"{word}: give a number from 1"):
+        check(options)

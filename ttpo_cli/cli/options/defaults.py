@@ -4,7 +4,6 @@ Their order, the weaker first: default, preset, the user's file, --config, envir
 """
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from ttpo_cli.cli.options.flags import FLAGS, RUN_FLAGS, STAGES, Flag, as_text
 from ttpo_cli.cli.options.values import value_of, value_of_text
 from ttpo_cli.errors import TtpoError, UsageError, unknown_name
 from ttpo_cli.settings.option import FILES
+from ttpo_cli.settings.toml import read_toml
 
 # Every option that a user can set, by its key; that of a run where both have it.
 OPTIONS: dict[str, Flag] = {flag.key: flag for flag in {**FLAGS, **RUN_FLAGS}.values()}
@@ -68,7 +68,7 @@ def unknown_variables(environment: Mapping[str, str] = os.environ) -> list[str]:
 def _of_file(path: Path) -> dict[str, Own]:
     """The values of a file in TOML."""
     try:
-        table = _toml(path.read_text("utf-8"))
+        table = read_toml(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise TtpoError(f"'{path}' cannot be read ({getattr(error, 'strerror', None) or error}): give a file in TOML") from error
     found: dict[str, Own] = {}
@@ -108,14 +108,6 @@ def _entries(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield from _entries(value, f"{key}-")
         else:
             yield key, value
-
-
-def _toml(text: str) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib  # pyright: ignore[reportMissingImports]
-    return tomllib.loads(text)
 
 
 def _use_defaults(context: typer.Context, file: Path | None) -> Path | None:

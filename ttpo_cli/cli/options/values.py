@@ -1,6 +1,5 @@
 """A user's own value of an option, in TOML or as the text of an environment variable, as its field holds it; and which values it takes."""
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from ttpo_cli.cli.options.flags import Flag, is_files, is_mapping, is_repeated, parse
 from ttpo_cli.errors import UsageError
+from ttpo_cli.settings.option import within
 
 _SWITCH = {**dict.fromkeys(("on", "true", "yes", "1"), True), **dict.fromkeys(("off", "false", "no", "0"), False)}
 
@@ -105,10 +105,10 @@ def _one(flag: Flag, kind: Any, given: object) -> Any:
         word = f"{given:g}" if isinstance(given, (int, float)) else given
         if word in flag.choices:
             return word
-        return _checked(given, int in get_args(kind) and isinstance(given, int) and _within(flag, given))
+        return _checked(given, int in get_args(kind) and isinstance(given, int) and within(given, flag.option.limits))
     if kind in (int, float):
         is_number = isinstance(given, int if kind is int else (int, float))
-        return kind(_checked(given, is_number and _within(flag, given)))  # pyright: ignore[reportArgumentType]
+        return kind(_checked(given, is_number and within(given, flag.option.limits)))  # pyright: ignore[reportArgumentType]
     return kind(_checked(given, isinstance(given, str)))
 
 
@@ -127,7 +127,7 @@ def _several(flag: Flag, given: object) -> Any:
     if get_origin(kind) is frozenset:
         return _checked(value, value <= {*flag.choices})
     for one in value if get_args(kind)[0] is float else ():
-        _checked(one, _within(flag, one))
+        _checked(one, within(one, flag.option.limits))
     return value
 
 
@@ -146,11 +146,6 @@ def _checked(value: Any, right: bool) -> Any:
     if not right:
         raise ValueError
     return value
-
-
-def _within(flag: Flag, number: Any) -> bool:
-    least, most = flag.option.limits
-    return math.isfinite(number) and (least is None or number >= least) and (most is None or number <= most)
 
 
 def _number(kind: Any, flag: Flag) -> str:
