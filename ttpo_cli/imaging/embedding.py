@@ -10,14 +10,14 @@ from ttpo_cli.imaging.containers.png import with_chunks
 from ttpo_cli.imaging.exif import Directory, Entry, append_directory, in_byte_order, read_exif
 from ttpo_cli.imaging.metadata.carried import Metadata
 from ttpo_cli.imaging.metadata.extended_xmp import xmp_payloads
-from ttpo_cli.imaging.metadata.iptc import app13
+from ttpo_cli.imaging.metadata.iptc import IPTC_TAG, app13
 from ttpo_cli.imaging.metadata.text import comments, png_chunks_of
 
 # Tags of a TIFF's first directory that describe the photo and not how its pixels are stored: document, description, make, model, page,
 # software, date, artist, computer, copyright, rating, and Windows' title, comment, author, keywords, subject.
 DESCRIPTIVE_TAGS = frozenset({269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 0x4746, 0x4749, *range(0x9C9B, 0x9CA0)})
 JPEG_SEGMENT = 65533  # bytes of payload that one JPEG segment holds
-_IPTC_TAG, _UNDEFINED = 33723, 7
+_UNDEFINED = 7
 EXIF_MARKER = b"Exif\0\0"
 
 
@@ -76,7 +76,7 @@ def _embed_in_tiff(encoded: bytes, metadata: Metadata) -> bytes:
         root = in_byte_order(photo.root, photo.order, tiff.order)
     described = {tag: entry for tag, entry in root.entries.items() if tag in DESCRIPTIVE_TAGS}
     if metadata.iptc is not None:
-        described[_IPTC_TAG] = Entry(_UNDEFINED, len(metadata.iptc), metadata.iptc)
+        described[IPTC_TAG] = Entry(_UNDEFINED, len(metadata.iptc), metadata.iptc)
     output = bytearray(encoded)
     start = append_directory(output, Directory(tiff.root.entries | described, root.children), tiff.order, range(0))
     struct.pack_into(tiff.order + "I", output, 4, start)

@@ -8,6 +8,7 @@ import numpy as np
 import pyvips
 
 from ttpo_cli.errors import TtpoError
+from ttpo_cli.imaging.containers.png import chunk
 from ttpo_cli.imaging.decoding_errors import undecodable, wrong_checksum
 
 _END = b"\xff\xd9"
@@ -118,7 +119,7 @@ def _png(data: bytes) -> Salvaged | None:
     if not rows:
         return None
     pixels = found[: rows * row] + bytes(row * (height - rows))
-    whole = data[:8] + b"".join(_chunk(kind, content) for kind, content in [*chunks, (b"IDAT", zlib.compress(pixels, 1)), (b"IEND", b"")])
+    whole = data[:8] + b"".join(chunk(kind, content) for kind, content in [*chunks, (b"IDAT", zlib.compress(pixels, 1)), (b"IEND", b"")])
     return Salvaged(whole, None if wrong_checksum(data) else rows / height)
 
 
@@ -148,7 +149,3 @@ def _inflated(compressed: bytes, most: int) -> bytes:
         if len(found) >= most:
             break
     return bytes(found[:most])
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

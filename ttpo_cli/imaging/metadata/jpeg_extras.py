@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from ttpo_cli.imaging.containers.jpeg import BEHIND
 from ttpo_cli.imaging.containers.part import Part
+from ttpo_cli.imaging.metadata.extended_xmp import EXTENSION, STANDARD
 
 GAIN_MAP, FILM, THUMBNAIL = "its gain map", "the film of its motion photo", "its thumbnail"
 _MPF, _ISO_GAIN_MAP = b"MPF\0", b"urn:iso:std:iso:ts:21496:-1\0"
@@ -18,8 +19,8 @@ _PREVIEW_TYPES, _TYPE = (0x010001, 0x010002), 0xFFFFFF
 _KNOWN = ("APP0", "APP13", "APP14", "COM", "DHT", "DAC", "DQT", "DRI", "SOS", "DNL")
 _KNOWN_BEGINNINGS = (
     b"Exif\0",
-    b"http://ns.adobe.com/xap/1.0/\0",
-    b"http://ns.adobe.com/xmp/extension/\0",
+    STANDARD,
+    EXTENSION,
     b"ICC_PROFILE\0",
     _MPF,
     _ISO_GAIN_MAP,

@@ -6,14 +6,14 @@ from ttpo_cli.errors import TtpoError
 from ttpo_cli.imaging.embedding import DESCRIPTIVE_TAGS
 from ttpo_cli.imaging.exif import Exif, read_exif
 from ttpo_cli.imaging.formats import RAW_SUFFIXES, foreign_kind
+from ttpo_cli.imaging.metadata.iptc import IPTC_TAG
 from ttpo_cli.imaging.tiff_directory import Directory, read_directory
 
-_IPTC = 33723
 _PHOTOSHOP, _SUBFILE_TYPE, _SUB_DIRECTORIES = 34377, 254, 330
 # Tags of the storage (TIFF 6.0), and those that are carried on in another way.
 _STORAGE = frozenset((*range(254, 270), *range(273, 305), *range(317, 348), 512, 513, 514, 515, 517, 518, 519, 520, 521, *range(529, 532)))
 _STORAGE -= {301, 318, 319}
-_CARRIED = DESCRIPTIVE_TAGS | {700, _IPTC, _PHOTOSHOP, 34665, 34853, 34675, 40965, 274, 32995, 32996, 32997, 32998}
+_CARRIED = DESCRIPTIVE_TAGS | {700, IPTC_TAG, _PHOTOSHOP, 34665, 34853, 34675, 40965, 274, 32995, 32996, 32997, 32998}
 _NAMED = {
     37724: "Photoshop's layers",
     330: "its further pictures (SubIFDs)",
@@ -45,7 +45,7 @@ def tiff_iptc(data: bytes) -> tuple[bytes | None, bytes]:
     directory = read_directory(data)
     if directory is None:
         return None, b""
-    return _bytes(directory, _IPTC) or None, _bytes(directory, _PHOTOSHOP)
+    return _bytes(directory, IPTC_TAG) or None, _bytes(directory, _PHOTOSHOP)
 
 
 def _bytes(directory: Directory, tag: int) -> bytes:
