@@ -205,6 +205,19 @@ def test_a_sample_without_a_reward_has_no_part(tmp_path):
     assert ends[0] != 0
 
 
+def test_what_a_dropped_sample_looks_like_does_not_matter(tmp_path):
+    ends = {}
+    for advantage in (math.nan, 0.0):
+        for moved in (0.0, 5.0):
+            samples = samples_of([2.0, -1.0, advantage])
+            samples.x0[2] += moved
+            network = Shift(0.2)
+            nft_update(policy_of(network), NftNetworks(Shift(0.0)), samples, NftOptions(), updater_of(network, tmp_path, 0.01), 0)
+            ends[math.isnan(advantage), moved] = network.shift.item()
+    assert ends[True, 0.0] == ends[True, 5.0]
+    assert ends[False, 0.0] != ends[False, 5.0]
+
+
 def test_the_update_is_the_loss_s_gradient_by_hand_and_many_passes_are_one(tmp_path):
     """A second computation of the whole update, and the same in passes of two rows."""
     samples, options = samples_of([1.0, -2.0, 0.5]), NftOptions(levels=2, reference=0.5, beta=0.7)
